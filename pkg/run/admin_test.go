@@ -1,0 +1,176 @@
+package run
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"tidings.internal/pkg/fault"
+)
+
+func TestHealthzNamesTheLoopThatStandsStill(t *testing.T) {
+	t.Parallel()
+	r := begin(t, Program{Name: "probe", Open: func(_ context.Context, env *Env) (App, error) {
+		env.Checks.Alive("poll", time.Nanosecond)
+		env.Checks.Alive("render", time.Hour)
+		return appFunc(obedient), nil
+	}}, Options{}, time.Minute)
+	r.readyz(t, 200, Ready)
+	code, body := r.get(t, http.MethodGet, "/healthz")
+	if code != 503 || !strings.Contains(body, `"poll"`) || strings.Contains(body, `"render"`) {
+		t.Errorf("healthz: %d %s", code, body)
+	}
+	err := Health(t.Context(), r.url, true)
+	if err == nil || !strings.HasPrefix(err.Error(), "stuck: poll has not ticked for ") {
+		t.Errorf("health --alive: %v", err)
+	}
+	if err := r.end(t); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMetricsHoldTheProcessAndItsChecks(t *testing.T) {
+	t.Parallel()
+	var env *Env
+	r := begin(t, Program{Name: "probe", Open: func(_ context.Context, e *Env) (App, error) {
+		env = e
+		e.Checks.Add("nats", func(context.Context) error { return fault.Errorf(fault.Unreachable, "down") })
+		e.Checks.Add("topology", func(context.Context) error { return nil })
+		return appFunc(obedient), nil
+	}}, Options{}, time.Minute)
+	r.readyz(t, 503, NotReady)
+	code, body := r.get(t, http.MethodGet, "/metrics")
+	for _, part := range []string{
+		"go_goroutines ", "process_start_time_seconds ", `goversion="` + runtime.Version() + `"`,
+		`tidings_ready{check="nats"} 0`, `tidings_ready{check="topology"} 1`, "tidings_config_last_reload_successful 1",
+	} {
+		if !strings.Contains(body, part) {
+			t.Errorf("metrics (%d) lack %s:\n%s", code, part, body)
+		}
+	}
+	problems, err := testutil.GatherAndLint(env.Metrics, "tidings_ready", "tidings_build_info",
+		"tidings_config_last_reload_successful", "tidings_config_last_reload_success_timestamp_seconds")
+	if err != nil || len(problems) > 0 {
+		t.Errorf("lint: %v, %v", problems, err)
+	}
+	if err := r.end(t); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestVersionPage(t *testing.T) {
+	t.Parallel()
+	r := begin(t, program(obedient), Options{}, time.Minute)
+	code, body := r.get(t, http.MethodGet, "/version")
+	var got struct {
+		Service, Version, GoVersion string
+	}
+	if err := json.Unmarshal([]byte(body), &got); err != nil || code != 200 {
+		t.Fatalf("version: %d %v %s", code, err, body)
+	}
+	if got.Service != "probe" || got.Version != BuildInfo().Version || got.GoVersion != runtime.Version() {
+		t.Errorf("version: %s", body)
+	}
+	if err := r.end(t); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestPprofIsThereOnlyWhenAskedFor(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]int{"false": 404, "true": 200} {
+		r := begin(t, program(obedient), Options{Environ: anyPort("TIDINGS_LOG__PPROF=" + value)}, time.Minute)
+		if code, _ := r.get(t, http.MethodGet, "/debug/pprof/cmdline"); code != want {
+			t.Errorf("pprof %s: %d, want %d", value, code, want)
+		}
+		if err := r.end(t); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestReload(t *testing.T) {
+	t.Parallel()
+	var next error
+	p := program(obedient)
+	p.Reload = func(context.Context) error {
+		if next != nil && next.Error() == "panic" {
+			panic("oh")
+		}
+		return next
+	}
+	r := begin(t, p, Options{}, time.Minute)
+	for _, c := range []struct {
+		err  error
+		code int
+		part string
+		ok   string
+	}{
+		{nil, 200, "reloaded", "1"},
+		{fault.Errorf(fault.Invalid, "tidings.yaml:3:1: bad"), 422, "tidings.yaml:3:1: bad", "0"},
+		{fault.Errorf(fault.Internal, "panic"), 500, "panic: oh", "0"},
+		{nil, 200, "reloaded", "1"},
+	} {
+		next = c.err
+		code, body := r.get(t, http.MethodPost, "/-/reload")
+		if code != c.code || !strings.Contains(body, c.part) {
+			t.Errorf("reload: %d %s, want %d with %q", code, body, c.code, c.part)
+		}
+		_, metrics := r.get(t, http.MethodGet, "/metrics")
+		if !strings.Contains(metrics, "tidings_config_last_reload_successful "+c.ok+"\n") {
+			t.Errorf("after %v the metric is not %s", c.err, c.ok)
+		}
+	}
+	if code, _ := r.get(t, http.MethodGet, "/-/reload"); code != 405 {
+		t.Errorf("reload by GET: %d, want 405", code)
+	}
+	if err := r.end(t); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNoReloadWithoutAFunction(t *testing.T) {
+	t.Parallel()
+	r := begin(t, program(obedient), Options{}, time.Minute)
+	if code, _ := r.get(t, http.MethodPost, "/-/reload"); code != 404 {
+		t.Errorf("reload: %d, want 404", code)
+	}
+	if err := r.end(t); err != nil {
+		t.Error(err)
+	}
+}
+
+// A web page that an operator visits can reach loopback addresses; the browser says where such a request comes from.
+func TestForeignPageCannotReload(t *testing.T) {
+	t.Parallel()
+	called := false
+	a := &admin{
+		checks: new(Checks), log: discard(), metrics: newMetrics(Build{}, new(Checks)),
+		reloader: &reloader{run: func(context.Context) error { called = true; return nil }},
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:9090/-/reload", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Origin", "https://elsewhere.example")
+	w := &recorder{header: http.Header{}}
+	a.server().Handler.ServeHTTP(w, req)
+	if w.code != http.StatusForbidden || called {
+		t.Errorf("code %d, called %v; want 403 and no call", w.code, called)
+	}
+}
+
+type recorder struct {
+	header http.Header
+	code   int
+}
+
+func (r *recorder) Header() http.Header         { return r.header }
+func (r *recorder) WriteHeader(code int)        { r.code = code }
+func (r *recorder) Write(b []byte) (int, error) { return len(b), nil }
