@@ -137,14 +137,11 @@ func (c *decoder) mapping(n *yaml.Node, into []reflect.Value, skip []string, at 
 // list decodes a sequence. A list in the file replaces the one of the defaults.
 func (c *decoder) list(place, n *yaml.Node, v reflect.Value, f field, at path) {
 	if n.Kind != yaml.SequenceNode {
-		example := "[a, b]"
-		if n.Kind == yaml.ScalarNode && leaf(v.Type().Elem()) {
-			example = "[" + n.Value + "]"
-		}
+		example := "such as [a, b]"
 		if !leaf(v.Type().Elem()) {
-			example = `entries that begin with "- "`
+			example = `each entry beginning with "- "`
 		}
-		c.problem(place, at, "wants a list, such as %s, and here is %s", cut(example), what(n))
+		c.problem(place, at, "wants a list, %s, and here is %s", example, what(n))
 		return
 	}
 	fresh := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
@@ -194,11 +191,4 @@ func (c *decoder) resolve(name string) string {
 		return name
 	}
 	return filepath.Join(c.doc.folder(), name)
-}
-
-func cut(s string) string {
-	if r := []rune(s); len(r) > longest {
-		return string(r[:longest]) + "…"
-	}
-	return s
 }

@@ -26,6 +26,9 @@ func (c *decoder) scalar(place, n *yaml.Node, v reflect.Value, f field, at path)
 	text := n.Value
 	switch v.Type() {
 	case secretType:
+		if c.peek {
+			return
+		}
 		if text == "" {
 			c.problem(place, at, "is an empty secret")
 			return

@@ -22,8 +22,13 @@ func lookup(n *yaml.Node, name string) (key, value *yaml.Node) {
 	return lookupWithin(n, name, maxMerge)
 }
 
-// maxMerge is how deep mappings may be merged into one another; a mapping that merges itself would have no end.
-const maxMerge = 8
+const (
+	// maxMerge is how deep blocks may be merged into one another: a block that merges itself would have no end, and
+	// blocks that each merge several others grow with a power.
+	maxMerge = 3
+	// maxMerged is how many blocks one << may list.
+	maxMerged = 16
+)
 
 func lookupWithin(n *yaml.Node, name string, depth int) (key, value *yaml.Node) {
 	n = follow(n)
@@ -52,7 +57,7 @@ func lookupWithin(n *yaml.Node, name string, depth int) (key, value *yaml.Node) 
 func merged(value *yaml.Node) []*yaml.Node {
 	v := follow(value)
 	if v.Kind == yaml.SequenceNode {
-		return v.Content
+		return v.Content[:min(len(v.Content), maxMerged)]
 	}
 	return []*yaml.Node{v}
 }
@@ -79,10 +84,7 @@ type pair struct {
 
 // pairs lists the keys of a mapping, its own before those merged into it. Keys that are given twice, are no text, or
 // merge what is no mapping are problems.
-func (c *decoder) pairs(n *yaml.Node, at path) []pair {
-	list := c.pairsWithin(n, at, maxMerge)
-	return list
-}
+func (c *decoder) pairs(n *yaml.Node, at path) []pair { return c.pairsWithin(n, at, maxMerge) }
 
 func (c *decoder) pairsWithin(n *yaml.Node, at path, depth int) []pair {
 	var own, from []pair
@@ -115,6 +117,9 @@ func (c *decoder) mergedPairs(value *yaml.Node, at path, depth int) []pair {
 	if depth == 0 {
 		c.problem(value, at.key("<<"), "merges more than %d blocks into one another, or a block into itself", maxMerge)
 		return nil
+	}
+	if v := follow(value); v.Kind == yaml.SequenceNode && len(v.Content) > maxMerged {
+		c.problem(value, at.key("<<"), "lists %d blocks to merge; %d are allowed", len(v.Content), maxMerged)
 	}
 	var list []pair
 	for _, m := range merged(value) {
