@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -24,13 +26,14 @@ type admin struct {
 	metrics  *metrics
 	reloader *reloader // nil when the program cannot reload
 	pprof    bool
+	local    bool // bound to a loopback address
 }
 
 // server returns the HTTP server. Its write time is above the 30 s that a CPU profile takes by default; everything
 // else answers within the limit of the probes.
 func (a *admin) server() *http.Server {
 	return &http.Server{
-		Handler:           http.NewCrossOriginProtection().Handler(a.routes()), // a web page must not press reload
+		Handler:           a.guarded(a.routes()),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      90 * time.Second,
@@ -38,6 +41,29 @@ func (a *admin) server() *http.Server {
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
+}
+
+// guarded keeps web pages away that a browser on this machine shows: they reach loopback too. A page of another origin
+// may not post. A page whose own name was made to point here (DNS rebinding) counts as the same origin, so on a loopback
+// address only an IP address or localhost is taken for a host. Elsewhere names are usual: Prometheus asks ingest:9090.
+func (a *admin) guarded(next http.Handler) http.Handler {
+	next = http.NewCrossOriginProtection().Handler(next)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a.local && !localHost(r.Host) {
+			http.Error(w, "this port answers to localhost and IP addresses only", http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// localHost reports whether a Host header is something that no foreign name server decides about.
+func localHost(host string) bool {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	_, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil || host == "localhost"
 }
 
 func (a *admin) routes() *http.ServeMux {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -146,31 +147,36 @@ func TestNoReloadWithoutAFunction(t *testing.T) {
 	}
 }
 
-// A web page that an operator visits can reach loopback addresses; the browser says where such a request comes from.
-func TestForeignPageCannotReload(t *testing.T) {
+// A web page that an operator visits can reach loopback addresses; the browser says where such a request comes from
+// and under which name it was found.
+func TestForeignPageIsTurnedAway(t *testing.T) {
 	t.Parallel()
-	called := false
-	a := &admin{
-		checks: new(Checks), log: discard(), metrics: newMetrics(Build{}, new(Checks)),
-		reloader: &reloader{run: func(context.Context) error { called = true; return nil }},
-	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:9090/-/reload", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.Header.Set("Origin", "https://elsewhere.example")
-	w := &recorder{header: http.Header{}}
-	a.server().Handler.ServeHTTP(w, req)
-	if w.code != http.StatusForbidden || called {
-		t.Errorf("code %d, called %v; want 403 and no call", w.code, called)
+	for _, c := range []struct {
+		name, host, origin string
+		local              bool
+		code               int
+	}{
+		{"no browser", "127.0.0.1:9090", "", true, 200},
+		{"localhost", "localhost:9090", "", true, 200},
+		{"IPv6", "[::1]:9090", "", true, 200},
+		{"own page", "127.0.0.1:9090", "http://127.0.0.1:9090", true, 200},
+		{"foreign page", "127.0.0.1:9090", "https://elsewhere.example", true, 403},
+		{"foreign name that points here", "elsewhere.example:9090", "http://elsewhere.example:9090", true, 421},
+		{"name of a container", "ingest:9090", "", false, 200},
+	} {
+		called := false
+		m := newMetrics(Build{}, new(Checks))
+		a := &admin{checks: new(Checks), log: discard(), metrics: m, local: c.local, reloader: &reloader{
+			run: func(context.Context) error { called = true; return nil }, log: discard(), metrics: m,
+		}}
+		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+c.host+"/-/reload", nil)
+		if c.origin != "" {
+			req.Header.Set("Origin", c.origin)
+		}
+		w := httptest.NewRecorder()
+		a.server().Handler.ServeHTTP(w, req)
+		if w.Code != c.code || called != (c.code == 200) {
+			t.Errorf("%s: code %d, called %v; want %d", c.name, w.Code, called, c.code)
+		}
 	}
 }
-
-type recorder struct {
-	header http.Header
-	code   int
-}
-
-func (r *recorder) Header() http.Header         { return r.header }
-func (r *recorder) WriteHeader(code int)        { r.code = code }
-func (r *recorder) Write(b []byte) (int, error) { return len(b), nil }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -57,11 +58,22 @@ type spawned struct {
 
 func spawn(t *testing.T, mode string, env ...string) *spawned {
 	t.Helper()
+	return spawnAs(t, nil, mode, env...)
+}
+
+// spawnAs is spawn for another user when who is not nil.
+func spawnAs(t *testing.T, who *syscall.Credential, mode string, env ...string) *spawned {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	t.Cleanup(cancel)
 	s := &spawned{t: t, cmd: exec.CommandContext(ctx, os.Args[0]), stderr: &bytes.Buffer{}}
 	s.cmd.Env = append(anyPort("PATH="+os.Getenv("PATH"), childMode+"="+mode), env...)
 	s.cmd.Dir = t.TempDir()
+	if who != nil {
+		// Another user reaches neither the folder of the test nor that of its binary; the kernel's link to it works.
+		s.cmd.Path, s.cmd.Dir = "/proc/self/exe", "/"
+		s.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
+	}
 	s.cmd.Stderr = s.stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
@@ -165,5 +177,29 @@ func TestKilledProcessLeavesTheDirectoryFree(t *testing.T) {
 	}
 	if err := unlock(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestUnwritableDataDirectoryIsASentence(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o500); err != nil {
+		t.Fatal(err)
+	}
+	var who *syscall.Credential
+	uid := os.Getuid()
+	if uid == 0 { // root may write anywhere, so somebody else has to try
+		if runtime.GOOS != "linux" {
+			t.Skip("as root this needs /proc/self/exe")
+		}
+		uid = 65534
+		who = &syscall.Credential{Uid: 65534, Gid: 65534}
+	}
+	s := spawnAs(t, who, "lock", "RUN_TEST_DATA="+dir)
+	code := s.code()
+	for _, part := range []string{"data directory " + dir + " cannot be written to", fmt.Sprintf("give uid %d the right to", uid)} {
+		if code != 1 || !strings.Contains(s.stderr.String(), part) {
+			t.Errorf("exit code %d, want 1; stderr lacks %q:\n%s", code, part, s.stderr)
+		}
 	}
 }

@@ -51,3 +51,9 @@ func BaseURL(address string) string {
 	}
 	return "http://" + net.JoinHostPort(host, port)
 }
+
+// isLoopback reports whether only this machine reaches an address.
+func isLoopback(a net.Addr) bool {
+	tcp, ok := a.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
+}

@@ -48,7 +48,7 @@ func (p *process) run(parent context.Context) error {
 	p.log.Info("starting", "version", p.build.Version, "admin", addr)
 	server := (&admin{
 		name: p.program.Name, build: p.build, checks: p.checks, log: p.log, metrics: p.metrics,
-		reloader: p.reloader, pprof: p.settings.log.Pprof,
+		reloader: p.reloader, pprof: p.settings.log.Pprof, local: isLoopback(listener.Addr()),
 	}).server()
 
 	// The group holds what serves the process itself. Each part ends by itself once ctx has ended or, the server, once
