@@ -46,7 +46,11 @@ func (d *Doc) readEnvironment(environ []string) {
 			continue
 		}
 		section := strings.ToLower(first)
-		if first != strings.ToUpper(first) || !slices.Contains(Sections(), section) {
+		if upper := strings.ToUpper(name); upper != name {
+			d.add(Origin{Env: name}, nil, "names are written in capitals; did you mean %q?", upper)
+			continue
+		}
+		if !slices.Contains(Sections(), section) {
 			hint, _ := suggest(first, Sections())
 			d.add(Origin{Env: name}, nil, "there is no section %s%s", quote(section), hint)
 			continue
@@ -161,12 +165,13 @@ func (c *decoder) set(e variable, f found, v reflect.Value, fromFile bool) {
 			return
 		}
 	}
-	before := len(c.doc.problems)
-	c.value(n, v, f.field, f.at)
-	if len(c.doc.problems) == before && !c.peek {
-		c.doc.settled[f.at.String()] = e.name
-		delete(c.doc.wrong, f.at.String()) // whatever the file said of it, this value is meant
+	if c.peek {
+		c.value(n, v, f.field, f.at)
+		return
 	}
+	c.doc.settled[f.at.String()] = e.name
+	delete(c.doc.wrong, f.at.String()) // whatever the file says of the key, this value is meant
+	c.value(n, v, f.field, f.at)
 }
 
 // compound reads the text of a key that holds more than a word: a list of words parted by commas, or YAML in one line.

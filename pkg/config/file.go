@@ -99,8 +99,10 @@ func New(name string, data []byte, environ []string) *Doc {
 	dec := decoder{doc: d}
 	for _, p := range dec.pairs(root, nil) {
 		if !slices.Contains(Sections(), p.name) {
-			hint, name := suggest(p.name, Sections())
-			d.wrong[name] = d.wrong[name] || name != ""
+			hint, meant := suggest(p.name, Sections())
+			if meant != "" && d.section(meant) == nil {
+				d.wrong[meant] = true
+			}
 			d.add(d.origin(p.key), path{p.name}, "unknown section%s", hint)
 		}
 	}

@@ -60,7 +60,7 @@ func DefaultNATS() NATS {
 func (n *NATS) Check(at At) {
 	if n.URL != "" {
 		for one := range strings.SplitSeq(n.URL, ",") {
-			at.Key("url").URL(strings.TrimSpace(one), "tls", "ws", "wss", "nats")
+			at.Key("url").URL(strings.TrimSpace(one), "nats", "tls", "ws", "wss")
 		}
 	}
 	if n.Listen != "" {

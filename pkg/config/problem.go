@@ -88,8 +88,8 @@ func (d *Doc) Err() error {
 func suggest(written string, names []string) (text, name string) {
 	best := 3
 	for _, n := range slices.Sorted(slices.Values(names)) {
-		// Of a very short word two edits leave nothing: "x" is not a misspelt "id".
-		if e := edits(strings.ToLower(written), n); e < best && e < len(n) {
+		// Of a short word two edits leave nothing: "on" is not a misspelt "off".
+		if e := edits(strings.ToLower(written), n); e < best && 2*e < len(n) {
 			best, name = e, n
 		}
 	}

@@ -43,22 +43,22 @@ func (a At) OneOf(value string, words ...string) bool {
 	return false
 }
 
-// URL asks for an absolute address of one of the schemes, http and https when none is named. A user or password in it
+// URL asks for an absolute address of one of the schemes, https and http when none is named. A user or password in it
 // is refused: it would be shown wherever the address is.
 func (a At) URL(value string, schemes ...string) bool {
 	if len(schemes) == 0 {
-		schemes = []string{"http", "https"}
+		schemes = []string{"https", "http"}
 	}
 	if value == "" {
-		a.Problemf("is missing; it wants an address such as %s://example.org/", schemes[len(schemes)-1])
+		a.Problemf("is missing; it wants an address such as %s://example.org/", schemes[0])
 		return false
 	}
 	u, err := url.Parse(value)
 	switch {
-	case err == nil && u.User != nil:
+	case err == nil && u.User != nil || err != nil && strings.Contains(value, "@"):
 		a.Problemf("the address holds a user or a password; take them out, they have keys of their own")
 	case err != nil || u.Hostname() == "" || strings.ContainsAny(value, " \t\r\n"):
-		a.Problemf("%s is not an address such as %s://example.org/", quote(value), schemes[len(schemes)-1])
+		a.Problemf("%s is not an address such as %s://example.org/", quote(value), schemes[0])
 	case !slices.Contains(schemes, strings.ToLower(u.Scheme)):
 		a.Problemf("%s begins with none of %s://", quote(value), strings.Join(schemes, "://, "))
 	default:

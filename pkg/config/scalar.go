@@ -49,7 +49,7 @@ func (c *decoder) scalar(place, n *yaml.Node, v reflect.Value, f field, at path)
 		case err != nil:
 			c.problem(place, at, "%s is not %s", quote(text), wanted(v.Type()))
 		case t < 0:
-			c.problem(place, at, "%s is less than nothing", quote(text))
+			c.problem(place, at, "%s is negative", quote(text))
 		default:
 			v.SetInt(int64(t))
 		}
@@ -77,7 +77,7 @@ func (c *decoder) text(place *yaml.Node, text string, u encoding.TextUnmarshaler
 }
 
 func (c *decoder) basic(place, n *yaml.Node, v reflect.Value, f field, at path) {
-	text, plain := n.Value, n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) == 0
+	text := n.Value
 	var err error
 	switch v.Kind() {
 	case reflect.String:
@@ -89,7 +89,7 @@ func (c *decoder) basic(place, n *yaml.Node, v reflect.Value, f field, at path) 
 		return
 	case reflect.Bool:
 		b, ok := truth(text)
-		if !ok || !plain {
+		if !ok {
 			c.problem(place, at, "%s is neither true nor false", quote(text))
 			return
 		}

@@ -108,7 +108,7 @@ func ParseRule(text string) (Rule, error) {
 	}
 	re, err := regexp.Compile(strings.TrimSpace(pattern))
 	if err != nil {
-		return Rule{}, sentence("%s", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+		return Rule{}, sentence("%s is no regular expression: %s", quote(strings.TrimSpace(pattern)), strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 	}
 	return Rule{Field: name, Pattern: re}, nil
 }
@@ -148,7 +148,7 @@ func (h *SourceHTTP) Check(at At) {
 		at.Key("user_agent").Problemf("the value holds a line break")
 	}
 	if h.Proxy != "" {
-		at.Key("proxy").URL(h.Proxy, "socks5", "https", "http")
+		at.Key("proxy").URL(h.Proxy, "http", "https", "socks5")
 	}
 	if h.MaxBody < KB || h.MaxBody > 100*MB {
 		at.Key("max_body").Problemf("%s is not within 1KB and 100MB", h.MaxBody)

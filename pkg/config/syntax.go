@@ -96,6 +96,8 @@ func syntax(err error, data []byte) *Problem {
 		mark, text = e.ContextMark, `the block that begins here with "{" is not closed by "}", or lacks a comma`
 	case strings.HasPrefix(m, "found unexpected end of stream") && strings.Contains(e.ContextMsg, "quoted"):
 		mark, text = e.ContextMark, "the quote that opens here is not closed"
+	case strings.HasPrefix(m, "did not find expected node content"):
+		text = "a value is missing here"
 	case strings.HasPrefix(m, "did not find expected key"):
 		text = "a key is wanted here, indented as the others of its block, which begins " + begun
 	case strings.Contains(m, "'-' indicator"):

@@ -4,7 +4,9 @@ import (
 	"encoding"
 	"fmt"
 	"iter"
+	"net/url"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -134,12 +136,28 @@ func scalarText(v reflect.Value) string {
 		return string(text)
 	}
 	switch v.Kind() {
+	case reflect.String:
+		return withoutLogin(v.String())
 	case reflect.Bool:
 		return strconv.FormatBool(v.Bool())
 	case reflect.Float32, reflect.Float64:
 		return strconv.FormatFloat(v.Float(), 'g', -1, v.Type().Bits())
 	}
 	return fmt.Sprint(v.Interface())
+}
+
+var login = regexp.MustCompile(`://[^/?#\s]*@`)
+
+// withoutLogin hides the user and password of an address. Checks refuse such an address, but a list of what is wrong
+// is shown to people too.
+func withoutLogin(s string) string {
+	if !strings.Contains(s, "://") || !strings.Contains(s, "@") {
+		return s
+	}
+	if _, err := url.Parse(s); err != nil {
+		return redacted
+	}
+	return login.ReplaceAllString(s, "://"+redacted+"@")
 }
 
 // durationText writes 72h and not 72h0m0s.
