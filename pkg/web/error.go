@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"tidings.internal/pkg/fault"
 )
@@ -146,11 +145,7 @@ func clean(err error) error {
 // cleanText makes text of another machine fit for one line of a log: valid, printable and at most limit bytes.
 func cleanText(text string, limit int) string {
 	if len(text) > limit {
-		text = text[:limit]
-		for len(text) > 0 && !utf8.ValidString(text[max(0, len(text)-utf8.UTFMax):]) && !utf8.RuneStart(text[len(text)-1]) {
-			text = text[:len(text)-1]
-		}
-		text += "…"
+		text = strings.ToValidUTF8(text[:limit], "") + "…" // a character cut in two goes
 	}
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -148,8 +147,7 @@ func (f *fetching) hop(ctx context.Context, u *url.URL) (*Response, *url.URL, er
 			_, _ = io.CopyN(io.Discard, body, drain) // an error ends the connection, not the chain
 			return nil, next, nil
 		}
-		err.Status, err.Private = resp.StatusCode, tr.isPrivate()
-		return nil, nil, err
+		return nil, nil, err.answered(resp, tr)
 	case resp.StatusCode/100 == 2, resp.StatusCode == http.StatusNotModified:
 		out := &Response{
 			Status: resp.StatusCode, Header: resp.Header, Codings: codings(resp.Header), URL: u, Hops: f.hops,
@@ -166,10 +164,16 @@ func (f *fetching) hop(ctx context.Context, u *url.URL) (*Response, *url.URL, er
 	return nil, nil, f.c.statusFailed(resp, host, tr)
 }
 
+// answered notes the answer that an error is about.
+func (e *Error) answered(resp *http.Response, tr *trace) *Error {
+	e.Status, e.Private, e.Wrote = resp.StatusCode, tr.isPrivate(), true
+	return e
+}
+
 // statusFailed makes the error of an answer that is not a document.
 func (c *Client) statusFailed(resp *http.Response, host string, tr *trace) error {
 	e := newError(reasonOfStatus(resp.StatusCode, resp.Header), host, "%w", statusError(resp.StatusCode))
-	e.Status, e.Private, e.Wrote = resp.StatusCode, tr.isPrivate(), true
+	e.answered(resp, tr)
 	if KindOfStatus(resp.StatusCode, true) == fault.Throttled {
 		if wait, ok := RetryAfter(resp.Header, c.now()); ok && wait > 0 {
 			e.err = fault.Later(e.err, wait)
@@ -210,7 +214,8 @@ func validator(v string) bool {
 func (f *fetching) read(ctx, own context.Context, tr *trace, host string, resp *http.Response, body io.Reader, out *Response) error {
 	limit := f.r.MaxBody
 	if resp.ContentLength > limit {
-		return newError(TooLarge, host, "body of %d bytes announced, the limit is %d", resp.ContentLength, limit)
+		e := newError(TooLarge, host, "body of %d bytes announced, the limit is %d", resp.ContentLength, limit)
+		return e.answered(resp, tr)
 	}
 	var buf bytes.Buffer
 	if resp.ContentLength > 0 {
@@ -218,7 +223,7 @@ func (f *fetching) read(ctx, own context.Context, tr *trace, host string, resp *
 	}
 	_, err := buf.ReadFrom(io.LimitReader(body, limit+1))
 	if int64(buf.Len()) > limit {
-		return newError(TooLarge, host, "body has more than %d bytes", limit)
+		return newError(TooLarge, host, "body has more than %d bytes", limit).answered(resp, tr)
 	}
 	if err == nil {
 		out.Body = buf.Bytes()
@@ -227,10 +232,8 @@ func (f *fetching) read(ctx, own context.Context, tr *trace, host string, resp *
 	if own.Err() != nil {
 		return f.failed(ctx, own, tr, host, err)
 	}
-	out.Body = slices.Clip(append([]byte{}, buf.Bytes()...))
-	e := newError(Truncated, host, "body broke off after %d bytes: %w", buf.Len(), err)
-	e.Status, e.Private, e.Wrote = resp.StatusCode, tr.isPrivate(), true
-	return e
+	out.Body = append([]byte{}, buf.Bytes()...) // never nil: it is what tells a truncated body from none
+	return newError(Truncated, host, "body broke off after %d bytes: %w", buf.Len(), err).answered(resp, tr)
 }
 
 // failed names an exchange that ended without an answer. The end of the caller's own context is no fault.

@@ -128,8 +128,8 @@ func canonicalHost(host string) (string, *Error) {
 		}
 	}
 	ascii = strings.TrimSuffix(strings.ToLower(ascii), ".")
-	if ascii == "" || len(ascii) > 253 {
-		return "", newError(BadURL, "", "host is empty or has more than 253 characters")
+	if ascii == "" || len(ascii) > 253 || strings.HasPrefix(ascii, ".") || strings.Contains(ascii, "..") {
+		return "", newError(BadURL, "", "host is empty, has an empty label or more than 253 characters")
 	}
 	if !endsInNumber(ascii) {
 		return ascii, nil
@@ -149,9 +149,6 @@ func plainHost(host string) (string, error) {
 			continue
 		}
 		return "", errors.New("character not in a name")
-	}
-	if strings.Contains(host, "..") || strings.HasPrefix(host, ".") {
-		return "", errors.New("empty label")
 	}
 	return host, nil
 }
