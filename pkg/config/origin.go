@@ -20,6 +20,9 @@ type Origin struct {
 func (o Origin) String() string {
 	switch {
 	case o.Env != "":
+		if strings.ContainsFunc(o.Env, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			return "env " + quote(o.Env)
+		}
 		return "env " + o.Env
 	case o.Line > 0:
 		return fmt.Sprintf("%s:%d:%d", o.File, o.Line, o.Column)

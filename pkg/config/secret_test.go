@@ -93,13 +93,14 @@ func TestNoSecretInProblemsAndValues(t *testing.T) {
 		"- " + planted,
 	} {
 		doc, s := load("tidings.yaml", text, "TIDINGS_INGEST__TOKEN="+planted, "TIDINGS_INGEST__TOKEN__X="+planted, "TIDINGS_LOG__LEVEL=info")
-		shown := strings.Join(problems(doc), "\n")
+		var shown strings.Builder
+		shown.WriteString(strings.Join(problems(doc), "\n"))
 		for v := range doc.Values() {
-			shown += fmt.Sprintf("\n%v", v)
+			fmt.Fprintf(&shown, "\n%v", v)
 		}
-		shown += fmt.Sprintf("%#v", s)
-		if strings.Contains(shown, planted) {
-			t.Errorf("%s\nshows the secret:\n%s", text, shown)
+		fmt.Fprintf(&shown, "%#v", s)
+		if strings.Contains(shown.String(), planted) {
+			t.Errorf("%s\nshows the secret:\n%s", text, shown.String())
 		}
 	}
 }
