@@ -12,7 +12,7 @@ import (
 
 // Config says what a [Client] may do. Only UserAgent is required.
 type Config struct {
-	// UserAgent is sent with each request that names no other, by custom "Tidings/<version> (+<site.url>)".
+	// UserAgent is sent with each request that names no other, in the form "Tidings/<version> (+<site.url>)".
 	UserAgent string
 	// AllowNetworks opens address ranges that are closed by default, on every port but DenyPorts.
 	AllowNetworks []netip.Prefix

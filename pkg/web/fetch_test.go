@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -81,9 +82,7 @@ func TestStatusesHaveReasons(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		var status int
 		_, _ = fmt.Sscanf(r.URL.Path, "/%d", &status)
-		for name, values := range r.URL.Query() {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), r.URL.Query())
 		w.WriteHeader(status)
 	})
 	c := client(t, Config{})
@@ -383,7 +382,7 @@ func TestConnectionsAreKept(t *testing.T) {
 		case "/404":
 			http.Error(w, "no", 404)
 		case "/302":
-			http.Redirect(w, r, "/", 302)
+			http.Redirect(w, r, "/", http.StatusFound)
 		}
 	})
 	c := client(t, Config{})

@@ -343,6 +343,8 @@ func TestCheckURL(t *testing.T) {
 		"http://exa mple.com/":       BadURL,
 		"http://a.com\\@b.com/":      BadURL,
 		"http://a..b/":               BadURL,
+		"http://0.../":               BadURL,
+		"http://127.0.0.1../":        BadURL,
 		"http://.a/":                 BadURL,
 		"http://./":                  BadURL,
 		"http://[::1/":               BadURL,

@@ -127,6 +127,8 @@ func (t *trace) reason(ctx context.Context, err error) Reason {
 		return DNSUnknown
 	case isName || at == phaseName:
 		return DNSTemporary
+	case at == phaseStart && late:
+		return Timeout // the time of the chain was used up by earlier hops
 	case at == phaseTLS:
 		return TLSFailed
 	case at < phaseTLS:

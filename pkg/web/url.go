@@ -121,14 +121,15 @@ func canonicalHost(host string) (string, *Error) {
 		return addr.String(), nil
 	}
 	// The lookup profile also folds full-width digits and dots, so the test for numbers must follow it.
-	ascii, err := idna.Lookup.ToASCII(strings.TrimSuffix(host, "."))
+	ascii, err := idna.Lookup.ToASCII(host)
 	if err != nil {
 		if ascii, err = plainHost(host); err != nil {
 			return "", newError(BadURL, "", "host is not a valid name")
 		}
 	}
 	ascii = strings.TrimSuffix(strings.ToLower(ascii), ".")
-	if ascii == "" || len(ascii) > 253 || strings.HasPrefix(ascii, ".") || strings.Contains(ascii, "..") {
+	if ascii == "" || len(ascii) > 253 || strings.HasPrefix(ascii, ".") ||
+		strings.HasSuffix(ascii, ".") || strings.Contains(ascii, "..") {
 		return "", newError(BadURL, "", "host is empty, has an empty label or more than 253 characters")
 	}
 	if !endsInNumber(ascii) {

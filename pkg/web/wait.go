@@ -96,7 +96,7 @@ func seconds(v string) (time.Duration, bool) {
 	if f > float64(most) {
 		return time.Duration(most) * time.Second, true
 	}
-	return time.Duration(f * float64(time.Second)), true
+	return time.Duration(f * float64(time.Second)).Round(time.Millisecond), true // a float of this size is good to a microsecond
 }
 
 // values lists the values of a header. Doubled headers are common and sometimes joined by a comma on the way, which is
