@@ -110,6 +110,9 @@ func TestGoodValuesPass(t *testing.T) {
 			t.Errorf("value %d is refused", i)
 		}
 	}
+	if got := at.Key("x").Index(2).Key("y z").String(); got != `publish.x[2]."y z"` {
+		t.Errorf("a place is shown as %s", got)
+	}
 	if doc.Err() != nil {
 		t.Errorf("problems of good values:\n%v", doc.Err())
 	}

@@ -59,9 +59,6 @@ func (s Secret) String() string {
 // Format writes [Secret.String] for every verb and flag, %#v and %x included.
 func (s Secret) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
 
-// GoString is for printers that know %#v by its method.
-func (s Secret) GoString() string { return s.String() }
-
 // LogValue redacts in slog.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
