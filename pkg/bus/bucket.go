@@ -1,0 +1,271 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tidings.internal/pkg/fault"
+)
+
+// Bucket is a table of keys and values with a revision for each, so that a change can be made on condition that
+// nobody else made one.
+type Bucket struct {
+	bus  *Bus
+	name string
+}
+
+// Bucket returns a bucket by its name. Nothing is asked of the broker yet.
+func (b *Bus) Bucket(name string) *Bucket { return &Bucket{bus: b, name: name} }
+
+// Entry is the value of a key.
+type Entry struct {
+	Key      string
+	Value    []byte
+	Revision uint64
+	Created  time.Time // when the broker stored this value
+	// Deleted: the key was removed or has expired. Only [Bucket.Watch] shows such entries.
+	Deleted bool
+}
+
+func (k *Bucket) open(ctx context.Context) (jetstream.KeyValue, error) {
+	k.bus.mu.Lock()
+	kv := k.bus.buckets[k.name]
+	k.bus.mu.Unlock()
+	if kv != nil {
+		return kv, nil
+	}
+	kv, err := k.bus.js.KeyValue(ctx, k.name)
+	if err != nil {
+		return nil, classify(err, "open bucket %s", k.name)
+	}
+	k.bus.mu.Lock()
+	defer k.bus.mu.Unlock()
+	k.bus.buckets[k.name] = kv
+	return kv, nil
+}
+
+// run opens the bucket and does one thing with it under a time limit.
+func (k *Bucket) run(ctx context.Context, verb, key string, do func(context.Context, jetstream.KeyValue) error) error {
+	ctx, cancel := context.WithTimeout(ctx, ackWait)
+	defer cancel()
+	kv, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	err = do(ctx, kv)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, jetstream.ErrKeyExists):
+		return fault.Errorf(fault.Conflict, "%s %s in %s: it exists already", verb, key, k.name)
+	case errors.Is(err, jetstream.ErrInvalidKey):
+		return fault.Errorf(fault.Invalid, "%s %q in %s: it is no key", verb, key, k.name)
+	default:
+		return classify(err, "%s %s in %s", verb, key, k.name)
+	}
+}
+
+// Read returns the value of a key, and false if there is none.
+func (k *Bucket) Read(ctx context.Context, key string) (Entry, bool, error) {
+	var e Entry
+	err := k.run(ctx, "read", key, func(ctx context.Context, kv jetstream.KeyValue) error {
+		v, err := kv.Get(ctx, key)
+		if err == nil {
+			e = entry(v)
+		}
+		return err
+	})
+	if errors.Is(err, jetstream.ErrKeyNotFound) {
+		return Entry{}, false, nil
+	}
+	return e, err == nil, err
+}
+
+// Create sets a key that must not exist and returns its revision. The error is a conflict if it does.
+func (k *Bucket) Create(ctx context.Context, key string, value []byte) (uint64, error) {
+	var rev uint64
+	err := k.run(ctx, "create", key, func(ctx context.Context, kv jetstream.KeyValue) (err error) {
+		if unsafeForFaultRun {
+			rev, err = kv.Put(ctx, key, value)
+			return err
+		}
+		rev, err = kv.Create(ctx, key, value)
+		return err
+	})
+	return rev, err
+}
+
+// Update sets a key whose revision must be the one named, and returns the new one. The error is a conflict if somebody
+// else changed it. After any other error the caller does not know whether it was set and must read again.
+func (k *Bucket) Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
+	if revision == 0 {
+		return k.Create(ctx, key, value)
+	}
+	var rev uint64
+	err := k.run(ctx, "update", key, func(ctx context.Context, kv jetstream.KeyValue) (err error) {
+		if unsafeForFaultRun {
+			rev, err = kv.Put(ctx, key, value)
+			return err
+		}
+		rev, err = kv.Update(ctx, key, value, revision)
+		return err
+	})
+	return rev, err
+}
+
+// Put sets a key whatever it was, and returns its revision.
+func (k *Bucket) Put(ctx context.Context, key string, value []byte) (uint64, error) {
+	var rev uint64
+	err := k.run(ctx, "set", key, func(ctx context.Context, kv jetstream.KeyValue) (err error) {
+		rev, err = kv.Put(ctx, key, value)
+		return err
+	})
+	return rev, err
+}
+
+// Delete removes a key and leaves a marker. A key that does not exist is no error.
+func (k *Bucket) Delete(ctx context.Context, key string) error {
+	return k.run(ctx, "delete", key, func(ctx context.Context, kv jetstream.KeyValue) error { return kv.Delete(ctx, key) })
+}
+
+// DeleteAt removes a key whose revision must be the one named.
+func (k *Bucket) DeleteAt(ctx context.Context, key string, revision uint64) error {
+	return k.run(ctx, "delete", key, func(ctx context.Context, kv jetstream.KeyValue) error {
+		return kv.Delete(ctx, key, jetstream.LastRevision(revision))
+	})
+}
+
+// Purge removes a key with its history.
+func (k *Bucket) Purge(ctx context.Context, key string) error {
+	return k.run(ctx, "purge", key, func(ctx context.Context, kv jetstream.KeyValue) error { return kv.Purge(ctx, key) })
+}
+
+// Entries returns what the bucket holds now, for the keys that match a filter such as "p.masto.>"; all without one.
+func (k *Bucket) Entries(ctx context.Context, filters ...string) ([]Entry, error) {
+	if len(filters) == 0 {
+		filters = []string{">"}
+	}
+	kv, err := k.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w, err := kv.WatchFiltered(ctx, filters, jetstream.IgnoreDeletes())
+	if err != nil {
+		return nil, classify(err, "read bucket %s", k.name)
+	}
+	defer func() { _ = w.Stop() }() // the subscription ends with the connection anyway
+	idle := time.NewTimer(getWait)
+	defer idle.Stop()
+	var list []Entry
+	for {
+		select {
+		case e, open := <-w.Updates():
+			if !open {
+				return nil, fault.Errorf(fault.Unreachable, "read bucket %s: the subscription ended", k.name)
+			}
+			if e == nil { // everything that was there has come
+				return list, nil
+			}
+			list = append(list, entry(e))
+			idle.Reset(getWait)
+		case <-idle.C:
+			return nil, fault.Errorf(fault.Unreachable, "read bucket %s: no answer within %v", k.name, getWait)
+		case <-ctx.Done():
+			return nil, classify(ctx.Err(), "read bucket %s", k.name)
+		}
+	}
+}
+
+// Watch shows every entry that matches a filter, those that are there first, then each change, until ctx ends. level
+// is called each time the present state has been shown. After an outage the state is shown again, so each must bear to
+// see an entry twice; revisions tell which is newer.
+func (k *Bucket) Watch(ctx context.Context, filter string, each func(Entry), level func()) error {
+	wait := 100 * time.Millisecond
+	for ctx.Err() == nil {
+		started := time.Now()
+		if err := k.watchOnce(ctx, filter, each, level); err != nil && ctx.Err() == nil {
+			k.bus.log.Warn("stopped watching for now", "stream", "KV_"+k.name, "retry_in", wait, "err", err)
+		}
+		if time.Since(started) > time.Minute {
+			wait = 100 * time.Millisecond
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+			wait = min(2*wait, 5*time.Second)
+		}
+	}
+	return nil
+}
+
+func (k *Bucket) watchOnce(ctx context.Context, filter string, each func(Entry), level func()) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	kv, err := k.open(ctx)
+	if err != nil {
+		return err
+	}
+	created, err := k.bus.StreamState(ctx, "KV_"+k.name)
+	if err != nil {
+		return err
+	}
+	w, err := kv.Watch(ctx, filter)
+	if err != nil {
+		return classify(err, "watch bucket %s", k.name)
+	}
+	defer func() { _ = w.Stop() }() // the subscription ends with the connection anyway
+	back, forget := k.bus.onReconnect()
+	defer forget()
+	check := time.NewTicker(followCheck)
+	defer check.Stop()
+	var seen uint64
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case e, open := <-w.Updates():
+			if !open {
+				return fault.Errorf(fault.Unreachable, "watch bucket %s: the subscription ended", k.name)
+			}
+			if e == nil {
+				level()
+				continue
+			}
+			seen = max(seen, e.Revision())
+			each(entry(e))
+		case <-back:
+			// The library renews the subscription only when it misses heartbeats; a fresh one is quicker and sure.
+			return fault.Errorf(fault.Unreachable, "watch bucket %s: the connection was renewed", k.name)
+		case <-check.C:
+			if s, err := k.bus.StreamState(ctx, "KV_"+k.name); err == nil && (!s.Created.Equal(created.Created) || s.Last < seen) {
+				return errNotTheSame
+			}
+		}
+	}
+}
+
+func entry(v jetstream.KeyValueEntry) Entry {
+	return Entry{Key: v.Key(), Value: v.Value(), Revision: v.Revision(), Created: v.Created(), Deleted: v.Operation() != jetstream.KeyValuePut}
+}
+
+// KeyEscape makes a text safe as one token of a key: everything but letters, digits, hyphen and underscore becomes
+// "=XX". Two texts never give one token.
+func KeyEscape(s string) string {
+	const hex = "0123456789ABCDEF"
+	var out strings.Builder
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_':
+			out.WriteByte(c)
+		default:
+			out.WriteByte('=')
+			out.WriteByte(hex[c>>4])
+			out.WriteByte(hex[c&15])
+		}
+	}
+	return out.String()
+}

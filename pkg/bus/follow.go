@@ -1,0 +1,204 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+)
+
+// Fold turns a stream into a state in memory. The bus calls its methods from one goroutine.
+type Fold interface {
+	// Reset starts an empty state beside the one in use; the reason says why the old one cannot be continued.
+	Reset(reason string)
+	// Apply adds one record. An error is logged; it never stops the fold, since one bad record must not hide the rest.
+	Apply(r Record) error
+	// CaughtUp says that everything stored so far has been applied. After a Reset the new state takes the place of the
+	// old one at the first call.
+	CaughtUp(applied event.Applied)
+	// Evicted says that records below a sequence are gone: a stream that reaches its size drops the oldest without a
+	// marker.
+	Evicted(first uint64)
+}
+
+// The reasons of a [Fold.Reset].
+const (
+	ResetStart     = "start"     // first fold of this process
+	ResetRecreated = "recreated" // the stream was made anew or restored
+	ResetRewound   = "rewound"   // the stream ends before what was applied: a store was rolled back
+)
+
+const (
+	// followCheck is how often the identity of a followed stream is compared. An ordered consumer hangs without an
+	// error when its stream is deleted and made again.
+	followCheck = 10 * time.Second
+	// evictCheck is how often evicted rows are dropped.
+	evictCheck = 60 * time.Second
+)
+
+// Follow folds the records of a stream, from its start and then as they come, until ctx ends. A broker that is away is
+// waited for; a stream that was deleted, made again or rolled back is noticed and folded anew.
+func (b *Bus) Follow(ctx context.Context, stream, filter string, f Fold) error {
+	fo := &follower{bus: b, stream: stream, filter: filter, fold: f}
+	wait := 100 * time.Millisecond
+	for ctx.Err() == nil {
+		started := time.Now()
+		if err := fo.once(ctx); err != nil && ctx.Err() == nil {
+			b.log.Warn("stopped following for now", "stream", stream, "retry_in", wait, "err", err)
+		}
+		if time.Since(started) > time.Minute {
+			wait = 100 * time.Millisecond
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+			wait = min(2*wait, 5*time.Second)
+		}
+	}
+	return nil
+}
+
+type follower struct {
+	bus     *Bus
+	stream  string
+	filter  string
+	fold    Fold
+	applied event.Applied
+	epoch   string
+	begun   bool
+	level   bool   // CaughtUp was called since the last Reset
+	goal    uint64 // last sequence of the stream when the fold began
+}
+
+// once follows until something ends it. It continues after the last applied record as long as the stream is the same.
+func (fo *follower) once(ctx context.Context) error {
+	state, err := fo.bus.StreamState(ctx, fo.stream)
+	if err != nil {
+		return err
+	}
+	if reason := fo.reason(state); reason != "" {
+		if fo.begun {
+			fo.bus.observe.Rebuilt(reason)
+		}
+		fo.fold.Reset(reason)
+		fo.applied, fo.epoch = event.Applied{Created: state.Created}, state.Epoch
+		fo.begun, fo.level, fo.goal = true, false, state.Last
+	}
+	consumer, err := fo.bus.js.OrderedConsumer(ctx, fo.stream, jetstream.OrderedConsumerConfig{
+		FilterSubjects: []string{fo.filter}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: fo.applied.Sequence + 1,
+	})
+	if err != nil {
+		return classify(err, "follow %s", fo.stream)
+	}
+	if consumer.CachedInfo().NumPending == 0 {
+		fo.caughtUp()
+	}
+	records := make(chan jetstream.Msg, 256)
+	done := make(chan struct{})
+	cc, err := consumer.Consume(func(m jetstream.Msg) {
+		select {
+		case records <- m:
+		case <-done:
+		}
+	}, jetstream.PullMaxMessages(500))
+	if err != nil {
+		return classify(err, "follow %s", fo.stream)
+	}
+	err = fo.loop(ctx, records, cc.Closed())
+	close(done)
+	cc.Stop()
+	<-cc.Closed()
+	return err
+}
+
+func (fo *follower) loop(ctx context.Context, records <-chan jetstream.Msg, closed <-chan struct{}) error {
+	check, evict := time.NewTicker(followCheck), time.NewTicker(evictCheck)
+	defer check.Stop()
+	defer evict.Stop()
+	back, forget := fo.bus.onReconnect()
+	defer forget()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case m := <-records:
+			if err := fo.take(m); err != nil {
+				return err
+			}
+		case <-closed:
+			return fault.Errorf(fault.Unreachable, "the subscription to %s has ended", fo.stream)
+		case <-back:
+			if err := fo.check(ctx); err != nil {
+				return err
+			}
+		case <-check.C:
+			if err := fo.check(ctx); err != nil {
+				return err
+			}
+		case <-evict.C:
+			if state, err := fo.bus.StreamState(ctx, fo.stream); err == nil {
+				fo.fold.Evicted(state.First)
+			}
+		}
+	}
+}
+
+var errNotTheSame = errors.New("the stream is no longer the one that was followed")
+
+// check ends the loop when the stream is another one by now. A broker that does not answer proves nothing.
+func (fo *follower) check(ctx context.Context) error {
+	state, err := fo.bus.StreamState(ctx, fo.stream)
+	if err != nil {
+		return nil
+	}
+	if fo.reason(state) != "" {
+		return errNotTheSame
+	}
+	return nil
+}
+
+// reason says why what was applied cannot be continued, or "". A sequence alone proves nothing: after a roll-back the
+// broker uses numbers again.
+func (fo *follower) reason(s StreamState) string {
+	switch {
+	case !fo.begun:
+		return ResetStart
+	case !s.Created.Equal(fo.applied.Created) || s.Epoch != fo.epoch:
+		return ResetRecreated
+	case s.Last < fo.applied.Sequence:
+		return ResetRewound
+	}
+	return ""
+}
+
+func (fo *follower) take(m jetstream.Msg) error {
+	meta, err := m.Metadata()
+	if err != nil {
+		return fault.Errorf(fault.Internal, "read a record of %s: %w", fo.stream, err)
+	}
+	r := Record{
+		Message: event.Message{Subject: m.Subject(), Header: event.Header(m.Headers()), Body: m.Data()},
+		Stream:  fo.stream, Sequence: meta.Sequence.Stream, Time: meta.Timestamp,
+	}
+	r.Marker = isMarker(r.Header, r.Body)
+	if r.Sequence <= fo.applied.Sequence {
+		return nil // seen before the subscription was renewed
+	}
+	if err := fo.fold.Apply(r); err != nil {
+		fo.bus.log.Warn("left a record out of the projection", "stream", fo.stream, "subject", r.Subject, "kind", fault.KindOf(err), "err", err)
+	}
+	fo.applied.Sequence = r.Sequence
+	if meta.NumPending == 0 || !fo.level && r.Sequence >= fo.goal {
+		fo.caughtUp()
+	}
+	return nil
+}
+
+func (fo *follower) caughtUp() {
+	fo.level = true
+	fo.fold.CaughtUp(fo.applied)
+}
