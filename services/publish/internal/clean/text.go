@@ -1,0 +1,141 @@
+package clean
+
+import (
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/clipperhouse/uax29/v2/graphemes"
+)
+
+// Text drops what no feed may hold: bytes that are no UTF-8, characters that XML 1.0 forbids (section 2.2), the C1
+// controls U+0080 to U+009F, and U+FFFD, which shows that an earlier stage met broken text. Line ends become LF.
+// encoding/xml replaces such characters in ordinary text but not in CDATA, where one of them would make a whole feed
+// unreadable.
+func Text(s string) string {
+	bad := strings.IndexFunc(s, func(r rune) bool { return !allowed(r) })
+	if bad < 0 && utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case r == '\r':
+			if i+1 == len(s) || s[i+1] != '\n' {
+				b.WriteByte('\n')
+			}
+		case allowed(r):
+			b.WriteRune(r)
+		}
+		i += size
+	}
+	return b.String()
+}
+
+// allowed reports whether a character may stay. [utf8.RuneError] is U+FFFD, so broken bytes are caught, too.
+func allowed(r rune) bool {
+	switch {
+	case r == '\t', r == '\n':
+		return true
+	case r < 0x20, 0x7f <= r && r <= 0x9f, r == utf8.RuneError, r == 0xfffe, r == 0xffff:
+		return false
+	}
+	return true
+}
+
+// Line is [Text] on one line: white space of any kind and length becomes one space, none at the ends.
+func Line(s string) string {
+	return strings.Join(strings.Fields(Text(s)), " ")
+}
+
+// MaxTitle is the longest title in graphemes: what MSN, the strictest reader of feeds that names a limit, takes.
+const MaxTitle = 150
+
+var tagForm = regexp.MustCompile(`<(/?[A-Za-z!?][^<>]*)>`)
+
+// Plain is [Line] for text that readers may take for HTML. The text is plain already, so character references are left
+// alone; what looks like a tag gets other brackets, because such a reader would swallow it.
+func Plain(s string) string { return tagForm.ReplaceAllString(Line(s), "‹$1›") }
+
+// Title gives a title of one line and at most [MaxTitle] graphemes, cut at a word. An empty title is replaced by the
+// first words of the fallback.
+func Title(s, fallback string) string {
+	s = Plain(s)
+	if s == "" {
+		s = Shorten(Plain(fallback), 80)
+	}
+	return Shorten(s, MaxTitle)
+}
+
+// Length counts graphemes, the characters as a reader sees them.
+func Length(s string) int {
+	n := 0
+	for g := graphemes.FromString(s); g.Next(); {
+		n++
+	}
+	return n
+}
+
+// Shorten cuts plain text to at most limit graphemes. It cuts at the end of a word where one ends in the second half,
+// never inside a grapheme, and marks the cut by an ellipsis, which counts.
+func Shorten(s string, limit int) string {
+	if limit <= 0 {
+		return ""
+	}
+	if len(s) <= limit {
+		return s // a grapheme has at least one byte
+	}
+	n, end, word := 0, 0, 0
+	for g := graphemes.FromString(s); g.Next(); {
+		if n == limit {
+			// More follows: go back to where an ellipsis still fits.
+			cut := end
+			if word > end/2 {
+				cut = word
+			}
+			return strings.TrimRightFunc(s[:cut], func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",;:–—-(", r) }) + "…"
+		}
+		if n++; n < limit {
+			if isSpace(g.Value()) {
+				word = g.Start()
+			}
+			end = g.End()
+			if n == limit-1 && end < len(s) && isSpace(s[end:]) {
+				word = end
+			}
+		}
+	}
+	return s
+}
+
+func isSpace(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsSpace(r)
+}
+
+var emailForm = regexp.MustCompile(`(?i)[<(]?(?:mailto:)?[a-z0-9._%+-]+@[a-z0-9-]+(?:\.[a-z0-9-]+)+[>)]?`)
+
+// Person gives the name of an author without e-mail addresses, which nobody wants to see published. It is empty when
+// nothing else stood there.
+func Person(name string) string {
+	name = Line(emailForm.ReplaceAllString(Text(name), " "))
+	if strings.HasPrefix(name, "(") && strings.HasSuffix(name, ")") { // "jane@example.org (Jane)", as RSS 2.0 has it
+		name = name[1 : len(name)-1]
+	}
+	return Shorten(strings.Trim(name, " ,;:<>\"'"), MaxTitle)
+}
+
+// languageForm is a well-formed tag of BCP 47 as far as texts use it: language, script, region, variants.
+var languageForm = regexp.MustCompile(`^[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?(-([0-9A-Za-z]{5,8}|[0-9][0-9A-Za-z]{3}))*$`)
+
+// Language gives a language code, or nothing if it is not well-formed or says that the language is not known.
+func Language(code string) string {
+	code = strings.TrimSpace(code)
+	if !languageForm.MatchString(code) || strings.EqualFold(code, "und") {
+		return ""
+	}
+	return code
+}

@@ -1,0 +1,122 @@
+// Package render writes feeds: RSS 2.0, Atom 1.0 (RFC 4287) and JSON Feed 1.1.
+//
+// It is the only door to gorilla/feeds. The library's own conversion is not used, because it writes elements that
+// validators refuse (a bare name in <author>, a <source> without url, random ids) and has no room for what readers
+// want. Instead our types embed its exported structs and shadow the fields that are wrong or missing: of two fields with
+// one name encoding/xml and encoding/json take the shallower.
+//
+// The bytes are a function of the arguments alone: there is no clock, no version and no order of a map in them. The
+// package neither chooses items nor cleans them.
+package render
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+
+	"tidings.internal/services/publish/internal/item"
+)
+
+// Format is a format of feeds; its text is the ending of a feed's address.
+type Format string
+
+// The formats.
+const (
+	RSS  Format = "rss"
+	Atom Format = "atom"
+	JSON Format = "json"
+)
+
+// Formats lists all formats, in the order in which pages show them.
+func Formats() []Format { return []Format{RSS, Atom, JSON} }
+
+// MediaType is the media type without parameters.
+func (f Format) MediaType() string {
+	switch f {
+	case RSS:
+		return "application/rss+xml"
+	case Atom:
+		return "application/atom+xml"
+	default:
+		return "application/feed+json"
+	}
+}
+
+// ContentType is the media type as it stands in a response.
+func (f Format) ContentType() string { return f.MediaType() + "; charset=utf-8" }
+
+// generator names the program without its version: an upgrade must not change the bytes.
+const generator = "Tidings"
+
+// Feed is what a document says of itself. All texts are clean, all addresses absolute.
+type Feed struct {
+	URN         string
+	Title       string
+	Description string
+	Language    string
+	Author      string
+	Rights      string
+	Icon, Logo  string
+	Page        string // the landing page
+	Self        map[Format]string
+	Hubs        []string
+	TTL         int       // minutes
+	Created     time.Time // the date of a feed that has no items
+}
+
+// Entry is an item in a feed, with the other articles of its story that stand back for it.
+type Entry struct {
+	*item.Item
+	Also []Also
+}
+
+// Also is another article of the same story.
+type Also struct {
+	Title string `json:"title"`
+	URL   string `json:"url"`
+}
+
+// Document writes a feed in a format.
+func Document(f *Feed, entries []Entry, format Format) ([]byte, error) {
+	var b bytes.Buffer
+	var err error
+	switch format {
+	case RSS:
+		err = writeRSS(&b, f, entries)
+	case Atom:
+		err = writeAtom(&b, f, entries)
+	case JSON:
+		err = writeJSON(&b, f, entries)
+	default:
+		err = fmt.Errorf("there is no format %q", format)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("render %s as %s: %w", f.Page, format, err)
+	}
+	return b.Bytes(), nil
+}
+
+// newest returns the time of the latest change, zero when there are no entries.
+func newest(entries []Entry) time.Time {
+	var t time.Time
+	for _, e := range entries {
+		if e.Updated.After(t) {
+			t = e.Updated
+		}
+	}
+	return t
+}
+
+// plain is text that a reader might take for HTML. Its special characters are written as numbers, which tells the W3C
+// validator, and readers that look at the source, that they are meant.
+type plain struct {
+	Text string `xml:",innerxml"`
+}
+
+func text(s string) plain {
+	return plain{strings.NewReplacer("&", "&#x26;", "<", "&#x3C;", ">", "&#x3E;").Replace(s)}
+}
+
+// rfc3339 writes a time as Atom and JSON Feed want it.
+func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
