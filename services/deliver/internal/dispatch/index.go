@@ -1,0 +1,121 @@
+package dispatch
+
+import (
+	"sync"
+	"time"
+
+	"tidings.internal/services/deliver/internal/ledger"
+)
+
+// index knows which rows of a channel have something to do. It is a short cut and holds no truth: the row is read
+// again before anything is done with it, and every change of it is a compare-and-set.
+type index struct {
+	mu     sync.Mutex
+	items  map[string]item
+	filled map[string]bool // stories that came as backfill and were let through
+}
+
+// item is the part of a row by which the next one is chosen.
+type item struct {
+	revision  uint64
+	state     ledger.State
+	op        ledger.Op
+	due       time.Time
+	deadline  time.Time
+	published time.Time
+	approved  time.Time
+	ordinal   uint64
+	backfill  bool
+}
+
+func newIndex() *index { return &index{items: map[string]item{}, filled: map[string]bool{}} }
+
+// put takes note of a row at a revision of the bucket. It reports whether that changed anything.
+func (x *index) put(r *ledger.Row, revision uint64) bool {
+	i := item{
+		revision: revision, state: r.State, op: r.Op, due: r.Due, deadline: r.Deadline, published: r.Published,
+		approved: r.ApprovedAt, ordinal: r.Ordinal, backfill: r.Backfill,
+	}
+	follows := r.State == ledger.Sent && r.Next != nil
+	if follows {
+		i.op, i.due = r.Next.Op, r.Next.Due
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if r.Backfill && r.Reason != ledger.Baseline {
+		x.filled[r.Story] = true
+	}
+	old, known := x.items[r.Story]
+	if known && old.revision >= revision {
+		return false
+	}
+	if !follows && !r.State.Open() {
+		// A finished row is forgotten: most are, and no late news of it can hurt, since rows are read again.
+		delete(x.items, r.Story)
+		return known
+	}
+	x.items[r.Story] = i
+	return true
+}
+
+// drop forgets a story.
+func (x *index) drop(story string) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.items, story)
+}
+
+// reset forgets everything, before the present state is read again.
+func (x *index) reset() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	clear(x.items)
+	clear(x.filled)
+}
+
+// backfilled is how many stories came as backfill and were let through.
+func (x *index) backfilled() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.filled)
+}
+
+// open is how many rows have not come to their first end.
+func (x *index) open() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := 0
+	for _, i := range x.items {
+		if i.state.Open() {
+			n++
+		}
+	}
+	return n
+}
+
+func (x *index) counts() map[ledger.State]int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	m := map[ledger.State]int{}
+	for _, i := range x.items {
+		if i.state.Open() {
+			m[i.state]++
+		}
+	}
+	return m
+}
+
+// each shows all items. It must be quick: intake waits for it.
+func (x *index) each(show func(story string, i item)) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for story, i := range x.items {
+		show(story, i)
+	}
+}
+
+func (x *index) empty() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return len(x.items) == 0
+}
