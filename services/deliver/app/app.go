@@ -1,0 +1,117 @@
+// Package app is the deliver service: it puts the posts of the bus into the ledger and sends them to their channels.
+//
+// It holds the credentials and is the only service that does. It listens to nothing but the bus, and reaches others
+// only through package web.
+package app
+
+import (
+	"context"
+	crand "crypto/rand"
+	"errors"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/run"
+	"tidings.internal/pkg/web"
+	"tidings.internal/services/deliver/internal/dispatch"
+	"tidings.internal/services/deliver/internal/ledger"
+	"tidings.internal/services/deliver/internal/send"
+)
+
+// Name is the service's name.
+const Name = "deliver"
+
+// Deps are what the service is given.
+type Deps struct {
+	Config  *config.Doc
+	Bus     *bus.Bus
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Checks  *run.Checks
+}
+
+// App is the running service.
+type App struct {
+	client   *web.Client
+	channels []*dispatch.Channel
+}
+
+// pulse is how long a channel's loop may be silent beyond its longest request.
+const pulse = 2 * time.Minute
+
+// New makes the service. It dials nobody: channels are opened, and what they need of the bus is made, in Run.
+func New(ctx context.Context, d Deps) (*App, error) {
+	s := read(d.Config)
+	if err := d.Config.Err(); err != nil {
+		return nil, err
+	}
+	client, err := web.New(web.Config{UserAgent: userAgent(s.site)})
+	if err != nil {
+		return nil, err
+	}
+	a := &App{client: client}
+	m := newMetrics(a)
+	book := ledger.New(d.Bus.Bucket(event.BucketDeliveries))
+	owner := crand.Text()[:12]
+	for _, c := range s.channels {
+		sender, err := c.network.Open(send.Options{Channel: c.Channel, Client: client, Now: time.Now})
+		if err != nil {
+			return nil, err
+		}
+		a.channels = append(a.channels, dispatch.New(dispatch.Options{
+			Config: c.Channel, Network: c.network, Sender: sender, Ledger: book, Bus: d.Bus, Log: d.Log, Observe: m,
+			Owner: owner, MaxOpen: s.deliver.MaxOpen, Now: time.Now, Random: rand.Float64,
+			Tick: d.Checks.Alive("channel "+c.ID, pulse+c.Timeout).Tick,
+		}))
+	}
+	if err := m.register(d.Metrics); err != nil {
+		return nil, err
+	}
+	d.Checks.Add("nats", d.Bus.Probe)
+	d.Checks.Add("topology", func(ctx context.Context) error {
+		return d.Bus.ProbeTopology(ctx, event.StreamPosts, "KV_"+event.BucketDeliveries, "KV_"+event.BucketLeases)
+	})
+	d.Checks.Degrade("channels", a.probe)
+	return a, nil
+}
+
+func userAgent(site config.Site) string {
+	agent := "Tidings/" + run.BuildInfo().Version
+	if site.URL != "" {
+		agent += " (+" + site.URL + ")"
+	}
+	return agent
+}
+
+// Run works on all channels until ctx ends. A channel whose configuration names another account than its rows ends it
+// with an error: to go on would point receipts at the wrong account.
+func (a *App) Run(ctx context.Context) error {
+	defer a.client.Close()
+	group, ctx := errgroup.WithContext(ctx)
+	for _, c := range a.channels {
+		group.Go(func() error { return c.Run(ctx) })
+	}
+	group.Go(func() error { <-ctx.Done(); return nil })
+	return group.Wait()
+}
+
+// Check decodes what deliver reads, so that all problems come together. It dials nothing.
+func Check(doc *config.Doc) { read(doc) }
+
+// probe names the channels that are paused.
+func (a *App) probe(context.Context) error {
+	var paused []error
+	for _, c := range a.channels {
+		if reason := c.Paused(); reason != "" {
+			paused = append(paused, pausedError(c.ID(), reason))
+		}
+	}
+	return errors.Join(paused...)
+}

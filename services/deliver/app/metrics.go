@@ -1,0 +1,78 @@
+package app
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tidings.internal/pkg/fault"
+	"tidings.internal/services/deliver/internal/ledger"
+)
+
+// metrics are what deliver counts. No label holds a URL, a host or a word of a server.
+type metrics struct {
+	app        *App
+	deliveries *prometheus.CounterVec
+	seconds    *prometheus.HistogramVec
+	open       *prometheus.Desc
+	paused     *prometheus.Desc
+}
+
+func newMetrics(a *App) *metrics {
+	return &metrics{
+		app: a,
+		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidings_deliveries_total", Help: "Attempts and decisions on deliveries by their outcome.",
+		}, []string{"channel", "network", "op", "outcome", "reason"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "tidings_delivery_seconds", Help: "Time of one request to a network.",
+			Buckets: []float64{.01, .03, .1, .3, 1, 3, 10, 30},
+		}, []string{"network"}),
+		open: prometheus.NewDesc("tidings_deliveries_open", "Deliveries that have not come to an end, by state.",
+			[]string{"channel", "state"}, nil),
+		paused: prometheus.NewDesc("tidings_channel_paused", "1 while a channel is paused, by the reason.",
+			[]string{"channel", "reason"}, nil),
+	}
+}
+
+// register makes the metrics visible, all or none.
+func (m *metrics) register(r prometheus.Registerer) error {
+	all := []prometheus.Collector{m.deliveries, m.seconds, m}
+	for i, c := range all {
+		if err := r.Register(c); err != nil {
+			for _, done := range all[:i] {
+				r.Unregister(done)
+			}
+			return fault.Errorf(fault.Internal, "register metrics: %w", err)
+		}
+	}
+	return nil
+}
+
+// Delivered counts an outcome.
+func (m *metrics) Delivered(channel, network string, op ledger.Op, outcome, reason string) {
+	m.deliveries.WithLabelValues(channel, network, string(op), outcome, reason).Inc()
+}
+
+// Took observes a request.
+func (m *metrics) Took(network string, took time.Duration) {
+	m.seconds.WithLabelValues(network).Observe(took.Seconds())
+}
+
+// Describe is for the registry.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) { ch <- m.open; ch <- m.paused }
+
+// Collect asks the channels as they are now.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	for _, c := range m.app.channels {
+		counts := c.Counts()
+		for _, s := range ledger.States() {
+			if s.Open() {
+				ch <- prometheus.MustNewConstMetric(m.open, prometheus.GaugeValue, float64(counts[s]), c.ID(), string(s))
+			}
+		}
+		if reason := c.Paused(); reason != "" {
+			ch <- prometheus.MustNewConstMetric(m.paused, prometheus.GaugeValue, 1, c.ID(), reason)
+		}
+	}
+}

@@ -1,0 +1,15 @@
+package app
+
+import (
+	"tidings.internal/services/deliver/internal/send"
+	"tidings.internal/services/deliver/internal/send/mastodon"
+	"tidings.internal/services/deliver/internal/send/webhook"
+)
+
+// networks lists every network that posts can be sent to.
+func networks() []send.Network {
+	return []send.Network{
+		mastodon.Network,
+		webhook.Network,
+	}
+}

@@ -1,0 +1,91 @@
+package app
+
+import (
+	_ "embed" // for example.yaml
+	"slices"
+
+	"tidings.internal/pkg/config"
+	"tidings.internal/services/deliver/internal/send"
+)
+
+//go:embed example.yaml
+var example string
+
+// Settings is the section `deliver`; example.yaml is the manual of its keys.
+type Settings struct {
+	// MaxOpen is how many posts of one channel may be open before no more are taken in.
+	MaxOpen int `yaml:"max_open"`
+}
+
+// DefaultSettings returns the section as it is when the file has none.
+func DefaultSettings() Settings { return Settings{MaxOpen: 10_000} }
+
+// Check reports what is wrong.
+func (s *Settings) Check(at config.At) {
+	if s.MaxOpen < 1 || s.MaxOpen > 100_000 {
+		at.Key("max_open").Problemf("%d is not within 1 and 100000", s.MaxOpen)
+	}
+}
+
+// settings is everything that deliver reads.
+type settings struct {
+	deliver  Settings
+	site     config.Site
+	channels []channel
+}
+
+// channel is a channel that is to be sent to.
+type channel struct {
+	config.Channel
+	network send.Network
+}
+
+// read decodes the sections. Problems are collected in doc.
+func read(doc *config.Doc) settings {
+	s := settings{deliver: DefaultSettings(), site: config.DefaultSite()}
+	doc.Section("deliver", &s.deliver)
+	doc.Section("site", &s.site)
+	list := networks()
+	find := func(name string) int {
+		return slices.IndexFunc(list, func(n send.Network) bool { return n.Name == name })
+	}
+	names := make([]string, len(list))
+	for i, n := range list {
+		names[i] = n.Name
+	}
+	own := func(name string) (any, []string) {
+		if i := find(name); i >= 0 {
+			return list[i].Settings(), list[i].Others
+		}
+		return nil, nil
+	}
+	for i, c := range doc.Channels(own, names...) {
+		n := find(c.Network)
+		if n < 0 || c.Emit == emitOnly {
+			continue
+		}
+		at := doc.At("channels", i)
+		if whole, ok := c.Settings.(send.Completer); ok {
+			whole.Complete(at)
+		}
+		unable(c, at)
+		s.channels = append(s.channels, channel{Channel: c, network: list[n]})
+	}
+	return s
+}
+
+// emitOnly is the value of emit for posts that others take from the bus.
+const emitOnly = "only"
+
+// unable reports what the common keys promise and no network here can do.
+func unable(c config.Channel, at config.At) {
+	if c.OnUpdate == "reply" {
+		at.Key("on_update").Problemf("reply is not possible on %s; use edit or ignore", c.Network)
+	}
+	if c.Overflow == "digest" {
+		at.Key("overflow").Problemf("digest is not possible on %s; use queue or drop_oldest", c.Network)
+	}
+	if c.Budget.PerMonth != "" {
+		at.Key("budget").Problemf("has no meaning on %s, which does not charge for posts", c.Network)
+	}
+}

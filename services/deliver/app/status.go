@@ -1,0 +1,151 @@
+package app
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+	"tidings.internal/services/deliver/internal/ledger"
+)
+
+func pausedError(channel, reason string) error {
+	return fault.Errorf(fault.Refused, "channel %s is paused: %s", channel, reason)
+}
+
+// DeliveryFilter selects deliveries. An empty field selects all.
+type DeliveryFilter struct {
+	Channel string
+	State   string
+	// Since leaves out what did not change after it.
+	Since time.Time
+	// Last keeps only so many, the newest; 0 for all.
+	Last int
+}
+
+// DeliveryStatus is what an operator sees of one delivery. It holds no payload.
+type DeliveryStatus struct {
+	Channel   string    `json:"channel"`
+	Story     string    `json:"story"`
+	Network   string    `json:"network"`
+	Article   string    `json:"article"`
+	State     string    `json:"state"`
+	Op        string    `json:"op"`
+	Revision  uint64    `json:"revision"`
+	Attempt   int       `json:"attempt,omitempty"`
+	Published time.Time `json:"published"`
+	Changed   time.Time `json:"changed,omitzero"`
+	Due       time.Time `json:"due,omitzero"`
+	// Next is the operation that follows, empty when none does.
+	Next string `json:"next,omitempty"`
+	URL  string `json:"url,omitempty"` // of the article
+	// Remote and RemoteURL are how the network knows the post.
+	Remote    string `json:"remote,omitempty"`
+	RemoteURL string `json:"remote_url,omitempty"`
+	Key       string `json:"key,omitempty"`
+	Reason    string `json:"reason,omitempty"`
+	Text      string `json:"text,omitempty"`
+}
+
+// Deliveries lists deliveries, the last changed first.
+func Deliveries(ctx context.Context, b *bus.Bus, f DeliveryFilter) ([]DeliveryStatus, error) {
+	rows, err := ledger.New(b.Bucket(event.BucketDeliveries)).Rows(ctx, f.Channel)
+	if err != nil {
+		return nil, err
+	}
+	list := []DeliveryStatus{}
+	for _, r := range rows {
+		s := statusOf(r)
+		if f.State != "" && s.State != f.State || s.Changed.Before(f.Since) {
+			continue
+		}
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b DeliveryStatus) int {
+		if c := b.Changed.Compare(a.Changed); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Channel+"/"+a.Story, b.Channel+"/"+b.Story)
+	})
+	if f.Last > 0 && len(list) > f.Last {
+		list = list[:f.Last]
+	}
+	return list, nil
+}
+
+func statusOf(r *ledger.Row) DeliveryStatus {
+	s := DeliveryStatus{
+		Channel: r.Channel, Story: r.Story, Network: r.Network, Article: r.Article, State: string(r.State), Op: string(r.Op),
+		Revision: r.Revision, Attempt: r.Attempt, Published: r.Published, Due: r.Due, URL: r.URL, Remote: r.Remote.ID,
+		RemoteURL: r.Remote.URL, Key: r.Key, Reason: r.Reason, Text: r.Text,
+	}
+	if n := len(r.History); n > 0 {
+		s.Changed = r.History[n-1].At
+	}
+	if r.Next != nil {
+		s.Next = string(r.Next.Op)
+	}
+	return s
+}
+
+// ChannelStatus is what an operator sees of one channel.
+type ChannelStatus struct {
+	ID      string    `json:"id"`
+	Network string    `json:"network"`
+	Since   time.Time `json:"since"`
+	Account string    `json:"account"`
+	// Paused is the reason of a pause, empty when there is none; Text is what was said.
+	Paused string    `json:"paused,omitempty"`
+	At     time.Time `json:"paused_at,omitzero"`
+	Text   string    `json:"text,omitempty"`
+	// Wait is until when nothing is sent, WaitReason why.
+	Wait       time.Time `json:"wait,omitzero"`
+	WaitReason string    `json:"wait_reason,omitempty"`
+	Failures   int       `json:"failures,omitempty"`
+	// Deliveries counts the channel's deliveries by state.
+	Deliveries map[string]int `json:"deliveries"`
+	// Pending counts the posts on the bus that are not in the ledger yet; -1 when the bus does not say.
+	Pending int `json:"pending"`
+}
+
+// Channels lists every channel that was ever sent to, by id.
+func Channels(ctx context.Context, b *bus.Bus) ([]ChannelStatus, error) {
+	book := ledger.New(b.Bucket(event.BucketDeliveries))
+	rows, err := book.Channels(ctx)
+	if err != nil {
+		return nil, err
+	}
+	deliveries, err := book.Rows(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	counts := map[string]map[string]int{}
+	for _, r := range deliveries {
+		if counts[r.Channel] == nil {
+			counts[r.Channel] = map[string]int{}
+		}
+		counts[r.Channel][string(r.State)]++
+	}
+	list := make([]ChannelStatus, 0, len(rows))
+	for _, c := range rows {
+		s := ChannelStatus{
+			ID: c.ID, Network: c.Network, Since: c.Since, Account: c.Account, Wait: c.Wait, WaitReason: c.WaitReason,
+			Failures: c.Failures, Deliveries: counts[c.ID], Pending: -1,
+		}
+		if s.Deliveries == nil {
+			s.Deliveries = map[string]int{}
+		}
+		if c.Pause != nil {
+			s.Paused, s.At, s.Text = c.Pause.Reason, c.Pause.At, c.Pause.Text
+		}
+		if l, err := b.Backlog(ctx, event.StreamPosts, event.ChannelConsumer(c.ID).Name); err == nil {
+			s.Pending = int(l.Lag())
+		}
+		list = append(list, s)
+	}
+	slices.SortFunc(list, func(a, b ChannelStatus) int { return strings.Compare(a.ID, b.ID) })
+	return list, nil
+}
