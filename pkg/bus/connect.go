@@ -69,13 +69,11 @@ type Bus struct {
 
 // link is what all roles on one connection share.
 type link struct {
-	nc      *nats.Conn
-	js      jetstream.JetStream
-	log     *slog.Logger
-	observe Observer
-	closed  chan struct{}
-	// inflight bounds publishes that wait for an ack.
-	inflight  chan struct{}
+	nc        *nats.Conn
+	js        jetstream.JetStream
+	log       *slog.Logger
+	observe   Observer
+	closed    chan struct{}
 	violation atomic.Pointer[string]
 
 	mu          sync.Mutex
@@ -99,7 +97,7 @@ const (
 // [Bus.Probe] tells how it stands. A seed that cannot be read is one.
 func Connect(ctx context.Context, c Config) (*Bus, error) {
 	l := &link{
-		log: c.Log, observe: c.Observer, closed: make(chan struct{}), inflight: make(chan struct{}, maxInflight),
+		log: c.Log, observe: c.Observer, closed: make(chan struct{}),
 		buckets: map[string]jetstream.KeyValue{}, stores: map[string]jetstream.ObjectStore{}, reconnected: map[chan struct{}]struct{}{},
 	}
 	if l.log == nil {
@@ -115,7 +113,7 @@ func Connect(ctx context.Context, c Config) (*Bus, error) {
 	if l.nc, err = nats.Connect(c.URL, opts...); err != nil {
 		return nil, fault.Errorf(fault.Unreachable, "connect to NATS at %s: %w", c.URL, err)
 	}
-	if l.js, err = jetstream.New(l.nc, jetstream.WithPublishAsyncMaxPending(4*maxInflight), jetstream.WithPublishAsyncTimeout(ackWait), jetstream.WithDefaultTimeout(ackWait)); err != nil {
+	if l.js, err = jetstream.New(l.nc, jetstream.WithPublishAsyncMaxPending(maxInflight), jetstream.WithPublishAsyncTimeout(ackWait), jetstream.WithDefaultTimeout(ackWait)); err != nil {
 		l.nc.Close()
 		return nil, fault.Errorf(fault.Internal, "open JetStream: %w", err)
 	}

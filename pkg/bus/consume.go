@@ -3,9 +3,9 @@ package bus
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
+	"strconv"
 	"sync"
 	"time"
 
@@ -36,8 +36,7 @@ type Consume struct {
 	Consumer string
 	// Workers is how many handlers run at once; 1 if zero.
 	Workers int
-	// Deadline bounds one call of the handler; 25 s if zero. It must be below the consumer's first backoff of 30 s
-	// only where the handler may hang without a sign of life; the bus tells the broker every 10 s that work goes on.
+	// Deadline bounds one call of the handler; 25 s if zero. The bus tells the broker every 5 s that work goes on.
 	Deadline time.Duration
 	// While, if set, is asked each second; no message is pulled while it says no.
 	While  func(ctx context.Context) bool
@@ -46,7 +45,7 @@ type Consume struct {
 
 const (
 	// heartbeat is how often a running handler is reported to the broker, so that its message is not handed to another.
-	heartbeat = 10 * time.Second
+	heartbeat = event.AckWait / 3
 	// shutdownGrace is how long running handlers may go on after a stop.
 	shutdownGrace = 10 * time.Second
 	// afterShutdown is when a message that was pulled but not handled may go to another replica.
@@ -92,7 +91,12 @@ func (b *Bus) consumeOnce(ctx context.Context, c Consume) error {
 	if err != nil {
 		return classify(err, "bind consumer %s of %s", c.Consumer, c.Stream)
 	}
-	w := &worker{bus: b, Consume: c, maxDeliver: consumer.CachedInfo().Config.MaxDeliver}
+	w := &worker{bus: b, Consume: c}
+	if text := consumer.CachedInfo().Config.Metadata[event.MetaAttempts]; text != "" {
+		if w.attempts, err = strconv.Atoi(text); err != nil {
+			return fault.Errorf(fault.Internal, "bind consumer %s of %s: its metadata says %q attempts", c.Consumer, c.Stream, text)
+		}
+	}
 	jobs := make(chan jetstream.Msg)
 	var pool sync.WaitGroup
 	handling, release := graceful(ctx, shutdownGrace)
@@ -172,7 +176,7 @@ func graceful(ctx context.Context, grace time.Duration) (context.Context, func()
 type worker struct {
 	bus *Bus
 	Consume
-	maxDeliver int
+	attempts int // 0: without end
 }
 
 // work handles one message and says what becomes of it. handling outlives ctx by the grace of a stop.
@@ -229,7 +233,7 @@ func (w *worker) call(ctx context.Context, m jetstream.Msg, d *Delivery) (err er
 }
 
 // settle gives the verdict. Whatever is sent here may be lost with the process: then the broker hands the message out
-// again after its backoff, and the handler finds its own work done.
+// again after AckWait, and the handler finds its own work done.
 func (w *worker) settle(ctx context.Context, m jetstream.Msg, d *Delivery, err error, took time.Duration) {
 	if errors.Is(err, context.Canceled) { // a stop, no fault
 		w.answer(m, m.NakWithDelay(afterShutdown))
@@ -237,7 +241,7 @@ func (w *worker) settle(ctx context.Context, m jetstream.Msg, d *Delivery, err e
 	}
 	kind := fault.KindOf(err)
 	verdict := "ack"
-	switch v, delay := decide(err, d.Deliveries, w.maxDeliver); v {
+	switch v, delay := decide(err, d.Deliveries, w.attempts); v {
 	case fault.Ack:
 		w.answer(m, m.Ack())
 	case fault.DeadLetter:
@@ -252,7 +256,7 @@ func (w *worker) settle(ctx context.Context, m jetstream.Msg, d *Delivery, err e
 
 // decide turns an error into a verdict and a delay. There is never a nak without a delay: the broker would hand the
 // message out again at once, and once more, until its deliveries are used up.
-func decide(err error, deliveries, maxDeliver int) (fault.Verdict, time.Duration) {
+func decide(err error, deliveries, attempts int) (fault.Verdict, time.Duration) {
 	if err == nil {
 		return fault.Ack, 0
 	}
@@ -260,7 +264,7 @@ func decide(err error, deliveries, maxDeliver int) (fault.Verdict, time.Duration
 	if verdict == fault.Ack || verdict == fault.DeadLetter {
 		return verdict, 0
 	}
-	if maxDeliver > 0 && deliveries >= maxDeliver {
+	if attempts > 0 && deliveries >= attempts {
 		return fault.DeadLetter, 0
 	}
 	switch verdict {
@@ -287,7 +291,7 @@ func backoff(deliveries int) time.Duration {
 
 func (w *worker) answer(m jetstream.Msg, err error) {
 	if err != nil {
-		// Not answered: the broker hands the message out again after its backoff.
+		// Not answered: the broker hands the message out again after AckWait.
 		w.bus.log.Debug("could not answer the broker", "consumer", w.Consumer, "subject", m.Subject(), "err", err)
 	}
 }
@@ -334,7 +338,7 @@ func consumerConfig(c event.Consumer) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
 		Durable: c.Name, Description: c.About, FilterSubject: c.Filter, FilterSubjects: c.Filters,
 		AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverAllPolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
-		MaxDeliver: c.MaxDeliver, MaxAckPending: c.MaxAckPending, BackOff: c.Backoff, AckWait: c.Backoff[0], Replicas: c.Replicas,
-		Metadata: map[string]string{event.MetaTopology: fmt.Sprint(event.TopologyNumber)},
+		MaxDeliver: c.MaxDeliver, MaxAckPending: c.MaxAckPending, AckWait: c.AckWait, Replicas: c.Replicas,
+		Metadata: map[string]string{event.MetaTopology: strconv.Itoa(event.TopologyNumber), event.MetaAttempts: strconv.Itoa(c.Attempts)},
 	}
 }

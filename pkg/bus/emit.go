@@ -48,30 +48,13 @@ func (b *Bus) Append(ctx context.Context, messages []event.Message) error {
 	futures := make([]jetstream.PubAckFuture, 0, len(messages))
 	var first error
 	for _, m := range messages {
-		select {
-		case b.inflight <- struct{}{}:
-		case <-ctx.Done():
-			first = classify(ctx.Err(), "append to %s", m.Subject)
-		}
-		if first != nil {
-			break
-		}
-		f, err := b.js.PublishMsgAsync(appended(m), jetstream.WithRetryAttempts(0))
+		// The library lets maxInflight messages wait for their acks and holds the next one back.
+		f, err := b.js.PublishMsgAsync(appended(m), jetstream.WithRetryAttempts(0), jetstream.WithStallWait(ackWait))
 		if err != nil {
-			<-b.inflight
 			first = classify(err, "append to %s", m.Subject)
 			break
 		}
 		futures = append(futures, f)
-		// The slot is given back when the ack arrives, so that no more than maxInflight wait at once.
-		go func() {
-			select {
-			case <-f.Ok():
-			case <-f.Err():
-			case <-b.closed:
-			}
-			<-b.inflight
-		}()
 	}
 	return errors.Join(first, b.settle(ctx, futures))
 }

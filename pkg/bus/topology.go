@@ -348,7 +348,8 @@ func (b *Bus) planConsumer(ctx context.Context, c event.Consumer) (*Change, erro
 	}{
 		{"ack_policy", is.AckPolicy, want.AckPolicy}, {"deliver_policy", is.DeliverPolicy, want.DeliverPolicy},
 		{"filter", is.FilterSubject, want.FilterSubject}, {"max_deliver", is.MaxDeliver, want.MaxDeliver},
-		{"max_ack_pending", is.MaxAckPending, want.MaxAckPending}, {"backoff", fmt.Sprint(is.BackOff), fmt.Sprint(want.BackOff)},
+		{"max_ack_pending", is.MaxAckPending, want.MaxAckPending}, {"backoff", len(is.BackOff), len(want.BackOff)},
+		{"ack_wait", is.AckWait, want.AckWait}, {"attempts", is.Metadata[event.MetaAttempts], want.Metadata[event.MetaAttempts]},
 	} {
 		if f.from != f.to {
 			details = append(details, fmt.Sprintf("%s: %v → %v", f.name, f.from, f.to))

@@ -53,7 +53,8 @@ const TopologyNumber = 1
 // The metadata that a stream carries.
 const (
 	MetaTopology = "tidings-topology"
-	MetaEpoch    = "tidings-epoch" // random, new when the stream is made or restored
+	MetaEpoch    = "tidings-epoch"    // random, new when the stream is made or restored
+	MetaAttempts = "tidings-attempts" // of a consumer: [Consumer.Attempts]
 )
 
 // Settings are what an operator decides about the streams.
@@ -115,13 +116,17 @@ const (
 
 // Consumer is a durable pull consumer with explicit acks that delivers everything.
 type Consumer struct {
-	Stream        string
-	Name          string
-	Filter        string
-	Filters       []string // instead of Filter, where there are several
-	MaxDeliver    int      // -1: without end
+	Stream  string
+	Name    string
+	Filter  string
+	Filters []string // instead of Filter, where there are several
+	// MaxDeliver is how often the broker hands a message out at all, -1 without end. It is reached only by a handler
+	// that crashes or hangs each time.
+	MaxDeliver int
+	// Attempts is how often a handler may report a fault before the message becomes a dead letter, 0 without end.
+	Attempts      int
 	MaxAckPending int
-	Backoff       []time.Duration
+	AckWait       time.Duration
 	Replicas      int // 0: as the stream
 	About         string
 }
@@ -133,15 +138,19 @@ type Topology struct {
 	Consumers []Consumer
 }
 
-// Backoff is the wait for an ack, delivery by delivery: it acts only when a handler crashed or hung, since every
-// handler that ends says how to go on.
-func Backoff() []time.Duration {
-	return []time.Duration{30 * time.Second, time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute}
-}
+// AckWait is how long the broker waits for an ack or a sign of life before it hands a message to another. It is short,
+// so that the work of a killed process is taken up soon.
+//
+// There is no backoff list on the consumers: with one, nats-server 2.15.2 adds the difference between the entry of
+// the delivery at hand and the first entry to every delay that a handler asks for (consumer.go, processNak and
+// checkPending), so that "again in 100 ms" becomes 30 s and more.
+const AckWait = 15 * time.Second
 
 const (
 	maxMsg  = 512 << 10
 	maxDead = 1 << 20
+	// crashes is how often a message may take its handler down before the broker gives it up: 5 minutes of AckWait.
+	crashes = 20
 	// reserve leaves 5 % of MaxFile free: the sum of all limits must stay below what the server may use, or one stream
 	// could eat what others reserved (JetStream errors 10023, 10047).
 	reserve = 0.95
@@ -203,17 +212,17 @@ func NewTopology(s Settings) (Topology, error) {
 			store(StoreSnapshots, 2.5, 2*day, "short cuts for projections"),
 		},
 		Consumers: []Consumer{
-			{Stream: StreamRaw, Name: ConsumerEnrich, Filter: All(SpaceRaw), MaxDeliver: 6, MaxAckPending: 1000, Backoff: Backoff(), About: "enrich"},
-			{Stream: StreamRaw, Name: ConsumerBackfill, Filter: All(SpaceBackfill), MaxDeliver: 6, MaxAckPending: 100, Backoff: Backoff(), About: "enrich, when it has time"},
-			{Stream: StreamArticles, Name: ConsumerComposer, Filter: All(SpaceEnriched), MaxDeliver: 10, MaxAckPending: 1000, Backoff: Backoff(), About: "publish, one worker of all replicas"},
-			{Stream: StreamFeeds, Name: ConsumerWebSub, Filter: All(SpaceFeed), MaxDeliver: -1, MaxAckPending: 64, Backoff: Backoff(), About: "deliver"},
+			{Stream: StreamRaw, Name: ConsumerEnrich, Filter: All(SpaceRaw), MaxDeliver: crashes, Attempts: 6, MaxAckPending: 1000, AckWait: AckWait, About: "enrich"},
+			{Stream: StreamRaw, Name: ConsumerBackfill, Filter: All(SpaceBackfill), MaxDeliver: crashes, Attempts: 6, MaxAckPending: 100, AckWait: AckWait, About: "enrich, when it has time"},
+			{Stream: StreamArticles, Name: ConsumerComposer, Filter: All(SpaceEnriched), MaxDeliver: crashes, Attempts: 10, MaxAckPending: 1000, AckWait: AckWait, About: "publish, one worker of all replicas"},
+			{Stream: StreamFeeds, Name: ConsumerWebSub, Filter: All(SpaceFeed), MaxDeliver: -1, MaxAckPending: 64, AckWait: AckWait, About: "deliver"},
 		},
 	}, nil
 }
 
 // ChannelConsumer is the consumer that deliver makes for a channel.
 func ChannelConsumer(channel string) Consumer {
-	return Consumer{Stream: StreamPosts, Name: "ch_" + channel, Filter: AllPosts(channel), MaxDeliver: -1, MaxAckPending: 64, Backoff: Backoff(), About: "deliver, channel " + channel}
+	return Consumer{Stream: StreamPosts, Name: "ch_" + channel, Filter: AllPosts(channel), MaxDeliver: -1, MaxAckPending: 64, AckWait: AckWait, About: "deliver, channel " + channel}
 }
 
 // Find returns the declaration of a stream, bucket or store by its name.
