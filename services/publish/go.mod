@@ -10,6 +10,9 @@ require (
 	tidings.internal/pkg v0.0.0
 )
 
-require golang.org/x/text v0.43.0 // indirect
+require (
+	go.yaml.in/yaml/v4 v4.0.0 // indirect
+	golang.org/x/text v0.43.0
+)
 
 replace tidings.internal/pkg => ../../pkg
