@@ -1,0 +1,23 @@
+package run
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit ends the process. It is for the one binary with verbs of its own; services end in [Main].
+func Exit(code int) { os.Exit(code) }
+
+// Tell prints an error for a person: what happened, what its kind means, what to do.
+func Tell(w io.Writer, name string, err error) { tell(w, name, err) }
+
+// Interruptible returns a context that ends with SIGINT or SIGTERM, for a verb that reads until it is stopped. A second
+// signal ends the process at once. [Start] needs none: it handles signals itself.
+func Interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
