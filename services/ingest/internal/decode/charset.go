@@ -87,7 +87,9 @@ func marked(b []byte) (body []byte, enc encoding.Encoding, name string) {
 }
 
 // isSpaceUnit reports whether b begins with a plain space character that is not part of a wider one.
-func isSpaceUnit(b []byte) bool { return (b[0] == ' ' || b[0] == '\n' || b[0] == '\r' || b[0] == '\t') && b[1] != 0 }
+func isSpaceUnit(b []byte) bool {
+	return (b[0] == ' ' || b[0] == '\n' || b[0] == '\r' || b[0] == '\t') && b[1] != 0
+}
 
 // escaped reports whether b is ISO-2022-JP: seven-bit bytes with the escape sequences of JIS X 0208 (RFC 1468).
 func escaped(b []byte) bool {
