@@ -1,0 +1,87 @@
+package decode
+
+import (
+	"strings"
+	"testing"
+
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/unicode"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/pipeline/pipelinetest"
+)
+
+func TestConform(t *testing.T) {
+	t.Parallel()
+	pipelinetest.Conform(t, Step{})
+}
+
+func TestEncodings(t *testing.T) {
+	t.Parallel()
+	german := "<p>Größe und Übung – „Straße“</p>"
+	latin, err := charmap.Windows1252.NewEncoder().String(german)
+	if err != nil {
+		t.Fatal(err)
+	}
+	nihon := "<html><head><title>市長が新しいプールを開設しました</title></head><body>" + strings.Repeat("これは日本語の文章です。市長が新しいプールを開設しました。", 20)
+	sjis, err := japanese.ShiftJIS.NewEncoder().String(nihon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	utf16, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewEncoder().String(german)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ name, in, contentType, want string }{
+		{"UTF-8", german, "text/html; charset=utf-8", german},
+		{"UTF-8 labelled ISO-8859-1", german, "text/html; charset=iso-8859-1", german},
+		{"windows-1252 labelled UTF-8", latin, "text/html; charset=utf-8", german},
+		{"windows-1252 labelled ISO-8859-1", latin, "text/html; charset=ISO-8859-1", german},
+		{"windows-1252 without label", latin, "text/html", german},
+		{"label in a meta element", `<meta charset="windows-1252">` + latin, "text/html", `<meta charset="windows-1252">` + german},
+		{"Shift_JIS without label", sjis, "text/html", nihon},
+		{"Shift_JIS by header", sjis, "text/html; charset=Shift_JIS", nihon},
+		{"UTF-16 by mark", utf16, "", german},
+		{"UTF-8 with mark", "\xEF\xBB\xBF" + german, "", german},
+		{"one broken character", strings.Repeat(german, 60) + "\xff", "", strings.Repeat(german, 60) + "\uFFFD"},
+		{"empty", "", "", ""},
+	} {
+		if got := UTF8([]byte(c.in), c.contentType); got != c.want {
+			t.Errorf("%s: %.80q, want %.80q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestDeepInputKeepsItsWords(t *testing.T) {
+	t.Parallel()
+	value := strings.Repeat("<div>", 600) + "<p>Tief</p><p>unten</p><script>x()</script>" + strings.Repeat("</div>", 600)
+	d := pipeline.NewDraft(&article.Raw{ID: "a", Content: &article.Text{Value: value, Type: article.TextHTML}}, nil)
+	if err := (Step{}).Run(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if d.Content.Tree != nil || d.Content.Text != "Tief\n\nunten" || len(d.Article.Degraded) != 1 || d.Article.Degraded[0] != "decode:too_deep" {
+		t.Errorf("text %q, degraded %v", d.Content.Text, d.Article.Degraded)
+	}
+}
+
+func TestCleanTakesOutWhatNobodySees(t *testing.T) {
+	t.Parallel()
+	if got, want := Clean("A\u00ADb\u200Bc\x00\r\nd\u202Ee\u202C e\u0301 👩\u200D👧"), "Abc\nde é 👩\u200D👧"; got != want {
+		t.Errorf("Clean = %q, want %q", got, want)
+	}
+}
+
+func FuzzFragment(f *testing.F) {
+	f.Add("<p>a<table><td>b")
+	f.Fuzz(func(t *testing.T, s string) {
+		if Guard(s) != nil {
+			Strip(s)
+			return
+		}
+		if root, err := Fragment(Clean(s)); err == nil && root == nil {
+			t.Fatal("no tree and no error")
+		}
+	})
+}

@@ -1,0 +1,255 @@
+// Package extract finds the body of an article: in the feed's own content, on the article's page, or in plain text. It
+// takes away what stands around the body and never adds a word.
+package extract
+
+import (
+	"context"
+	"net/url"
+	"slices"
+	"strings"
+
+	"codeberg.org/readeck/go-readability/v2"
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/services/enrich/internal/dates"
+	"tidings.internal/services/enrich/internal/dom"
+	"tidings.internal/services/enrich/internal/lines"
+	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/words"
+)
+
+// The rungs of the ladder, best first: how the body was found.
+const (
+	FromPage    = "page"
+	FromFeed    = "feed"
+	FromText    = "text"
+	FromSummary = "summary"
+	FromTitle   = "title"
+)
+
+const (
+	// enough is the length in bytes from which a text counts as a body of its own.
+	enough = 250
+	// feedShare is how long the feed's content must be against the page's to be taken: it has no page around it.
+	feedShare = 0.8
+)
+
+// Step chooses the body.
+type Step struct{}
+
+var (
+	_ pipeline.Step = Step{}
+	_ pipeline.Slow = Step{}
+)
+
+// Name returns "extract".
+func (Step) Name() string { return "extract" }
+
+// Times gives the step two budgets: a page is the largest thing that is read.
+func (Step) Times() int { return 2 }
+
+// Run goes down the ladder and takes the first rung that holds.
+func (Step) Run(ctx context.Context, d *pipeline.Draft) error {
+	feed := fromFeed(d)
+	best := feed
+	if d.Page != nil && d.Page.Tree != nil && usable(d.Raw.Page) {
+		page, err := fromPage(ctx, d)
+		if err != nil {
+			return err
+		}
+		if page != nil && better(page, feed) {
+			best = page
+		}
+	} else if d.Page != nil && feed.length() < enough && usable(d.Raw.Page) && len(d.Page.Text) > enough {
+		best = fromText(d, d.Page, FromPage)
+	}
+	best.take(d)
+	return nil
+}
+
+// Degrade takes the feed's own text as it is.
+func (Step) Degrade(d *pipeline.Draft) {
+	b := &body{rung: FromTitle, root: dom.New(atom.Div)}
+	for _, c := range []struct {
+		part *pipeline.Part
+		rung string
+	}{{d.Content, FromFeed}, {d.Summary, FromSummary}} {
+		if c.part == nil {
+			continue
+		}
+		b.rung, b.base = c.rung, c.part.Base
+		if b.root = dom.Clone(c.part.Tree); b.root == nil {
+			b.root = dom.New(atom.Div)
+			b.root.AppendChild(dom.TextNode(c.part.Text))
+		}
+		break
+	}
+	b.take(d)
+}
+
+// body is one candidate.
+type body struct {
+	rung string
+	root *html.Node
+	base *url.URL
+	said lines.Result
+}
+
+func (b *body) length() int { return dom.Length(b.root) }
+
+func usable(p *article.Page) bool {
+	return p != nil && p.Error == "" && (p.Status == 0 || p.Status >= 200 && p.Status < 300)
+}
+
+// better reports whether the page's body is to be taken instead of the feed's.
+func better(page, feed *body) bool {
+	p, f := page.length(), feed.length()
+	switch {
+	case p < enough && f > 0:
+		return false
+	case float64(f) >= feedShare*float64(p):
+		return false
+	case f >= enough && !overlap(dom.Text(page.root), dom.Text(feed.root)):
+		return false // a consent wall, a login, another article
+	}
+	return true
+}
+
+// overlap reports whether two texts have four words in a row in common.
+func overlap(a, b string) bool {
+	shingles := map[string]bool{}
+	fa, fb := strings.Fields(words.Fold(a)), strings.Fields(words.Fold(b))
+	const n = 4
+	for i := 0; i+n <= len(fa); i++ {
+		shingles[strings.Join(fa[i:i+n], " ")] = true
+	}
+	for i := 0; i+n <= len(fb); i++ {
+		if shingles[strings.Join(fb[i:i+n], " ")] {
+			return true
+		}
+	}
+	return false
+}
+
+// take makes a candidate the body of the draft, with what its lines said about the article.
+func (b *body) take(d *pipeline.Draft) {
+	d.Body, d.Base = b.root, b.base
+	a := &d.Article
+	a.Extract = b.rung
+	if a.Title == "" {
+		a.Title = strings.TrimSpace(b.said.Title)
+	}
+	switch {
+	case len(a.Authors) == 0:
+		a.Authors = b.said.Authors
+	case len(b.said.Authors) > 0:
+		a.Authors = slices.Clone(a.Authors)
+		for i := range a.Authors {
+			for _, p := range b.said.Authors {
+				if a.Authors[i].Role == "" && strings.EqualFold(a.Authors[i].Name, p.Name) {
+					a.Authors[i].Role = p.Role
+				}
+			}
+		}
+	}
+	if a.Published == nil {
+		a.Published = dates.Plausible(b.said.Date, d.Now())
+	}
+	masked := slices.Clone(b.said.Masked)
+	for _, p := range a.Authors {
+		if p.Name != "" && !slices.Contains(masked, p.Name) {
+			masked = append(masked, p.Name)
+		}
+	}
+	d.Masked = masked
+}
+
+// fromFeed is the body that the feed itself gives.
+func fromFeed(d *pipeline.Draft) *body {
+	for _, c := range []struct {
+		part *pipeline.Part
+		rung string
+	}{{d.Content, FromFeed}, {d.Summary, FromSummary}} {
+		p := c.part
+		if p == nil {
+			continue
+		}
+		var b *body
+		if p.Tree == nil || bare(p.Tree) {
+			rung := c.rung
+			if rung == FromFeed {
+				rung = FromText
+			}
+			b = fromText(d, p, rung)
+		} else {
+			b = fromTree(d, dom.Clone(p.Tree), p.Base, c.rung)
+		}
+		if b.length() > 0 || dom.First(b.root, atom.Img) != nil || dom.First(b.root, atom.Iframe) != nil {
+			return b
+		}
+	}
+	return &body{rung: FromTitle, root: dom.New(atom.Div)}
+}
+
+// fromTree cleans a tree and reads its lines.
+func fromTree(d *pipeline.Draft, root *html.Node, base *url.URL, rung string) *body {
+	prune(root)
+	b := &body{rung: rung, root: root, base: base}
+	b.said = readTree(root, d.Article.Title, d.Now())
+	return b
+}
+
+// fromPage reads the article's own page. It returns nil when nothing there looks like a body.
+func fromPage(ctx context.Context, d *pipeline.Draft) (*body, error) {
+	doc := dom.Clone(d.Page.Tree)
+	prune(doc)
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	base := d.Page.Base
+	if base == nil {
+		base = &url.URL{}
+	}
+	parser := readability.NewParser()
+	parser.KeepClasses = true // of code: the language; the sanitiser drops the others
+	found, err := parser.ParseAndMutate(dom.Clone(doc), base)
+	var root *html.Node
+	if err == nil && found.Node != nil {
+		root = dom.New(atom.Div)
+		root.AppendChild(dom.Clone(found.Node))
+		linkBlocks(root)
+	}
+	if root == nil || dom.Length(root) < enough {
+		if marked := markedBody(doc); marked != nil && (root == nil || dom.Length(marked) > dom.Length(root)) {
+			root = dom.New(atom.Div)
+			root.AppendChild(dom.Clone(marked))
+		}
+	}
+	if root == nil || dom.Length(root) == 0 {
+		return nil, ctx.Err()
+	}
+	return fromTree(d, root, d.Page.Base, FromPage), ctx.Err()
+}
+
+// markedBody is the element that the page itself names as the body.
+func markedBody(doc *html.Node) *html.Node {
+	var best *html.Node
+	rank := 0
+	for n := range dom.Elements(doc) {
+		r := 0
+		switch {
+		case dom.Attr(n, "itemprop") == "articleBody":
+			r = 3
+		case n.DataAtom == atom.Article:
+			r = 2
+		case n.DataAtom == atom.Main || dom.Attr(n, "role") == "main":
+			r = 1
+		}
+		if r > rank || r == rank && r > 0 && dom.Length(n) > dom.Length(best) {
+			best, rank = n, r
+		}
+	}
+	return best
+}

@@ -1,0 +1,188 @@
+package extract
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/services/enrich/internal/decode"
+	"tidings.internal/services/enrich/internal/dom"
+	"tidings.internal/services/enrich/internal/metadata"
+	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/pipeline/pipelinetest"
+)
+
+func TestConform(t *testing.T) {
+	t.Parallel()
+	pipelinetest.Conform(t, Step{}, decode.Step{}, metadata.Step{})
+}
+
+// run carries an article through decode, metadata and extract.
+func run(t *testing.T, raw article.Raw, page string) *pipeline.Draft {
+	t.Helper()
+	raw.Fetched = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	raw.URL = "https://example.org/a"
+	var body []byte
+	if page != "" {
+		raw.Page = &article.Page{URL: raw.URL, Status: 200, ContentType: "text/html; charset=utf-8"}
+		body = []byte(page)
+	}
+	d := pipeline.NewDraft(&raw, body)
+	for _, s := range []pipeline.Step{decode.Step{}, metadata.Step{}, Step{}} {
+		if err := s.Run(t.Context(), d); err != nil {
+			t.Fatalf("%s: %v", s.Name(), err)
+		}
+	}
+	return d
+}
+
+func guest(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile("testdata/guest.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func checkGuest(t *testing.T, d *pipeline.Draft) {
+	t.Helper()
+	html, err := dom.Render(d.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := dom.Text(d.Body)
+	for _, gone := range []string{"Gastautorin", "14.09.20", "Begleitheft", "Vertrauensprinzip", "Akademie", "Muster AG", "Profil", "Newsletter", "* * *", "mit Vertrauen beginnt"} {
+		if strings.Contains(text, gone) {
+			t.Errorf("the body still holds %q", gone)
+		}
+	}
+	for _, stays := range []string{"<h2>1. Ergebnisse vereinbaren statt Anwesenheit messen</h2>", "<h2>2. Gespräche planen", "<h2>3. Fehler besprechen", "Seit Monaten arbeiten", "eine ehrliche Prüfung."} {
+		if !strings.Contains(html, stays) {
+			t.Errorf("the body lacks %q:\n%s", stays, html)
+		}
+	}
+	if diff := cmp.Diff([]article.Person{{Name: "Martina Beispiel", Role: "Gastautorin und Führungskräftetrainerin"}}, d.Article.Authors); diff != "" {
+		t.Error(diff)
+	}
+	if d.Article.Published == nil || d.Article.Published.Format(time.DateOnly) != "2020-09-14" {
+		t.Errorf("published = %v", d.Article.Published)
+	}
+	if d.Article.Title != "Warum gute Führung im Homeoffice mit Vertrauen beginnt" {
+		t.Errorf("title = %q", d.Article.Title)
+	}
+}
+
+func TestGuestArticleAsPlainText(t *testing.T) {
+	t.Parallel()
+	d := run(t, article.Raw{Content: &article.Text{Value: guest(t), Type: article.TextPlain}}, "")
+	checkGuest(t, d)
+	if d.Article.Extract != FromText {
+		t.Errorf("extract = %s", d.Article.Extract)
+	}
+}
+
+func TestGuestArticleAsParagraphs(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	for l := range strings.Lines(guest(t)) {
+		b.WriteString("<p>" + strings.TrimSpace(l) + "</p>\n")
+	}
+	b.WriteString(`<img src="/portrait.jpg">`)
+	d := run(t, article.Raw{Title: "Warum gute Führung im Homeoffice mit Vertrauen beginnt", Content: &article.Text{Value: b.String(), Type: article.TextHTML}}, "")
+	checkGuest(t, d)
+	if dom.First(d.Body, 0) != nil && strings.Contains(mustRender(t, d), "portrait") {
+		t.Error("the portrait of the author stayed")
+	}
+}
+
+func mustRender(t *testing.T, d *pipeline.Draft) string {
+	t.Helper()
+	s, err := dom.Render(d.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+const paragraph = `<p>Die Stadt hat am Montag beschlossen, den Radweg am Fluss bis zum Herbst zu verbreitern, weil dort inzwischen deutlich mehr Menschen unterwegs sind als noch vor fünf Jahren und weil die Brücke ohnehin saniert wird.</p>`
+
+func page(body string) string {
+	return `<html lang="de"><head><title>Radweg wird breiter | Beispielbote</title><meta property="og:site_name" content="Beispielbote">
+<script type="application/ld+json">{"@type":"NewsArticle","headline":"Radweg wird breiter","datePublished":"2026-04-30T08:00:00+02:00","author":[{"@type":"Person","name":"Eva Muster"}],"keywords":["Verkehr","Stadt"],}</script></head>
+<body><nav><a href="/">Start</a> <a href="/p">Politik</a></nav><main><article><h1>Radweg wird breiter</h1>` + body + `
+<div class="newsletter-box"><p>Unser Newsletter bringt die Nachrichten jeden Morgen.</p></div></article></main><footer>Impressum</footer></body></html>`
+}
+
+func TestPageGivesTheBodyWhereTheFeedHasATeaser(t *testing.T) {
+	t.Parallel()
+	d := run(t, article.Raw{Summary: &article.Text{Value: "Die Stadt hat am Montag beschlossen …", Type: article.TextPlain}}, page(strings.Repeat(paragraph, 5)))
+	text := dom.Text(d.Body)
+	if d.Article.Extract != FromPage || !strings.Contains(text, "Radweg am Fluss") {
+		t.Errorf("extract = %s, text %q", d.Article.Extract, text)
+	}
+	for _, gone := range []string{"Newsletter", "Impressum", "Politik"} {
+		if strings.Contains(text, gone) {
+			t.Errorf("the body holds %q", gone)
+		}
+	}
+	a := d.Article
+	if a.Title != "Radweg wird breiter" || len(a.Authors) != 1 || a.Authors[0].Name != "Eva Muster" || a.Published == nil || a.Published.Format(time.RFC3339) != "2026-04-30T06:00:00Z" {
+		t.Errorf("metadata: %q %v %v", a.Title, a.Authors, a.Published)
+	}
+	if diff := cmp.Diff([]article.Category{{Term: "Verkehr"}, {Term: "Stadt"}}, a.Categories); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFeedWinsOverAWrongOrRefusedPage(t *testing.T) {
+	t.Parallel()
+	content := &article.Text{Value: strings.Repeat(paragraph, 2), Type: article.TextHTML}
+	wall := page(strings.Repeat("<p>Wir und unsere Partner verwenden Cookies und ähnliche Techniken, um Inhalte zu messen, zu verbessern und Ihnen passende Angebote zu zeigen.</p>", 12))
+	if d := run(t, article.Raw{Title: "x", Content: content}, wall); d.Article.Extract != FromFeed {
+		t.Errorf("a consent wall gave the body: %s", d.Article.Extract)
+	}
+	d := run(t, article.Raw{Title: "x", Content: content}, page(strings.Repeat(paragraph, 3)))
+	if d.Article.Extract != FromPage {
+		t.Errorf("a longer page was not taken: %s", d.Article.Extract)
+	}
+	raw := article.Raw{Title: "x", Content: content}
+	refused := run(t, raw, page(strings.Repeat(paragraph, 9)))
+	refused.Raw.Page.Status = 403
+	if err := (Step{}).Run(t.Context(), refused); err != nil || refused.Article.Extract != FromFeed {
+		t.Errorf("a refused page gave the body: %s, %v", refused.Article.Extract, err)
+	}
+}
+
+func TestLadderEndsAtTheTitle(t *testing.T) {
+	t.Parallel()
+	if d := run(t, article.Raw{Title: "Nur ein Titel"}, ""); d.Article.Extract != FromTitle || d.Body == nil {
+		t.Errorf("extract = %s", d.Article.Extract)
+	}
+	if d := run(t, article.Raw{Title: "x", Summary: &article.Text{Value: "<p>Kurz</p>", Type: article.TextHTML}}, ""); d.Article.Extract != FromSummary {
+		t.Errorf("extract = %s", d.Article.Extract)
+	}
+}
+
+func TestWrappedLinesAreJoined(t *testing.T) {
+	t.Parallel()
+	in := "Diese Zeile hat ein Programm nach rund siebzig Zeichen umgebrochen, weil\nes so eingestellt war und niemand es jemals geändert hat, obwohl das gut\nwäre.\n\nEin Absatz\nEin anderer"
+	want := []string{"Diese Zeile hat ein Programm nach rund siebzig Zeichen umgebrochen, weil es so eingestellt war und niemand es jemals geändert hat, obwohl das gut wäre.", "Ein Absatz", "Ein anderer"}
+	if diff := cmp.Diff(want, unwrap(in)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func FuzzText(f *testing.F) {
+	f.Add("Titel", "Titel\nVon Eva Muster\n\nText text")
+	f.Fuzz(func(t *testing.T, title, text string) {
+		raw := article.Raw{Title: title, Content: &article.Text{Value: text, Type: article.TextPlain}}
+		if d := run(t, raw, ""); d.Body == nil {
+			t.Fatal("no body")
+		}
+	})
+}

@@ -1,0 +1,42 @@
+package language
+
+import (
+	"context"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/services/enrich/internal/pipeline"
+)
+
+// enoughText is the length in bytes of title and text above which the rest is not read.
+const enoughText = 6000
+
+// Step names the language of a draft.
+type Step struct{ detector *Detector }
+
+var _ pipeline.Step = Step{}
+
+// NewStep returns the step.
+func NewStep() Step { return Step{detector: New()} }
+
+// Name returns "language".
+func (Step) Name() string { return "language" }
+
+// Run reads title and body.
+func (s Step) Run(_ context.Context, d *pipeline.Draft) error {
+	text, _ := article.Cut(d.Article.Title+"\n"+d.Article.Text, enoughText)
+	d.Article.Language = s.detector.Detect(text, declared(d)...)
+	return nil
+}
+
+// Degrade believes what is declared.
+func (Step) Degrade(d *pipeline.Draft) { d.Article.Language = Declared(declared(d)...) }
+
+func declared(d *pipeline.Draft) []string {
+	list := []string{d.Raw.Language, d.Raw.Source.Language}
+	for _, p := range []*pipeline.Part{d.Content, d.Page, d.Summary} {
+		if p != nil {
+			list = append(list, p.Lang)
+		}
+	}
+	return list
+}

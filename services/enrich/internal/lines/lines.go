@@ -1,0 +1,165 @@
+// Package lines tells what the lines of an article are: headline, byline, heading, paragraph, or one of the things that
+// stand at its end and do not belong to it. It works on the words alone, so that it serves plain text and HTML alike,
+// and it names no site.
+package lines
+
+import (
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/services/enrich/internal/words"
+)
+
+// Class is what a line is.
+type Class string
+
+// The classes. Those from Headline to Dateline and from Divider on are not part of the body.
+const (
+	Paragraph Class = "paragraph"
+	Heading   Class = "heading"
+	Item      Class = "item"
+	Headline  Class = "headline"
+	Repeated  Class = "repeated"
+	Byline    Class = "byline"
+	Dateline  Class = "dateline"
+	Divider   Class = "divider"
+	Promo     Class = "promo"
+	Name      Class = "name"
+	Bio       Class = "bio"
+	Profile   Class = "profile"
+	Call      Class = "call"
+	Credit    Class = "credit"
+	Tail      Class = "tail" // behind one of the others at the end
+)
+
+// Body reports whether a line of the class is part of the body.
+func (c Class) Body() bool { return c == Paragraph || c == Heading || c == Item }
+
+// Line is one line, with what is known of it from markup.
+type Line struct {
+	Text string
+	// Marked is set when markup says that the line is a heading, Fixed when it must stay what it is: a quotation,
+	// code, a list.
+	Marked, Fixed bool
+	Class         Class
+
+	words  int
+	tokens []string
+}
+
+// Result is what the lines say about the article beside the body.
+type Result struct {
+	Lines   []Line
+	Title   string // of the headline, when a title was not known
+	Authors []article.Person
+	Date    *time.Time
+	// Masked holds names and roles from byline and biography.
+	Masked []string
+}
+
+// headZone is how many lines may hold headline and byline.
+const headZone = 8
+
+// tailShare is the part of the words behind which the end of an article may begin.
+const tailShare = 0.65
+
+// Classify tells what each line is. title may be empty. plain is set for text without markup, where headings and the
+// headline can be told by their shape only.
+func Classify(title string, in []Line, plain bool, now time.Time) Result {
+	r := Result{Lines: slices.Clone(in)}
+	for i := range r.Lines {
+		l := &r.Lines[i]
+		l.tokens = tokens(l.Text)
+		l.words = len(l.tokens)
+		l.Class = Paragraph
+	}
+	r.Title = title
+	head := r.head(plain, now)
+	r.repeated(head)
+	r.headings(plain)
+	r.lone()
+	r.tail()
+	return r
+}
+
+// head finds headline, byline and dateline, and returns the number of the first line behind them.
+func (r *Result) head(plain bool, now time.Time) int {
+	end := 0
+	for i := range r.Lines {
+		l := &r.Lines[i]
+		if i >= headZone {
+			break
+		}
+		switch {
+		case l.Fixed:
+		case r.Title == "" && plain && i == 0 && len(r.Lines) > 1 && l.words <= 20 && l.words > 0 && !endsSentence(l.Text):
+			l.Class, r.Title = Headline, strings.TrimSpace(l.Text)
+			end = i + 1
+		case i == end && l.words > 0 && same(tokens(r.Title), l.tokens):
+			l.Class = Headline
+			end = i + 1
+		case i <= end+1 && len(r.Authors) == 0 && l.words <= 25:
+			if r.byline(l, now) {
+				end = i + 1
+			}
+		}
+		if l.Class == Paragraph && l.words > 60 {
+			break
+		}
+	}
+	return end
+}
+
+// repeated drops the headline where it stands in the text again.
+func (r *Result) repeated(from int) {
+	title := tokens(r.Title)
+	if len(title) < 3 {
+		return
+	}
+	for i := from; i < len(r.Lines); i++ {
+		if l := &r.Lines[i]; !l.Fixed && same(title, l.tokens) {
+			l.Class = Repeated
+		}
+	}
+}
+
+// lone drops credits and copyright lines wherever they stand.
+func (r *Result) lone() {
+	for i := range r.Lines {
+		if l := &r.Lines[i]; l.Class == Paragraph && !l.Fixed && l.words <= 15 && credit(l.Text) {
+			l.Class = Credit
+		}
+	}
+}
+
+// same reports whether two token lists are equal in at least nine of ten tokens, both ways.
+func same(a, b []string) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return false
+	}
+	count := map[string]int{}
+	for _, t := range a {
+		count[t]++
+	}
+	common := 0
+	for _, t := range b {
+		if count[t] > 0 {
+			count[t]--
+			common++
+		}
+	}
+	return float64(common) >= 0.9*float64(len(a)) && float64(common) >= 0.75*float64(len(b))
+}
+
+func tokens(s string) []string {
+	return strings.FieldsFunc(words.Fold(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
+}
+
+// endsSentence reports whether a line ends as a sentence does. A question may be a heading.
+func endsSentence(s string) bool {
+	s = strings.TrimRightFunc(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"“”»«)'`, r) })
+	return strings.HasSuffix(s, ".") || strings.HasSuffix(s, "…") || strings.HasSuffix(s, ";") || strings.HasSuffix(s, ",")
+}

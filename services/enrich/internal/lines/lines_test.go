@@ -1,0 +1,113 @@
+package lines
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"tidings.internal/pkg/article"
+)
+
+var now = time.Date(2026, 5, 1, 0, 0, 0, 0, time.UTC)
+
+func split(text string) []Line {
+	var in []Line
+	for l := range strings.Lines(text) {
+		if l = strings.TrimSpace(l); l != "" {
+			in = append(in, Line{Text: l})
+		}
+	}
+	return in
+}
+
+func TestGuestArticleLosesWhatIsNotItsBody(t *testing.T) {
+	t.Parallel()
+	data, err := os.ReadFile("../extract/testdata/guest.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Classify("Warum gute Führung im Homeoffice mit Vertrauen beginnt", split(string(data)), true, now)
+	var got []string
+	for _, l := range r.Lines {
+		start := strings.Fields(l.Text)
+		got = append(got, string(l.Class)+": "+strings.Join(start[:min(3, len(start))], " "))
+	}
+	want := []string{
+		"headline: Warum gute Führung", "byline: Martina Beispiel |", "paragraph: Seit Monaten arbeiten", "paragraph: Als im Frühjahr",
+		"heading: 1. Ergebnisse vereinbaren", "paragraph: Führung auf Distanz", "paragraph: Wichtig ist dabei,",
+		"heading: 2. Gespräche planen,", "paragraph: Im Büro entstehen", "repeated: Warum gute Führung", "paragraph: Auch das Einzelgespräch",
+		"heading: 3. Fehler besprechen,", "paragraph: Vertrauen zeigt sich", "paragraph: Am Ende ist",
+		"divider: * * *", "promo: Passend zum Thema", "tail: Das Vertrauensprinzip: Wie", "name: Martina Beispiel",
+		"bio: Martina Beispiel ist", "profile: Profil ansehen", "call: Jetzt unseren Newsletter",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]article.Person{{Name: "Martina Beispiel", Role: "Gastautorin und Führungskräftetrainerin"}}, r.Authors); diff != "" {
+		t.Error(diff)
+	}
+	if r.Date == nil || r.Date.Format(time.DateOnly) != "2020-09-14" {
+		t.Errorf("date = %v", r.Date)
+	}
+}
+
+func TestBylines(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		"Von Eva Muster, dpa":                       "Eva Muster (dpa)",
+		"Ein Gastbeitrag von Karl von der Heide":    "Karl von der Heide ()",
+		"By Jane Doe":                               "Jane Doe ()",
+		"Text: Eva Muster und Jan Klein":            "Eva Muster () Jan Klein ()",
+		"Eva Muster | Redakteurin | 3. März 2021":   "Eva Muster (Redakteurin)",
+		"Par Anne Dupont, le 3 mars 2021":           "Anne Dupont ()",
+		"Von wegen, das ist doch keine Zeile":       "",
+		"Berlin Hamburg":                            "",
+		"Von Anfang an war klar, was kommen würde.": "",
+		"Die Lage im Land":                          "",
+	} {
+		r := Classify("Etwas ganz anderes", []Line{{Text: line}, {Text: strings.Repeat("Wort ", 70)}}, true, now)
+		var got []string
+		for _, a := range r.Authors {
+			got = append(got, a.Name+" ("+a.Role+")")
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("%q: authors %q, want %q", line, s, want)
+		}
+	}
+}
+
+func TestAnEndingIsNoneWhenTheArticleGoesOn(t *testing.T) {
+	t.Parallel()
+	body := strings.TrimSpace(strings.Repeat("Das ist ein ganz gewöhnlicher Satz mit einigen Wörtern. ", 6))
+	in := split(strings.Join([]string{body, body, body, "* * *", body, body}, "\n"))
+	for i, l := range Classify("Titel", in, true, now).Lines {
+		if want := i != 3; l.Class.Body() != want {
+			t.Errorf("line %d is %s", i, l.Class)
+		}
+	}
+}
+
+func TestAListStaysAList(t *testing.T) {
+	t.Parallel()
+	body := strings.TrimSpace(strings.Repeat("Das ist ein ganz gewöhnlicher Satz mit einigen Wörtern. ", 3))
+	in := split(strings.Join([]string{body, "1. Äpfel", "2. Birnen", "3. Nüsse", body}, "\n"))
+	for _, l := range Classify("Titel", in, true, now).Lines[1:4] {
+		if l.Class != Item {
+			t.Errorf("%q is %s", l.Text, l.Class)
+		}
+	}
+}
+
+func FuzzClassify(f *testing.F) {
+	f.Add("Titel", "Titel\nVon Eva Muster\n1. a\n***\nNewsletter")
+	f.Fuzz(func(t *testing.T, title, text string) {
+		in := split(text)
+		r := Classify(title, in, true, now)
+		if len(r.Lines) != len(in) {
+			t.Fatalf("%d lines became %d", len(in), len(r.Lines))
+		}
+	})
+}

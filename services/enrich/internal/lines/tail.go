@@ -1,0 +1,113 @@
+package lines
+
+import (
+	"regexp"
+	"strings"
+)
+
+var (
+	promoWords = regexp.MustCompile(`(?i)\b(?:whitepaper|e-book|sonderausgabe|sonderheft|begleitheft|begleitband|begleitmagazin|leseprobe|jetzt (?:bestellen|herunterladen|downloaden|lesen|kaufen|entdecken)|lesen sie (?:auch|mehr|hier|weiter)|mehr (?:dazu|zum thema|lesen)|weiterlesen|erschienen (?:im|in|bei)|(?:dieser|der) (?:beitrag|artikel|text) (?:ist|erschien|stammt|basiert)|das (?:buch|heft|magazin) zum|passend (?:dazu|zum thema)|read (?:more|also|next)|download (?:the|our)|first (?:appeared|published)|originally published|lire aussi|en savoir plus|leer más|lea también|czytaj (?:też|więcej))\b`)
+	callWords  = regexp.MustCompile(`(?i)\b(?:newsletter|abonnieren sie|jetzt (?:anmelden|abonnieren|eintragen|registrieren)|melden sie sich|folgen sie uns|subscribe|sign up|follow us|join (?:our|us)|stay (?:tuned|up to date)|abonnez-vous|inscrivez-vous|suscríb|zapisz się|teilen sie|share this|bleiben sie (?:auf dem laufenden|informiert))\b`)
+	bioOpens   = regexp.MustCompile(`(?i)^\s*(?:über (?:den|die) (?:gast)?autor|zum autor|zur autorin|zur person|der autor|die autorin|the author|about the author|à propos de l|l'auteur|sobre el autor|o autorze|autoreninfo|autorenprofil)`)
+	bioVerbs   = regexp.MustCompile(`(?i)\b(?:ist|war|arbeitet|leitet|berät|gründete|lehrt|studierte|schreibt|lebt|begleitet|forscht|führt|moderiert|verantwortet|is|was|works|writes|lives|leads|teaches|founded|advises|est|travaille|dirige|es|trabaja|jest|pracuje)\b`)
+	bioRoles   = regexp.MustCompile(`(?i)(?:autor|berater|gründer|geschäftsführ|vorstand|professor|dozent|trainer|coach|expert|redakteur|journalist|speaker|redner|inhaber|founder|consultant|author|editor|director|partner|ceo|manager|chef)`)
+	labels     = regexp.MustCompile(`(?i)^\s*(?:(?:zum |zur )?(?:autoren)?profil|profil ansehen|linkedin|xing|twitter|mastodon|website|webseite|mehr von|alle (?:beiträge|artikel) von|profile|view profile|all posts by|kontakt)\b`)
+	credits    = regexp.MustCompile(`(?i)^\s*(?:\(?(?:foto|fotos|bild|bilder|bildquelle|bildnachweis|titelbild|photo|image|crédit|quelle|source)\s*:|©|\(c\)|copyright\b)`)
+)
+
+func credit(s string) bool { return credits.MatchString(s) }
+
+// ending returns what a line is that may stand at the end of an article, "" for anything else.
+func (r *Result) ending(l *Line) Class {
+	switch {
+	case l.Class == Divider:
+		return Divider
+	case bioOpens.MatchString(l.Text), r.bio(l):
+		return Bio
+	case l.words <= 60 && callWords.MatchString(l.Text):
+		return Call
+	case l.words <= 60 && promoWords.MatchString(l.Text):
+		return Promo
+	case l.words <= 6 && r.author(l.Text, true):
+		return Name
+	case l.words <= 6 && labels.MatchString(l.Text):
+		return Profile
+	case credit(l.Text) && l.words <= 25:
+		return Credit
+	}
+	return ""
+}
+
+// bio reports whether a line tells about a person rather than the subject: it begins with a name, of an author where
+// one is known, and goes on with what he is.
+func (r *Result) bio(l *Line) bool {
+	if l.words < 5 || l.words > 150 {
+		return false
+	}
+	fields := strings.Fields(l.Text)
+	opening := strings.Join(fields[:min(6, len(fields))], " ")
+	if !r.author(opening, false) {
+		return false
+	}
+	return bioVerbs.MatchString(l.Text) && bioRoles.MatchString(l.Text)
+}
+
+// author reports whether a text holds the name of an author. Without a known author, with whole set, a text that is a
+// name and nothing else does not count: it may be anybody's.
+func (r *Result) author(text string, whole bool) bool {
+	low := strings.ToLower(text)
+	for _, a := range r.Authors {
+		name := strings.ToLower(a.Name)
+		surname := name[strings.LastIndexByte(name, ' ')+1:]
+		if strings.Contains(low, name) || !whole && strings.Contains(low, surname) {
+			return true
+		}
+	}
+	return false
+}
+
+// tail finds where the article ends. Lines behind the first divider, promotion, biography or call in its last third go,
+// unless a whole paragraph follows that is none of these.
+func (r *Result) tail() {
+	total := 0
+	for i := range r.Lines {
+		total += r.Lines[i].words
+	}
+	before := 0
+	for i := range r.Lines {
+		l := &r.Lines[i]
+		past := float64(before) >= tailShare*float64(total)
+		before += l.words
+		if !past || l.Fixed || !l.Class.Body() && l.Class != Divider {
+			continue
+		}
+		if class := r.ending(l); class != "" && r.nothingBehind(i+1) {
+			for j := i; j < len(r.Lines); j++ {
+				r.drop(&r.Lines[j])
+			}
+			return
+		}
+	}
+	// A divider that opens no tail still is no text.
+}
+
+// minRest is the length in words of a paragraph that shows that the article goes on.
+const minRest = 40
+
+func (r *Result) nothingBehind(from int) bool {
+	for i := from; i < len(r.Lines); i++ {
+		l := &r.Lines[i]
+		if l.Fixed && l.words >= minRest || l.words >= minRest && r.ending(l) == "" {
+			return false
+		}
+	}
+	return true
+}
+
+func (r *Result) drop(l *Line) {
+	class := r.ending(l)
+	if class == "" {
+		class = Tail
+	}
+	l.Class = class
+}

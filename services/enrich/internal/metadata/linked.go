@@ -1,0 +1,154 @@
+package metadata
+
+import (
+	"encoding/json"
+	"html"
+	"strings"
+
+	"tidings.internal/pkg/article"
+)
+
+// linked reads a block of JSON-LD. What publishers write is often not quite JSON: line breaks inside strings and commas
+// before a closing bracket are forgiven.
+func (p *page) linked(source string) {
+	var v any
+	source = strings.Map(func(r rune) rune {
+		if r < 0x20 {
+			return ' '
+		}
+		return r
+	}, source)
+	if json.Unmarshal([]byte(source), &v) != nil && json.Unmarshal([]byte(forgive(source)), &v) != nil {
+		return
+	}
+	nodes := 0
+	var visit func(v any, depth int)
+	visit = func(v any, depth int) {
+		if nodes++; nodes > 2000 || depth > 20 {
+			return
+		}
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				visit(e, depth+1)
+			}
+		case map[string]any:
+			if isArticle(v["@type"]) {
+				p.describe(v)
+				return
+			}
+			visit(v["@graph"], depth+1)
+			visit(v["mainEntity"], depth+1)
+		}
+	}
+	visit(v, 0)
+}
+
+// forgive drops commas before a closing bracket, outside strings.
+func forgive(s string) string {
+	var b strings.Builder
+	quoted, escaped := false, false
+	for i, r := range s {
+		switch {
+		case escaped:
+			escaped = false
+		case quoted && r == '\\':
+			escaped = true
+		case r == '"':
+			quoted = !quoted
+		case r == ',' && !quoted:
+			if rest := strings.TrimLeft(s[i+1:], " "); rest != "" && (rest[0] == '}' || rest[0] == ']') {
+				continue
+			}
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func isArticle(t any) bool {
+	for _, s := range texts(t) {
+		switch s {
+		case "Article", "NewsArticle", "BlogPosting", "ReportageNewsArticle", "AnalysisNewsArticle", "OpinionNewsArticle", "TechArticle",
+			"ScholarlyArticle", "LiveBlogPosting", "AdvertiserContentArticle", "Report", "SocialMediaPosting", "Review":
+			return true
+		}
+	}
+	return false
+}
+
+func (p *page) describe(v map[string]any) {
+	first := func(key string) string {
+		if s := texts(v[key]); len(s) > 0 {
+			return line(html.UnescapeString(s[0]), article.MaxTitle)
+		}
+		return ""
+	}
+	if p.headline == "" {
+		p.headline = first("headline")
+	}
+	if s := first("datePublished"); s != "" {
+		p.dates = append(p.dates, s)
+	}
+	if len(p.authors) == 0 {
+		p.authors = authorNames(v["author"])
+	}
+	for _, k := range texts(v["keywords"]) {
+		for part := range strings.SplitSeq(k, ",") {
+			p.keyword(html.UnescapeString(part))
+		}
+	}
+	for _, s := range texts(v["articleSection"]) {
+		p.keyword(html.UnescapeString(s))
+	}
+	p.pictures = append(p.pictures, texts(v["image"])...)
+}
+
+// authorNames takes persons; an organisation is the publisher and no author.
+func authorNames(v any) []string {
+	var out []string
+	add := func(s string) {
+		if s = line(html.UnescapeString(s), 200); s != "" && !strings.Contains(s, "://") && len(out) < 20 {
+			out = append(out, s)
+		}
+	}
+	switch v := v.(type) {
+	case string:
+		add(v)
+	case []any:
+		for _, e := range v {
+			out = append(out, authorNames(e)...)
+		}
+	case map[string]any:
+		if kinds := texts(v["@type"]); len(kinds) > 0 && kinds[0] == "Organization" {
+			return nil
+		}
+		for _, n := range texts(v["name"]) {
+			add(n)
+		}
+	}
+	return out
+}
+
+// texts flattens a value that may be a text, a list, or an object with a URL or a name.
+func texts(v any) []string {
+	switch v := v.(type) {
+	case string:
+		return []string{v}
+	case []any:
+		var out []string
+		for _, e := range v {
+			if len(out) < 50 {
+				out = append(out, texts(e)...)
+			}
+		}
+		return out
+	case map[string]any:
+		for _, key := range []string{"url", "contentUrl", "name", "@value"} {
+			if s, ok := v[key].(string); ok {
+				return []string{s}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,136 @@
+package words
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Span is a part of a text, [Start, End) in bytes.
+type Span struct{ Start, End int }
+
+// Sentences returns the sentences of a text, without the white space between them. A line end closes a sentence.
+func Sentences(text, lang string) []Span {
+	stops := ends(text, lang)
+	var spans []Span
+	start := 0
+	add := func(end int) {
+		part := text[start:end]
+		lead := len(part) - len(strings.TrimLeftFunc(part, unicode.IsSpace))
+		if part = strings.TrimSpace(part); part != "" {
+			spans = append(spans, Span{start + lead, start + lead + len(part)})
+		}
+		start = end
+	}
+	for pos, r := range text {
+		if r == '\n' {
+			add(pos)
+		}
+		if stops[pos] {
+			end := pos + utf8.RuneLen(r)
+			for end < len(text) { // closing marks belong to the sentence
+				next, size := utf8.DecodeRuneInString(text[end:])
+				if !closesQuote(next) && next != ')' && next != ']' && !strings.ContainsRune(".!?…", next) {
+					break
+				}
+				end += size
+			}
+			if end > start {
+				add(end)
+			}
+		}
+	}
+	add(len(text))
+	return spans
+}
+
+// ends finds the bytes at which a sentence ends.
+func ends(text, lang string) map[int]bool {
+	found := map[int]bool{}
+	short := abbreviations(Base(lang))
+	for pos, r := range text {
+		switch r {
+		case '!', '?', '…', '。', '！', '？', '।', '؟':
+			if r != '…' || followedByCapital(text[pos+utf8.RuneLen(r):]) {
+				found[pos] = true
+			}
+		case '.':
+			if stopEnds(text, pos, Base(lang), short) {
+				found[pos] = true
+			}
+		}
+	}
+	return found
+}
+
+// stopEnds reports whether the full stop at pos ends a sentence. It does not after an abbreviation, an initial, in a
+// number, nor in German after an ordinal number.
+func stopEnds(text string, pos int, lang string, short map[string]bool) bool {
+	rest := text[pos+1:]
+	if rest == "" {
+		return true
+	}
+	next, _ := utf8.DecodeRuneInString(rest)
+	if !unicode.IsSpace(next) && !closesQuote(next) && next != ')' && next != ']' {
+		return false
+	}
+	word := text[:pos]
+	if i := strings.LastIndexFunc(word, func(r rune) bool { return unicode.IsSpace(r) || r == '(' || opensQuote(r) }); i >= 0 {
+		_, size := utf8.DecodeRuneInString(word[i:])
+		word = word[i+size:]
+	}
+	if word == "" {
+		return false
+	}
+	if short[strings.ToLower(word)] {
+		return false
+	}
+	if utf8.RuneCountInString(word) == 1 {
+		r, _ := utf8.DecodeRuneInString(word)
+		if unicode.IsUpper(r) || unicode.IsLower(r) && lang == "de" {
+			return false // an initial, or "z. B."
+		}
+	}
+	if lang != "en" && len(word) <= 2 && strings.Trim(word, "0123456789") == "" {
+		return false // "14. September"
+	}
+	return followedByCapital(rest)
+}
+
+// followedByCapital reports whether the next letter is no small one.
+func followedByCapital(rest string) bool {
+	for _, r := range rest {
+		if unicode.IsLetter(r) {
+			return !unicode.IsLower(r)
+		}
+		if unicode.IsDigit(r) {
+			return true
+		}
+	}
+	return true
+}
+
+func abbreviations(lang string) map[string]bool {
+	list := "dr prof mr mrs ms st vs inc ltd co corp no vol fig jr sr gen sen rep gov e.g i.e etc a.m p.m u.s u.k approx"
+	switch lang {
+	case "de":
+		list = "dr prof st nr ca bzw art abs mio mrd usw evtl ggf inkl exkl vgl str tel hrsg jh sog u.a z.b d.h o.ä u.ä i.d.r s.o s.u v.a etc jan feb apr aug sept okt nov dez mo di mi do fr sa so dipl ing med phil jur hl rd zzgl max min geb gest verh abt bsp mind std"
+	case "fr":
+		list = "m mm mme mmes mlle dr pr st ste p.ex etc env av bd n° art cf"
+	case "es":
+		list = "sr sra srta dr dra d dña ud uds etc p.ej núm pág art av ee.uu"
+	case "it":
+		list = "sig sig.ra dott dr prof ing avv on ecc art pag n es"
+	case "nl":
+		list = "dhr mevr dr prof drs ing mr bijv o.a d.w.z enz nr blz ca jl"
+	case "pl":
+		list = "dr prof mgr inż np tzn tj itd itp m.in ul nr pkt ok godz tys mln mld ks św r w"
+	case "pt":
+		list = "sr sra dr dra prof av etc p.ex pág núm n.º art"
+	}
+	set := map[string]bool{}
+	for w := range strings.FieldsSeq(list) {
+		set[w] = true
+	}
+	return set
+}

@@ -1,0 +1,162 @@
+// Package words cuts text into words, knows their stems and finds where sentences end. It knows grammar, not meaning:
+// what a word is worth is the business of phrases and taxonomy.
+package words
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// Word is one word of a text. A compound with hyphens is several words that are glued: what is written
+// "E-Mail-Marketing", "E-Mail Marketing" or "E Mail Marketing" is then the same to whoever compares.
+type Word struct {
+	Text string // as written
+	Fold string // for comparison: lower case, ß as ss
+	Stem string // of Fold, in the language of the text
+	// Start and End are offsets in runes, [Start, End).
+	Start, End int
+	// Glued is set when a hyphen joins the word to the one before it.
+	Glued bool
+	// First is set on the first word of a sentence, a line or a quotation.
+	First bool
+	// Break is set when more than a space, a hyphen or a quotation mark stands between the word and the one before it.
+	Break bool
+	Stop  bool // a function word
+	Digit bool // begins with a digit
+}
+
+// Upper reports whether the word begins with a capital letter.
+func (w *Word) Upper() bool {
+	r, _ := utf8.DecodeRuneInString(w.Text)
+	return unicode.IsUpper(r) || unicode.IsTitle(r)
+}
+
+// Acronym reports whether the word is written in capitals throughout: two or more letters, no small one.
+func (w *Word) Acronym() bool {
+	letters := 0
+	for _, r := range w.Text {
+		if unicode.IsLower(r) {
+			return false
+		}
+		if unicode.IsUpper(r) {
+			letters++
+		}
+	}
+	return letters >= 2
+}
+
+// Fold prepares a word for comparison: NFC, lower case, ß as ss, the curly apostrophe straight.
+func Fold(s string) string {
+	s = strings.ToLower(norm.NFC.String(s))
+	if strings.ContainsAny(s, "ß’") {
+		s = strings.NewReplacer("ß", "ss", "’", "'").Replace(s)
+	}
+	return s
+}
+
+// Cut takes a text apart in the order of its words. lang decides stems, function words and abbreviations; an unknown
+// one gives words without them.
+func Cut(text, lang string) []Word {
+	c := cutter{stem: NewStemmer(lang), stop: Stops(lang), ends: ends(text, lang), first: true}
+	c.run(text)
+	return c.words
+}
+
+type cutter struct {
+	stem  *Stemmer
+	stop  map[string]bool
+	ends  map[int]bool // byte offsets at which a sentence ends
+	words []Word
+	first bool
+}
+
+func (c *cutter) run(text string) {
+	rune0, pos := 0, 0 // rune and byte offset
+	brk, glue := true, false
+	for pos < len(text) {
+		r, size := utf8.DecodeRuneInString(text[pos:])
+		if !inWord(r) {
+			if c.ends[pos] || r == '\n' {
+				c.first, brk = true, true
+			}
+			switch {
+			case r == '-' || r == '‐' || r == '‑':
+				// A hyphen glues when it stands between two letters: "Ein- und" and " - " do not.
+				next, _ := utf8.DecodeRuneInString(text[pos+size:])
+				glue = len(c.words) > 0 && c.words[len(c.words)-1].End == rune0 && inWord(next)
+				brk = brk || !glue && r == '-' && !prevIsWord(text, pos)
+			case opensQuote(r) && !prevIsWord(text, pos) && nextIsWord(text, pos+size):
+				c.first = true // the mark that opens in one language closes in another
+			case unicode.IsSpace(r) || closesQuote(r):
+			default:
+				brk = true
+				if r == ':' || r == '•' || r == '–' || r == '—' {
+					c.first = true
+				}
+			}
+			pos += size
+			rune0++
+			continue
+		}
+		end, runes := wordEnd(text, pos)
+		c.add(text[pos:end], rune0, runes, glue && !brk, brk)
+		pos, rune0 = end, rune0+runes
+		brk, glue = false, false
+	}
+}
+
+func (c *cutter) add(text string, start, runes int, glued, brk bool) {
+	w := Word{Text: text, Fold: Fold(text), Start: start, End: start + runes, Glued: glued, First: c.first, Break: brk}
+	w.Stem = c.stem.Stem(w.Fold)
+	w.Stop = c.stop[w.Fold]
+	r, _ := utf8.DecodeRuneInString(text)
+	w.Digit = unicode.IsDigit(r)
+	c.words = append(c.words, w)
+	c.first = false
+}
+
+func prevIsWord(text string, pos int) bool {
+	r, _ := utf8.DecodeLastRuneInString(text[:pos])
+	return inWord(r)
+}
+
+func nextIsWord(text string, pos int) bool {
+	r, _ := utf8.DecodeRuneInString(text[pos:])
+	return inWord(r)
+}
+
+func inWord(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)
+}
+
+// wordEnd returns where the word at pos ends, and how many runes it has. Inside a word may stand an apostrophe, and
+// between digits a point or comma.
+func wordEnd(text string, pos int) (end, runes int) {
+	digit := false
+	for pos < len(text) {
+		r, size := utf8.DecodeRuneInString(text[pos:])
+		if !inWord(r) {
+			next, _ := utf8.DecodeRuneInString(text[pos+size:])
+			apostrophe := (r == '\'' || r == '’') && unicode.IsLetter(next) && runes > 0
+			number := (r == '.' || r == ',') && digit && unicode.IsDigit(next)
+			if !apostrophe && !number {
+				break
+			}
+		}
+		digit = unicode.IsDigit(r)
+		pos += size
+		runes++
+	}
+	return pos, runes
+}
+
+func opensQuote(r rune) bool {
+	return r == '„' || r == '“' || r == '"' || r == '»' || r == '«' || r == '‚' || r == '‘' || r == '\''
+}
+
+func closesQuote(r rune) bool {
+	return opensQuote(r) || r == '”' || r == '’' || r == '›' || r == '‹'
+}

@@ -1,0 +1,102 @@
+package words
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestWordsKeepTheirPlaceInTheText(t *testing.T) {
+	t.Parallel()
+	text := "Ä „E-Mail-Marketing“ für 3,5 Mio. Menschen: l’été – Ein- und Ausfuhr. 😀 Neu"
+	runes := []rune(text)
+	var got []string
+	for _, w := range Cut(text, "de") {
+		if s := string(runes[w.Start:w.End]); s != w.Text {
+			t.Errorf("the span of %q holds %q", w.Text, s)
+		}
+		mark := ""
+		if w.Glued {
+			mark += "-"
+		}
+		if w.Break {
+			mark += "|"
+		}
+		if w.First {
+			mark += "^"
+		}
+		got = append(got, mark+w.Text)
+	}
+	want := []string{"|^Ä", "^E", "-Mail", "-Marketing", "für", "3,5", "Mio", "|Menschen", "|^l’été", "|^Ein", "und", "Ausfuhr", "|^Neu"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestSentencesEndWhereAReaderWouldEndThem(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		lang, text string
+		want       []string
+	}{
+		{"de", "Am 14. September kam Dr. Meier, z. B. mit dem Zug. Es gab 3,5 Mio. Euro.", []string{"Am 14. September kam Dr. Meier, z. B. mit dem Zug.", "Es gab 3,5 Mio. Euro."}},
+		{"de", "„Das geht nicht.“ Sie ging.", []string{"„Das geht nicht.“", "Sie ging."}},
+		{"en", "Mr. Smith left at 5 p.m. on Monday. Why? Nobody knows!", []string{"Mr. Smith left at 5 p.m. on Monday.", "Why?", "Nobody knows!"}},
+		{"en", "The U.S. economy grew. J. Doe agreed...", []string{"The U.S. economy grew.", "J. Doe agreed..."}},
+		{"fr", "M. Dupont est là. Il parle.", []string{"M. Dupont est là.", "Il parle."}},
+		{"en", "One line\nAnother line", []string{"One line", "Another line"}},
+		{"en", "", nil},
+	} {
+		var got []string
+		for _, s := range Sentences(c.text, c.lang) {
+			got = append(got, c.text[s.Start:s.End])
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s %q: %s", c.lang, c.text, diff)
+		}
+	}
+}
+
+func TestStemsJoinForms(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ lang, a, b string }{
+		{"de", "unternehmens", "unternehmen"}, {"en", "companies", "company"}, {"fr", "marchés", "marché"}, {"xx", "same", "same"},
+	} {
+		s := NewStemmer(c.lang)
+		if s.Stem(c.a) != s.Stem(c.b) {
+			t.Errorf("%s: %q and %q have the stems %q and %q", c.lang, c.a, c.b, s.Stem(c.a), s.Stem(c.b))
+		}
+	}
+}
+
+func TestEveryLanguageHasFunctionWords(t *testing.T) {
+	t.Parallel()
+	n := 0
+	for lang := range Languages() {
+		n++
+		if len(Stops(lang)) < 60 {
+			t.Errorf("%s has %d function words", lang, len(Stops(lang)))
+		}
+	}
+	if n < 12 {
+		t.Errorf("%d languages", n)
+	}
+}
+
+func FuzzCut(f *testing.F) {
+	f.Add("Ein- und Ausfuhr, 3.5 l'a \xff")
+	f.Fuzz(func(t *testing.T, text string) {
+		runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))
+		for _, w := range Cut(string(runes), "de") {
+			if string(runes[w.Start:w.End]) != w.Text {
+				t.Fatalf("the span of %q does not hold it", w.Text)
+			}
+		}
+		for _, s := range Sentences(text, "de") {
+			if s.Start >= s.End || s.End > len(text) {
+				t.Fatalf("sentence %+v of %d bytes", s, len(text))
+			}
+		}
+	})
+}
