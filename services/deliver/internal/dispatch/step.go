@@ -27,6 +27,9 @@ func (c *Channel) Step(ctx context.Context, lease Lease) (time.Duration, error) 
 		return 0, err
 	}
 	now := c.Now()
+	if _, wrong := state.Pace.Settle(now); wrong {
+		return 0, c.update(ctx, func(s *ledger.Channel) (changed bool) { s.Pace, changed = s.Pace.Settle(now); return changed })
+	}
 	s := c.survey(state, now)
 	switch {
 	case s.overdue.found():

@@ -27,8 +27,18 @@ type Pace struct {
 	Last  time.Time `json:"last,omitzero"`
 }
 
+// Settle corrects what a clock that was set back has left in the future, and reports whether it had to: time counts
+// from now on, nothing is gained, and nothing waits for the old date to come.
+func (p Pace) Settle(now time.Time) (Pace, bool) {
+	if !p.At.After(now) && !p.Last.After(now) {
+		return p, false
+	}
+	p.At, p.Last = now.UTC(), now.UTC()
+	return p, true
+}
+
 // at returns the level at now: it grows with time up to the burst, so that no hour holds more than PerHour + Burst - 1
-// posts. A clock that was set back gains nothing.
+// posts.
 func (p Pace) at(now time.Time, l Limits) float64 {
 	burst := float64(max(l.Burst, 1))
 	if p.At.IsZero() {
@@ -48,8 +58,7 @@ func (p Pace) Wait(now time.Time, l Limits) time.Duration {
 		}
 	}
 	if l.MinInterval > 0 && !p.Last.IsZero() {
-		// A last post in the future is a clock that was set back: it delays by one interval, not by the difference.
-		wait = max(wait, min(p.Last.Add(l.MinInterval).Sub(now), l.MinInterval))
+		wait = max(wait, p.Last.Add(l.MinInterval).Sub(now))
 	}
 	if l.PerDay > 0 && p.Day == day(now, l.Zone) && p.Count >= l.PerDay {
 		wait = max(wait, tomorrow(now, l.Zone).Sub(now))
