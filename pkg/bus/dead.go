@@ -293,6 +293,11 @@ func (b *Bus) DeadDrop(ctx context.Context, sequence uint64) error {
 	return classify(err, "drop dead letter %d", sequence)
 }
 
+// Scan shows everything that a stream holds, from its first message to its present end.
+func (b *Bus) Scan(ctx context.Context, stream string, each func(Record) error) error {
+	return b.scan(ctx, stream, ">", 1, each)
+}
+
 // scan reads a stream from a sequence to its present end, message by message.
 func (b *Bus) scan(ctx context.Context, stream, filter string, from uint64, each func(Record) error) error {
 	state, err := b.StreamState(ctx, stream)

@@ -1,0 +1,307 @@
+package faults
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/origintest"
+)
+
+var (
+	killsFlag = flag.Int("faults.kills", 20, "how many kills the run makes, one each second")
+	seedFlag  = flag.Uint64("faults.seed", 1, "seed of the killer and the script")
+)
+
+// maxItems bounds what the origin offers in a run, so that a long one does not grow its feeds past the limit of items.
+const maxItems = 1500
+
+// world is one run: origin, sink, NATS and the four services.
+type world struct {
+	script    *script
+	sink      *sink
+	bus       *bus.Bus
+	processes []*process
+	rng       *rand.Rand
+}
+
+func newWorld(t *testing.T, tags string, seed uint64) *world {
+	t.Helper()
+	w := &world{script: newScript(t, seed), sink: newSink(t), rng: rand.New(rand.NewPCG(seed, 2))}
+	binaries, dir := build(t, tags), t.TempDir()
+	addr := freeAddr(t)
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	nats := &process{name: "nats", path: self, env: []string{natsDir + "=" + filepath.Join(dir, "nats"), natsAddr + "=" + addr}, ready: addr, log: filepath.Join(dir, "nats.log")}
+	w.processes = []*process{nats}
+	t.Cleanup(func() {
+		for _, p := range w.processes {
+			if p.cmd != nil {
+				p.kill()
+			}
+		}
+	})
+	nats.start(t)
+	nats.awaitReady(t, 30*time.Second)
+	w.connect(t, addr)
+	file := w.config(t, dir, addr)
+	for _, name := range services() {
+		admin := freeAddr(t)
+		p := &process{name: name, path: filepath.Join(binaries, name), args: []string{"--config", file}, env: []string{"TIDINGS_ADMIN__LISTEN=" + admin}, ready: "http://" + admin + "/readyz", log: filepath.Join(dir, name+".log")}
+		w.processes = append(w.processes, p)
+		p.start(t)
+	}
+	for _, p := range w.processes[1:] {
+		p.awaitReady(t, 30*time.Second)
+	}
+	return w
+}
+
+// connect opens the checker's own connection and applies the topology. ARTICLES and POSTS keep every version here, not
+// only the newest, so that the checker can read the whole history at the end.
+func (w *world) connect(t *testing.T, addr string) {
+	t.Helper()
+	b, err := bus.Connect(t.Context(), bus.Config{Service: "tidings", URL: "nats://" + addr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = b.Close(ctx) // the broker may be dead by now
+	})
+	if err := b.WaitConnected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	top, err := event.NewTopology(event.DefaultSettings())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range top.Streams {
+		if top.Streams[i].Kind == event.KindStream {
+			top.Streams[i].PerSubject = 0
+		}
+	}
+	plan, err := b.Plan(t.Context(), top)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Apply(t.Context(), plan, false); err != nil {
+		t.Fatal(err)
+	}
+	w.bus = b
+}
+
+func (w *world) config(t *testing.T, dir, addr string) string {
+	t.Helper()
+	var b strings.Builder
+	origin, err := url.Parse(w.script.origin.URL("/"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret := filepath.Join(dir, "secret")
+	if err := os.WriteFile(secret, []byte("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(&b, "site: {title: Faults, url: \"http://127.0.0.1:1\", language: en}\nnats: {url: \"nats://%s\"}\nlog: {level: info}\npublish: {listen: \"%s\"}\n", addr, freeAddr(t))
+	fmt.Fprintf(&b, "ingest:\n  allow_networks: [127.0.0.0/8]\n  revision_gap: 0s\n  hosts: {%q: {concurrency: 4, gap: 0s}}\nsources:\n", origin.Host)
+	for i, format := range origintest.Formats() {
+		fmt.Fprintf(&b, "  - {id: %s, url: %q, every: 300ms, tags: [faults]}\n", sourceNames()[i], w.script.feeds[i].URL(format))
+	}
+	fmt.Fprintf(&b, "channels:\n  - {id: sink, network: webhook, url: %q, secret_file: %q, allow_private: true}\n", w.sink.server.URL, secret)
+	file := filepath.Join(dir, "tidings.yaml")
+	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// run lets the script play while the killer works, then brings everything up again.
+func (w *world) run(t *testing.T, kills int, every time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	group.Go(func() { w.play(ctx, max(50*time.Millisecond, time.Duration(kills)*every/maxItems)) })
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for range kills {
+		<-tick.C
+		p := w.processes[w.rng.IntN(len(w.processes))]
+		p.kill()
+		p.start(t)
+	}
+	cancel()
+	group.Wait()
+	for _, p := range w.processes {
+		p.awaitReady(t, 60*time.Second)
+	}
+}
+
+func (w *world) play(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		w.script.add(false)
+		if n%5 == 4 {
+			w.script.edit()
+		}
+		if n%10 == 9 {
+			heard := map[string]bool{}
+			for _, c := range w.sink.log() {
+				heard[c.Title] = true
+			}
+			w.script.remove(func(title string) bool { return heard[title] })
+		}
+	}
+}
+
+// history reads the streams from the first message to the last.
+func (w *world) history(ctx context.Context) (History, error) {
+	offers, baseline := w.script.state()
+	h := History{Offers: offers, Baseline: baseline, Calls: w.sink.log()}
+	for _, stream := range []string{event.StreamRaw, event.StreamArticles, event.StreamPosts} {
+		if err := w.bus.Scan(ctx, stream, func(r bus.Record) error {
+			e, err := entry(stream, r)
+			if err == nil {
+				h.Log = append(h.Log, e)
+			}
+			return err
+		}); err != nil {
+			return h, err
+		}
+	}
+	dead, err := w.bus.DeadList(ctx, bus.DeadFilter{})
+	for _, d := range dead {
+		h.Dead = append(h.Dead, fmt.Sprintf("%s/%s: %s (%s %d)", d.Service, d.Reason, d.Error, d.Stream, d.Origin))
+	}
+	return h, err
+}
+
+func entry(stream string, r bus.Record) (Entry, error) {
+	env, err := event.Decode(r.Message)
+	if err != nil {
+		return Entry{}, err
+	}
+	e := Entry{Stream: stream, Sequence: r.Sequence, Subject: r.Subject, ID: env.ID, Type: env.Type, Article: env.Article, Version: env.Version, Hash: env.Hash}
+	switch env.Type {
+	case event.TypeRaw:
+		_, a, err := event.DecodeRaw(r.Message)
+		e.Key, e.Title = keyOf(a.URL), a.Title
+		return e, err
+	case event.TypeEnriched:
+		_, a, err := event.DecodeEnriched(r.Message)
+		e.Key, e.Title, e.Story = keyOf(a.URL), a.Title, a.Story.ID
+		return e, err
+	case event.TypePost:
+		_, p, err := event.DecodePost(r.Message)
+		e.Key, e.Title, e.Story, e.Channel, e.Article = keyOf(p.URL), p.Title, p.Story, p.Channel, p.Article
+		return e, err
+	}
+	return e, nil
+}
+
+// settle waits until the checker has nothing to say, or for the limit, and returns what it says then.
+func (w *world) settle(t *testing.T, limit time.Duration, enough func(bad []string) bool) (History, []string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	var h History
+	bad := []string{"the streams could not be read"}
+	for {
+		next, err := w.history(ctx)
+		if err == nil {
+			if h, bad = next, Check(next); enough(bad) {
+				return h, bad
+			}
+		} else if ctx.Err() == nil {
+			bad = []string{"the streams could not be read: " + err.Error()}
+		}
+		select {
+		case <-ctx.Done():
+			return h, bad
+		case <-tick.C:
+		}
+	}
+}
+
+func (w *world) report(t *testing.T, h History) {
+	t.Helper()
+	var kills []string
+	total := 0
+	for _, p := range w.processes {
+		kills = append(kills, fmt.Sprintf("%s %d", p.name, p.kills))
+		total += p.kills
+	}
+	ids := map[string]int{}
+	repeats := 0
+	for _, c := range h.Calls {
+		if ids[c.ID]++; ids[c.ID] > 1 {
+			repeats++
+		}
+	}
+	count := map[string]int{}
+	for _, e := range h.Log {
+		count[e.Stream]++
+	}
+	t.Logf("%d kills (%s); %d items offered; %d raw, %d enriched, %d posts stored; %d calls at the sink, %d of them repeats with the same key",
+		total, strings.Join(kills, ", "), len(h.Offers), count[event.StreamRaw], count[event.StreamArticles], count[event.StreamPosts], len(h.Calls), repeats)
+}
+
+func (w *world) fail(t *testing.T, bad []string) {
+	t.Helper()
+	for _, b := range bad[:min(len(bad), 20)] {
+		t.Error(b)
+	}
+	if len(bad) > 20 {
+		t.Errorf("and %d more", len(bad)-20)
+	}
+	for _, p := range w.processes {
+		t.Logf("%s:\n%s", p.name, p.tail())
+	}
+}
+
+func TestKills(t *testing.T) {
+	w := newWorld(t, "", *seedFlag)
+	w.run(t, *killsFlag, time.Second)
+	h, bad := w.settle(t, 2*time.Minute, func(bad []string) bool { return len(bad) == 0 })
+	w.report(t, h)
+	if len(bad) > 0 {
+		w.fail(t, bad)
+	}
+}
+
+// The negative control: with message ids and compare-and-set switched off the same run must be red.
+func TestNegativeControl(t *testing.T) {
+	w := newWorld(t, "tidings_unsafe", *seedFlag)
+	w.run(t, 20, 500*time.Millisecond)
+	repeats := func(bad []string) bool {
+		return slices.ContainsFunc(bad, func(s string) bool {
+			return strings.HasPrefix(s, "twice") || strings.HasPrefix(s, "back") || strings.Contains(s, "was posted as")
+		})
+	}
+	h, bad := w.settle(t, time.Minute, repeats)
+	w.report(t, h)
+	if !repeats(bad) {
+		t.Errorf("the checker sees nothing wrong without message ids and compare-and-set: %q", bad)
+	}
+}
