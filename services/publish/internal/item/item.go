@@ -70,6 +70,8 @@ type Tag struct {
 	Term   string // the slug
 	Scheme string // an address that names the taxonomy, empty for free phrases
 	Label  string // in the language of the item
+	// Hashtag is how enrich would write it, without the sign; often empty.
+	Hashtag string
 }
 
 // Image is the picture that leads an item. Type is empty when it is not known.
@@ -209,7 +211,7 @@ func tags(all []article.Tag, language string) []Tag {
 		if strings.Contains(t.Scheme, ":") {
 			scheme, _ = clean.Link(t.Scheme) // a scheme is an IRI in Atom (RFC 4287 section 4.2.2.2)
 		}
-		list = append(list, Tag{term, scheme, label})
+		list = append(list, Tag{term, scheme, label, clean.Line(t.Hashtag)})
 	}
 	return list
 }

@@ -139,7 +139,7 @@ func TestPeopleTagsAndMedia(t *testing.T) {
 	if diff := cmp.Diff([]Author{{"Jane", "https://example.org/jane"}}, it.Authors); diff != "" {
 		t.Errorf("authors (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]Tag{{"crm", "https://example.org/tags", "Kundenpflege"}}, it.Tags); diff != "" {
+	if diff := cmp.Diff([]Tag{{Term: "crm", Scheme: "https://example.org/tags", Label: "Kundenpflege"}}, it.Tags); diff != "" {
 		t.Errorf("tags (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff(&Enclosure{URL: "https://blog.example.org/a.jpg?x=1", Type: "image/jpeg"}, it.Enclosure); diff != "" {

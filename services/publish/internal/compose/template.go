@@ -1,0 +1,217 @@
+package compose
+
+import (
+	"fmt"
+	"net/url"
+	"strings"
+	"text/template"
+	"time"
+	"unicode"
+
+	"tidings.internal/services/publish/internal/clean"
+	"tidings.internal/services/publish/internal/item"
+)
+
+// maxOutput is what a template may write, in bytes: more than any network takes.
+const maxOutput = 64 << 10
+
+// Tag is a tag as templates see it: printed it is its label.
+type Tag struct {
+	Label   string
+	hashtag string
+}
+
+// String gives the label.
+func (t Tag) String() string { return t.Label }
+
+// Fields are what a template may use. All texts are plain.
+type Fields struct {
+	Title     string
+	Summary   string
+	URL       string
+	Tags      []Tag
+	Authors   []string
+	Source    string
+	Published time.Time
+	Language  string
+	Channel   string
+	Site      string
+}
+
+// NewFields gives the fields of an input. Each text passes through escape, by which a network takes the meaning out of
+// characters that would call for somebody; nil leaves them as they are.
+func NewFields(in Input, escape func(string) string) Fields {
+	if escape == nil {
+		escape = func(s string) string { return s }
+	}
+	f := Fields{
+		Title: escape(in.Item.Title), Summary: escape(in.Item.Summary), URL: in.Link, Source: escape(in.Item.Source.Title),
+		Published: in.Item.Published, Language: in.Item.Language, Channel: in.Channel.ID, Site: in.Channel.site.Title,
+	}
+	for _, t := range in.Item.Tags {
+		f.Tags = append(f.Tags, Tag{escape(t.Label), hashtag(t)})
+	}
+	for _, a := range in.Item.Authors {
+		f.Authors = append(f.Authors, escape(a.Name))
+	}
+	return f
+}
+
+// parse reads a template. Its functions are a closed list: none of them reaches outside of the article.
+func (c *Channel) parse(text string) (*template.Template, error) {
+	return template.New("template").Option("missingkey=error").Funcs(template.FuncMap{
+		"hashtags": c.hashtags, "truncate": truncate, "words": firstWords, "sentence": sentences, "plain": clean.Plain,
+		"upper": strings.ToUpper, "lower": strings.ToLower, "trim": strings.TrimSpace,
+		"replace": func(old, new, s string) string { return strings.ReplaceAll(s, old, new) },
+		"join":    join, "default": fallback, "date": date, "host": host, "utm": c.utm,
+		"quote": func(s string) string { return "“" + s + "”" },
+	}).Parse(text)
+}
+
+// apply runs the template and tidies the result: no white space at the ends of lines, at most one empty line on end,
+// since a field that is empty leaves its line breaks behind.
+func (c *Channel) apply(f Fields) (string, error) {
+	out := &limit{most: maxOutput}
+	if err := c.template.Execute(out, f); err != nil {
+		return "", &Error{TemplateError, err}
+	}
+	lines := strings.Split(clean.Text(out.String()), "\n")
+	kept := lines[:0]
+	for _, l := range lines {
+		l = strings.TrimRightFunc(l, unicode.IsSpace)
+		if l == "" && (len(kept) == 0 || kept[len(kept)-1] == "") {
+			continue
+		}
+		kept = append(kept, l)
+	}
+	return strings.TrimSpace(strings.Join(kept, "\n")), nil
+}
+
+func truncate(n int, s string) string { return clean.Shorten(s, n) }
+
+func firstWords(n int, s string) string {
+	words := strings.Fields(s)
+	if len(words) <= n {
+		return s
+	}
+	return strings.Join(first(words, n), " ") + "…"
+}
+
+// sentences gives the first n sentences.
+func sentences(n int, s string) string {
+	end := 0
+	for range n {
+		next := sentenceEnd(s, end)
+		if next < 0 {
+			return s
+		}
+		end = next
+	}
+	return s[:end]
+}
+
+// sentenceEnd returns the end of the first sentence that ends behind a position, or -1. An end is a mark of its own,
+// followed by a space; one behind a single letter or digit is taken for an abbreviation or a date ("z. B.", "1. Mai").
+func sentenceEnd(s string, from int) int {
+	runes := []rune(s[from:])
+	at := from
+	for i, r := range runes {
+		at += len(string(r))
+		if !strings.ContainsRune(".!?…。！？", r) {
+			continue
+		}
+		if strings.ContainsRune("。！？", r) {
+			return at
+		}
+		if i+1 < len(runes) && !unicode.IsSpace(runes[i+1]) {
+			continue
+		}
+		if r == '.' && i > 0 && (unicode.IsDigit(runes[i-1]) || unicode.IsLetter(runes[i-1]) && (i == 1 || !unicode.IsLetter(runes[i-2]))) {
+			continue
+		}
+		return at
+	}
+	return -1
+}
+
+func join(separator string, list any) (string, error) {
+	var words []string
+	switch l := list.(type) {
+	case []string:
+		words = l
+	case []Tag:
+		for _, t := range l {
+			words = append(words, t.Label)
+		}
+	default:
+		return "", fmt.Errorf("join takes .Tags or .Authors")
+	}
+	return strings.Join(words, separator), nil
+}
+
+func fallback(other, s string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+func date(layout string, t time.Time) string { return t.UTC().Format(layout) }
+
+func host(link string) string {
+	u, err := url.Parse(link)
+	if err != nil {
+		return ""
+	}
+	return strings.TrimPrefix(u.Hostname(), "www.")
+}
+
+// utm puts marks on a link, for a template that wants others than the channel's.
+func (c *Channel) utm(source, medium, campaign, link string) string {
+	marks := c.UTM
+	marks.Source, marks.Medium, marks.Campaign = source, medium, campaign
+	return mark(link, marks)
+}
+
+// hashtags writes at most n hashtags of a list, the channel's own number when none is given.
+func (c *Channel) hashtags(tags []Tag, n ...int) string {
+	most := c.Hashtags
+	if len(n) > 0 {
+		most = n[0]
+	}
+	var out []string
+	seen := map[string]bool{}
+	for _, t := range tags {
+		key := strings.ToLower(t.hashtag)
+		if t.hashtag == "" || seen[key] || len(out) >= most {
+			continue
+		}
+		seen[key] = true
+		out = append(out, "#"+t.hashtag)
+	}
+	return strings.Join(out, " ")
+}
+
+// hashtag writes a tag as one word without the sign: each word of the label with a capital, the rest of it as it
+// stands, so that umlauts and acronyms stay. Only letters, marks, digits and _ are kept; without a letter it is none.
+func hashtag(t item.Tag) string {
+	source := strings.TrimPrefix(t.Hashtag, "#")
+	if source == "" {
+		source = t.Label
+	}
+	inWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) || r == '_' }
+	var b strings.Builder
+	letter := false
+	for word := range strings.FieldsFuncSeq(source, func(r rune) bool { return !inWord(r) }) {
+		runes := []rune(word)
+		runes[0] = unicode.ToUpper(runes[0])
+		for _, r := range runes {
+			letter = letter || unicode.IsLetter(r)
+		}
+		b.WriteString(string(runes))
+	}
+	if !letter || b.Len() > 200 {
+		return ""
+	}
+	return b.String()
+}
