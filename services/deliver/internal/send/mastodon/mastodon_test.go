@@ -1,0 +1,150 @@
+package mastodon
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"tidings.internal/pkg/fault"
+	"tidings.internal/services/deliver/internal/ledger"
+	"tidings.internal/services/deliver/internal/send"
+	"tidings.internal/services/deliver/internal/send/sendtest"
+)
+
+func flavours() map[string]bool {
+	return map[string]bool{"honours the key": true, "ignores the key": false}
+}
+
+func TestConform(t *testing.T) {
+	t.Parallel()
+	for name, honours := range flavours() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sendtest.Conform(t, sendtest.Case{
+				Network: Network, Repeats: honours,
+				New: func(t *testing.T, clock *sendtest.Clock) sendtest.Fake { return newFake(t, clock, honours) },
+			})
+		})
+	}
+}
+
+func opened(t *testing.T) (*fake, send.Sender, *sendtest.Clock) {
+	t.Helper()
+	clock := sendtest.NewClock()
+	f := newFake(t, clock, false)
+	return f, sendtest.Open(t, Network, f, clock), clock
+}
+
+func found(t *testing.T, s send.Sender, j send.Job) (ledger.Remote, bool) {
+	t.Helper()
+	remote, ok, err := s.(send.Finder).Find(t.Context(), j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return remote, ok
+}
+
+func TestFindsItsPostByTextAmongOthers(t *testing.T) {
+	t.Parallel()
+	f, s, clock := opened(t)
+	job := sendtest.Job(f, sendtest.Story(1), 1, ledger.Create, `ours <b> & "so"`, ledger.Remote{}, clock)
+	// The same link under other words, as another channel of this account may post it.
+	other := sendtest.Job(f, sendtest.Story(1), 1, ledger.Create, "theirs", ledger.Remote{}, clock)
+	for _, j := range []send.Job{job, other} {
+		if _, err := s.Send(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 60 { // on the second page by now
+		if _, err := s.Send(t.Context(), sendtest.Job(f, sendtest.Story(100+n), 1, ledger.Create, fmt.Sprint("other ", n), ledger.Remote{}, clock)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clock.Add(time.Minute)
+	if remote, ok := found(t, s, job); !ok || remote.ID != "101" || !strings.HasSuffix(remote.URL, "/@news/101") {
+		t.Errorf("found %v: %+v", ok, remote)
+	}
+	job.Started = clock.Now().Add(time.Hour)
+	if remote, ok := found(t, s, job); ok {
+		t.Errorf("found a post from before the request: %+v", remote)
+	}
+}
+
+func TestFindsByLinkWhenTheServerChangedTheWords(t *testing.T) {
+	t.Parallel()
+	f, s, clock := opened(t)
+	job := sendtest.Job(f, sendtest.Story(1), 1, ledger.Create, "ours", ledger.Remote{}, clock)
+	if _, err := s.Send(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	f.statuses[0].Content = strings.Replace(f.statuses[0].Content, "ours", "OURS, improved", 1)
+	if _, ok := found(t, s, job); !ok {
+		t.Error("not found by its link")
+	}
+	absent := sendtest.Job(f, sendtest.Story(2), 1, ledger.Create, "absent", ledger.Remote{}, clock)
+	if remote, ok := found(t, s, absent); ok {
+		t.Errorf("found what was never posted: %+v", remote)
+	}
+}
+
+func TestLongPagesAreReadInParts(t *testing.T) {
+	t.Parallel()
+	f, s, clock := opened(t)
+	job := sendtest.Job(f, sendtest.Story(1), 1, ledger.Create, "ours", ledger.Remote{}, clock)
+	if _, err := s.Send(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 20 {
+		if _, err := s.Send(t.Context(), sendtest.Job(f, sendtest.Story(100+n), 1, ledger.Create, fmt.Sprint("other ", n), ledger.Remote{}, clock)); err != nil {
+			t.Fatal(err)
+		}
+		f.statuses[len(f.statuses)-1].Padding = strings.Repeat("x", 8<<10)
+	}
+	if _, ok := found(t, s, job); !ok {
+		t.Error("not found behind a page that is longer than an answer may be")
+	}
+}
+
+func TestAnEditOfWhatIsGoneIsGone(t *testing.T) {
+	t.Parallel()
+	f, s, clock := opened(t)
+	_, err := send.Do(t.Context(), s, sendtest.Job(f, sendtest.Story(1), 2, ledger.Edit, "new", ledger.Remote{ID: "999"}, clock))
+	if fault.KindOf(err) != fault.Gone || send.Status(err) != http.StatusNotFound {
+		t.Errorf("%q, status %d", fault.KindOf(err), send.Status(err))
+	}
+	for _, id := range []string{"", "../accounts", "1/2", "1?x", strings.Repeat("1", 65)} {
+		if _, err := send.Do(t.Context(), s, sendtest.Job(f, sendtest.Story(1), 3, ledger.Delete, "", ledger.Remote{ID: id}, clock)); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("the id %q is asked for: %v", id, err)
+		}
+	}
+}
+
+func TestScheduledPostsAreNeverMade(t *testing.T) {
+	t.Parallel()
+	f, s, clock := opened(t)
+	job := sendtest.Job(f, sendtest.Story(1), 1, ledger.Create, "now", ledger.Remote{}, clock)
+	job.Post.Request.Body = []byte(`{"status":"now","scheduled_at":"2030-01-01T00:00:00Z"}`)
+	if _, err := s.Send(t.Context(), job); err != nil {
+		t.Fatal(err)
+	}
+	for _, body := range []string{"", "[]", `"x"`, `{}`} {
+		job.Post.Request.Body = []byte(body)
+		if _, err := s.Send(t.Context(), job); fault.KindOf(err) != fault.Invalid {
+			t.Errorf("the payload %q: %v", body, err)
+		}
+	}
+	if n := len(f.server.Calls()); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	_, s, _ := opened(t)
+	who, err := s.(send.Prober).Probe(t.Context())
+	if err != nil || who != (send.Identity{ID: "42", Name: "news"}) {
+		t.Errorf("%+v, %v", who, err)
+	}
+}

@@ -1,0 +1,15 @@
+package sendtest
+
+import "reflect"
+
+// keysOf lists the YAML keys of a struct of settings.
+func keysOf(settings any) []string {
+	t := reflect.TypeOf(settings).Elem()
+	var keys []string
+	for i := range t.NumField() {
+		if key := t.Field(i).Tag.Get("yaml"); key != "" && key != "-" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
