@@ -14,10 +14,7 @@ func (s *scanner) startTag(t *tag) error {
 	if !prefixed {
 		local = t.name
 	}
-	// An item that begins where only children of an item can stand: the end tag before it was forgotten.
-	if len(s.stack) > 0 && s.stack[len(s.stack)-1].item && strings.EqualFold(local, s.stack[len(s.stack)-1].local) {
-		s.closeTo(len(s.stack)-1, t.from)
-	}
+	s.closeForgotten(strings.ToLower(local), t.from)
 	if len(s.stack) >= maxDepth {
 		return tooDeep()
 	}
@@ -47,6 +44,34 @@ func (s *scanner) startTag(t *tag) error {
 	}
 	s.stack = append(s.stack, e)
 	return nil
+}
+
+// plainText are elements of the formats that hold text and no markup. A sibling or an item inside one means that its
+// end tag was forgotten; a description or content may hold anything.
+var plainText = map[string]bool{
+	"title": true, "link": true, "guid": true, "pubdate": true, "author": true, "category": true, "comments": true,
+	"language": true, "id": true, "updated": true, "published": true, "issued": true, "modified": true,
+}
+
+// closeForgotten closes what the element of a name cannot stand in: an item inside an item, a field inside a field of
+// plain text.
+func (s *scanner) closeForgotten(name string, at int) {
+	item := name == "item" || name == "entry"
+	if !item && !wanted[name] && !plainText[name] {
+		return
+	}
+	n := len(s.stack)
+	for n > 2 && !s.stack[n-1].item && !s.stack[n-1].top && plainText[strings.ToLower(s.stack[n-1].local)] &&
+		!s.stack[n-1].foreign && (s.format == RSS || s.stack[n-1].local != "author") {
+		n--
+	}
+	if n == 0 || !s.stack[n-1].item && !s.stack[n-1].top {
+		return
+	}
+	if item && s.stack[n-1].item && strings.EqualFold(name, s.stack[n-1].local) {
+		n--
+	}
+	s.closeTo(n, at)
 }
 
 // attributes reads what holds for the element and all within: namespaces, language, base.
