@@ -1,7 +1,6 @@
 package event
 
 import (
-	"bytes"
 	"encoding/json"
 	"strconv"
 
@@ -13,12 +12,8 @@ func uitoa(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // payload reads a body that must be one JSON value.
 func payload(m Message, into any) error {
-	dec := json.NewDecoder(bytes.NewReader(m.Body))
-	if err := dec.Decode(into); err != nil {
+	if err := json.Unmarshal(m.Body, into); err != nil {
 		return fault.Errorf(fault.Malformed, "read payload on %s: %w", clip(m.Subject), err)
-	}
-	if dec.More() {
-		return fault.Errorf(fault.Malformed, "read payload on %s: more follows its end", clip(m.Subject))
 	}
 	return nil
 }
