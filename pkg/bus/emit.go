@@ -194,6 +194,10 @@ func settled(last *Record, mine event.Envelope) (Outcome, bool) {
 	order := there.Version.Compare(mine.Version)
 	same := there.Hash == mine.Hash
 	switch {
+	case there.Article != mine.Article:
+		// A post of another article of the same story: versions of two articles do not compare, and whoever came first
+		// stays, or two replicas would post one story twice.
+		return Skipped, true
 	case order > 0, there.Version.Revision == mine.Version.Revision && same:
 		return Skipped, true
 	case order == 0:
