@@ -59,11 +59,9 @@ func (c *Channel) hold(ctx context.Context, lease *bus.Lease) error {
 	var group sync.WaitGroup
 	defer group.Wait()
 	defer cancel()
-	if err := c.establish(ctx); err != nil {
+	if err := c.Open(ctx); err != nil {
 		return err
 	}
-	c.index.reset()
-	c.identified = false
 	level := make(chan struct{})
 	var once sync.Once
 	group.Go(func() {
@@ -75,7 +73,7 @@ func (c *Channel) hold(ctx context.Context, lease *bus.Lease) error {
 	})
 	group.Go(func() { c.sendNotices(ctx) })
 	group.Go(func() {
-		err := c.Ledger.Watch(ctx, c.id, c.news, c.broken, func() { once.Do(func() { close(level) }) })
+		err := c.Follow(ctx, func() { once.Do(func() { close(level) }) })
 		if err != nil && ctx.Err() == nil {
 			c.trouble(err)
 		}
@@ -97,6 +95,23 @@ func (c *Channel) hold(ctx context.Context, lease *bus.Lease) error {
 	})
 	c.loop(ctx, lease)
 	return nil
+}
+
+// Open begins the work under a new lease: it makes sure that the channel has its row and its consumer, and forgets what
+// an earlier lease knew.
+func (c *Channel) Open(ctx context.Context) error {
+	if err := c.establish(ctx); err != nil {
+		return err
+	}
+	c.index.reset()
+	c.identified = false
+	return nil
+}
+
+// Follow keeps the index level with the ledger until ctx ends. level is called when it is so for the first time, and
+// after an outage again.
+func (c *Channel) Follow(ctx context.Context, level func()) error {
+	return c.Ledger.Watch(ctx, c.id, c.news, c.broken, level)
 }
 
 // loop does one step after the other.

@@ -148,3 +148,16 @@ func TestProbe(t *testing.T) {
 		t.Errorf("%+v, %v", who, err)
 	}
 }
+
+func TestSurvivesEveryCrash(t *testing.T) {
+	t.Parallel()
+	for name, honours := range flavours() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sendtest.Survive(t, sendtest.Case{
+				Network: Network, Repeats: honours,
+				New: func(t *testing.T, clock *sendtest.Clock) sendtest.Fake { return newFake(t, clock, honours) },
+			})
+		})
+	}
+}

@@ -115,3 +115,11 @@ func TestSettingsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+func TestSurvivesEveryCrash(t *testing.T) {
+	t.Parallel()
+	sendtest.Survive(t, sendtest.Case{
+		Network: Network, Repeats: true,
+		New: func(t *testing.T, clock *sendtest.Clock) sendtest.Fake { return newFake(t, clock) },
+	})
+}
