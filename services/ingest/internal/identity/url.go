@@ -1,0 +1,90 @@
+package identity
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/idna"
+)
+
+// tracking are parameters that name a campaign, a click or a mailing, and never a page. A name that ends in an asterisk
+// stands for all that begin so.
+var tracking = []string{
+	"utm_*", "mtm_*", "pk_*", "piwik_*", "hsa_*", "matomo_*", "fbclid", "gclid", "gclsrc", "dclid", "gbraid", "wbraid", "msclkid", "yclid", "twclid",
+	"ttclid", "igshid", "igsh", "li_fat_id", "mc_cid", "mc_eid", "_hsenc", "_hsmi", "__hstc", "__hssc", "__hsfp", "hsctatracking", "mkt_tok",
+	"wt_mc", "wt_zmc", "wt.mc_id", "wt.mc_ev", "oly_anon_id", "oly_enc_id", "vero_id", "vero_conv", "_openstat", "s_cid", "s_kwcid", "ef_id",
+	"elqtrackid", "elqtrack", "trk_contact", "trk_msg", "trk_module", "trk_sid", "ml_subscriber", "ml_subscriber_hash", "rb_clickid", "epik",
+	"srsltid", "_ga", "_gl", "at_medium", "at_campaign", "at_custom*", "cmpid", "ncid", "sc_cid", "spm", "scm", "irclickid", "irgwc", "awc",
+	"zanpid", "ito", "__twitter_impression", "guce_referrer", "guce_referrer_sig", "guccounter",
+}
+
+func tracks(name string) bool {
+	name = strings.ToLower(name)
+	return slices.ContainsFunc(tracking, func(t string) bool {
+		if stem, ok := strings.CutSuffix(t, "*"); ok {
+			return strings.HasPrefix(name, stem)
+		}
+		return name == t
+	})
+}
+
+// Canonical gives the form of an address by which two links to one page are equal: scheme and host in lower case, the
+// host in ASCII, no default port, no dot segments, no fragment but a hash-bang, no parameters that only track. The
+// order of the query and the case of the path stay, since servers tell them apart. What is no http address gives "".
+func Canonical(address string) string {
+	u, err := url.Parse(strings.TrimSpace(address))
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	u.Scheme = strings.ToLower(u.Scheme)
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return ""
+	}
+	u.User = nil
+	host, port := strings.ToLower(u.Hostname()), u.Port()
+	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+		host = ascii
+	}
+	host = strings.TrimSuffix(host, ".")
+	if host == "" {
+		return ""
+	}
+	u.Host = host
+	if strings.Contains(host, ":") {
+		u.Host = "[" + host + "]"
+	}
+	if port != "" && !(u.Scheme == "http" && port == "80") && !(u.Scheme == "https" && port == "443") {
+		u.Host += ":" + port
+	}
+	if !strings.HasPrefix(u.Fragment, "!") {
+		u.Fragment, u.RawFragment = "", ""
+	}
+	u = u.ResolveReference(&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery, Fragment: u.Fragment, RawFragment: u.RawFragment})
+	if u.Path == "" {
+		u.Path = "/"
+	}
+	u.RawQuery = untracked(u.RawQuery, host)
+	u.ForceQuery = false
+	return u.String()
+}
+
+// untracked takes the tracking parameters out of a query and leaves every other byte. A parameter "ref" goes where it
+// names the page's own host.
+func untracked(query, host string) string {
+	if query == "" {
+		return ""
+	}
+	var kept []string
+	for pair := range strings.SplitSeq(query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if decoded, err := url.QueryUnescape(name); err == nil {
+			name = decoded
+		}
+		if pair == "" || tracks(name) || strings.EqualFold(name, "ref") && strings.EqualFold(value, host) {
+			continue
+		}
+		kept = append(kept, pair)
+	}
+	return strings.Join(kept, "&")
+}
