@@ -16,6 +16,11 @@ const (
 	TypeFeedChanged = "feed.changed.v1"
 )
 
+// Types lists the types above. Each has a wire sample in testdata and a message in asyncapi.yaml.
+func Types() []string {
+	return []string{TypeRaw, TypeBatch, TypeEnriched, TypeDeleted, TypePost, TypeWithdrawn, TypeFeedChanged}
+}
+
 // NoticeType is the type of a notice: event.<type>.v1.
 func NoticeType(typ string) string { return "event." + typ + ".v1" }
 
