@@ -2,12 +2,14 @@ package app
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -67,6 +69,24 @@ func (s *sink) await(t *testing.T, n int) []call {
 		}
 	}
 	return s.got()
+}
+
+// withdrawn builds the message that takes a post back.
+func withdrawn(t *testing.T, channel, item string, revision uint64) event.Message {
+	t.Helper()
+	id := article.NewID("blog", item)
+	subject, err := event.PostSubject(channel, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := event.Encode(subject, event.Envelope{
+		Type: event.TypeWithdrawn, ID: event.PostID(channel, id, revision), Source: "publish", Time: time.Now(), Article: id,
+		Version: event.Version{Revision: revision},
+	}, event.Withdrawn{Channel: channel, Network: "webhook", Story: id, Article: id, Revision: revision, Reason: event.DeletedTakedown})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // post builds the message of a webhook post as publish composes it.
@@ -172,8 +192,8 @@ func TestPostIsSentOnceAcrossRestarts(t *testing.T) {
 	emit(t, publisher, post(t, "hook", "one", 1, time.Now()))
 	calls := hook.await(t, 1)
 	until(t, "the row is sent", inState(t, b, "sent", 1))
-	if calls[0].Type != "application/cloudevents+json" || calls[0].ID == "" {
-		t.Errorf("call = %+v, want a CloudEvent with an id", calls[0])
+	if !strings.HasPrefix(calls[0].Type, "application/cloudevents+json") || !strings.HasPrefix(calls[0].ID, "msg_") {
+		t.Errorf("%s with id %q, want a CloudEvent with an id", calls[0].Type, calls[0].ID)
 	}
 	// A consumer that begins again hands out everything once more, as after a lost ack.
 	stop()
@@ -190,5 +210,188 @@ func TestPostIsSentOnceAcrossRestarts(t *testing.T) {
 	})
 	if n := len(hook.got()); n != 2 {
 		t.Errorf("the sink got %d calls for two stories", n)
+	}
+}
+
+func TestEditAndWithdrawalReachTheReceiver(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	b, publisher, hook := server.Bus(t, Name), server.Bus(t, "publish"), newSink(t)
+	start(t, b, document(hook, ""))
+	until(t, "the channel has its row", known(t, b))
+	emit(t, publisher, post(t, "hook", "one", 1, time.Now()))
+	hook.await(t, 1)
+	emit(t, publisher, post(t, "hook", "one", 2, time.Now()))
+	hook.await(t, 2)
+	emit(t, publisher, withdrawn(t, "hook", "one", 3))
+	calls := hook.await(t, 3)
+	until(t, "the row is deleted", inState(t, b, "deleted", 1))
+	ids := map[string]bool{}
+	for _, c := range calls {
+		ids[c.ID] = true
+	}
+	if len(ids) != 3 || !strings.Contains(string(calls[2].Body), `"type":"article.removed"`) {
+		t.Errorf("three events, the last a removal: %s", calls[2].Body)
+	}
+}
+
+func TestOutageOfTheBusLosesNothingAndRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	b, publisher, hook := server.Bus(t, Name), server.Bus(t, "publish"), newSink(t)
+	start(t, b, document(hook, ""))
+	until(t, "the channel has its row", known(t, b))
+	for n := range 10 {
+		emit(t, publisher, post(t, "hook", fmt.Sprint("before ", n), 1, time.Now()))
+	}
+	server.Stop() // somewhere in the middle of them
+	server.Start(t)
+	until(t, "the bus is back", func() bool { return publisher.Probe(t.Context()) == nil })
+	for n := range 10 {
+		emit(t, publisher, post(t, "hook", fmt.Sprint("after ", n), 1, time.Now()))
+	}
+	until(t, "all rows are sent", inState(t, b, "sent", 20))
+	ids := map[string]int{}
+	for _, c := range hook.got() {
+		ids[c.ID]++
+	}
+	if len(ids) != 20 {
+		t.Errorf("%d of 20 events arrived", len(ids))
+	}
+	for id, n := range ids {
+		if n > 2 { // the one that flew when the bus went may come once more, with its id
+			t.Errorf("event %s came %d times", id, n)
+		}
+	}
+}
+
+func TestTwoReplicasShareTheWorkWithoutRepeats(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	b, publisher, hook := server.Bus(t, Name), server.Bus(t, "publish"), newSink(t)
+	stop := start(t, b, document(hook, ""))
+	until(t, "the channel has its row", known(t, b))
+	start(t, server.Bus(t, Name), document(hook, ""))
+	for n := range 5 {
+		emit(t, publisher, post(t, "hook", fmt.Sprint("one ", n), 1, time.Now()))
+	}
+	hook.await(t, 5)
+	until(t, "all rows are sent", inState(t, b, "sent", 5))
+	stop() // gives its lease back; the other takes over
+	for n := range 5 {
+		emit(t, publisher, post(t, "hook", fmt.Sprint("two ", n), 1, time.Now()))
+	}
+	hook.await(t, 10)
+	until(t, "all rows are sent", inState(t, b, "sent", 10))
+	if n := len(hook.got()); n != 10 {
+		t.Errorf("%d calls for 10 stories", n)
+	}
+}
+
+func TestSecretsAreInNoRowNoticeLetterLogOrMetric(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	b, publisher := server.Bus(t, Name), server.Bus(t, "publish")
+	const path, value = "/planted-path-8842", "planted-value-1157"
+	key := "whsec_" + base64.StdEncoding.EncodeToString([]byte("planted-key-planted-key-planted!"))
+	statuses := []int{http.StatusUnprocessableEntity, http.StatusInternalServerError, http.StatusUnauthorized}
+	var mu sync.Mutex
+	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		status := statuses[0]
+		statuses = append(statuses[1:], status)
+		w.WriteHeader(status)
+		_, _ = fmt.Fprintln(w, r.URL, r.Header, key) // as careless servers do
+	}))
+	t.Cleanup(hook.Close)
+	log := &buffer{}
+	registry := prometheus.NewRegistry()
+	data := fmt.Appendf(nil, "channels:\n  - {id: hook, network: webhook, url: %q, secret: %q, headers: {x-key: %s}, allow_private: true}\n", hook.URL+path, key, value)
+	a, err := New(t.Context(), Deps{
+		Config: config.New("tidings.yaml", data, nil), Bus: b, Log: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})), Metrics: registry, Checks: &run.Checks{},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	until(t, "the channel has its row", known(t, b))
+	for n := range 3 {
+		emit(t, publisher, post(t, "hook", fmt.Sprint(n), 1, time.Now()))
+		until(t, "it was tried", func() bool {
+			list, err := Deliveries(t.Context(), b, DeliveryFilter{})
+			tried := 0
+			for _, d := range list {
+				if d.Text != "" {
+					tried++
+				}
+			}
+			return err == nil && tried == n+1
+		})
+	}
+	until(t, "the channel is paused", func() bool {
+		list, err := Channels(t.Context(), b)
+		return err == nil && list[0].Paused == "refused"
+	})
+	cancel()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	entries, err := b.Bucket(event.BucketDeliveries).Entries(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		_, _ = log.Write(e.Value)
+	}
+	for _, stream := range []string{event.StreamEvents, event.StreamDead} {
+		state, err := b.StreamState(t.Context(), stream)
+		if err != nil || state.Messages == 0 {
+			t.Fatalf("%s holds %d messages, %v", stream, state.Messages, err)
+		}
+		for s := state.First; s <= state.Last; s++ {
+			m, err := b.At(t.Context(), stream, s)
+			if err != nil || m == nil {
+				t.Fatal(m, err)
+			}
+			_, _ = fmt.Fprintln(log, m.Header, string(m.Body))
+		}
+	}
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = fmt.Fprintln(log, families)
+	for _, secret := range []string{path, value, key, strings.TrimPrefix(key, "whsec_")} {
+		if text := log.String(); strings.Contains(text, secret) {
+			i := strings.Index(text, secret)
+			t.Errorf("%q came out: …%s…", secret, text[max(0, i-200):min(len(text), i+100)])
+		}
+	}
+}
+
+// buffer collects texts from any goroutine.
+type buffer struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (b *buffer) Write(p []byte) (int, error) { b.mu.Lock(); defer b.mu.Unlock(); return b.b.Write(p) }
+func (b *buffer) String() string              { b.mu.Lock(); defer b.mu.Unlock(); return b.b.String() }
+
+func TestAFailedStartLeavesNothingBehind(t *testing.T) {
+	t.Parallel()
+	b := natstest.Run(t).Bus(t, Name)
+	registry := prometheus.NewRegistry()
+	_, err := New(t.Context(), Deps{
+		Config: config.New("tidings.yaml", []byte("deliver: {max_opn: 3}\n"), nil), Bus: b, Log: slog.New(slog.DiscardHandler), Metrics: registry, Checks: &run.Checks{},
+	})
+	if err == nil || !strings.Contains(err.Error(), `did you mean "max_open"?`) {
+		t.Errorf("%v", err)
+	}
+	if families, err := registry.Gather(); err != nil || len(families) != 0 {
+		t.Errorf("%d families are registered, %v", len(families), err)
 	}
 }

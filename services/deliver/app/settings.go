@@ -3,6 +3,7 @@ package app
 import (
 	_ "embed" // for example.yaml
 	"slices"
+	"strings"
 
 	"tidings.internal/pkg/config"
 	"tidings.internal/services/deliver/internal/send"
@@ -84,6 +85,14 @@ func unable(c config.Channel, at config.At) {
 	}
 	if c.Overflow == "digest" {
 		at.Key("overflow").Problemf("digest is not possible on %s; use queue or drop_oldest", c.Network)
+	}
+	if len(c.Events) > 0 && !slices.Contains(c.Events, "article.published") {
+		at.Key("events").Problemf("leaves out article.published, without which there is nothing to update or remove")
+	}
+	for i, e := range c.Events {
+		if !strings.HasPrefix(e, "article.") {
+			at.Key("events").Index(i).Problemf("%s is not sent to channels; they get article.published, article.updated and article.removed", e)
+		}
 	}
 	if c.Budget.PerMonth != "" {
 		at.Key("budget").Problemf("has no meaning on %s, which does not charge for posts", c.Network)

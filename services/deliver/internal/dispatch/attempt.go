@@ -140,6 +140,9 @@ func (c *Channel) settle(ctx context.Context, begun *ledger.Row, receipt send.Re
 	if row != nil {
 		c.index.put(row, revision)
 		c.settled(row, begun, v)
+		for _, name := range receipt.Dropped {
+			c.tell("media_dropped", row, name, "")
+		}
 	}
 	return nil
 }

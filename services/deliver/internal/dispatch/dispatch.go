@@ -12,6 +12,7 @@ package dispatch
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -128,13 +129,25 @@ func (c *Channel) rules() ledger.Rules {
 	defer c.mu.Unlock()
 	_, edits := c.Sender.(send.Editor)
 	_, deletes := c.Sender.(send.Deleter)
-	return ledger.Rules{
+	r := ledger.Rules{
 		Since:    c.state.Since,
 		Backfill: !c.state.Closed && c.index.backfilled() < c.Config.Backfill,
 		Approve:  c.Config.Approve.Mode, HoldFor: c.Config.Approve.Hold, ExpireAfter: c.Config.ExpireAfter,
 		OnUpdate: c.Config.OnUpdate, OnRemove: c.Config.OnRemove,
 		CanEdit: edits, CanDelete: deletes, AnyChange: c.Network.Traits.AnyChange,
 	}
+	if !c.wants("article.updated") {
+		r.OnUpdate = ledger.OnIgnore
+	}
+	if !c.wants("article.removed") {
+		r.OnRemove = ledger.OnIgnore
+	}
+	return r
+}
+
+// wants reports whether the channel asks for a type of event; without a list it takes all that concern articles.
+func (c *Channel) wants(typ string) bool {
+	return len(c.Config.Events) == 0 || slices.Contains(c.Config.Events, typ)
 }
 
 // tell sends a notice about a row, best effort.

@@ -584,7 +584,7 @@ func TestMalformedPostsAreRefused(t *testing.T) {
 		"another network": {func(p *event.Post) { p.Network = "mastodon" }, fault.Invalid},
 		"no action":       {func(p *event.Post) { p.Action = "boost" }, fault.Malformed},
 		"no payload":      {func(p *event.Post) { p.Request.Body = nil }, fault.Malformed},
-		"a huge payload":  {func(p *event.Post) { p.Text = strings.Repeat("x", 300<<10) }, fault.TooLarge},
+		"a huge payload":  {func(p *event.Post) { p.Request.Body = []byte(`"` + strings.Repeat("x", 300<<10) + `"`) }, fault.TooLarge},
 	} {
 		p := r.post(1, 1, event.ActionCreate)
 		c.change(&p)
@@ -623,3 +623,15 @@ func TestAPanicOfASenderIsAnUncertainOutcome(t *testing.T) {
 type panics struct{ *network }
 
 func (panics) Send(context.Context, send.Job) (send.Receipt, error) { panic("no") }
+
+func TestOnlyTheEventsThatAChannelAsksFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *config.Channel) { c.Events = []string{"article.published", "article.removed"} })
+	for i, action := range []string{event.ActionCreate, event.ActionEdit, event.ActionDelete} {
+		r.take(r.post(1, uint64(i+1), action))
+		r.work(time.Hour)
+	}
+	if log := r.net.log(); len(log) != 2 || log[0].op != ledger.Create || log[1].op != ledger.Delete {
+		t.Errorf("sent %v", log)
+	}
+}

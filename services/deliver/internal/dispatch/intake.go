@@ -24,7 +24,7 @@ func (c *Channel) Take(ctx context.Context, d *bus.Delivery) error {
 	if p.Network != c.Config.Network {
 		return bus.Dead("wrong_network", fault.Errorf(fault.Invalid, "take post for channel %s: it was composed for %q, and the channel is %s", c.id, p.Network, c.Config.Network))
 	}
-	if n := len(p.Request.Body) + len(p.Text); n > ledger.MaxPayload {
+	if n := len(p.Request.Body); n > ledger.MaxPayload {
 		return fault.Errorf(fault.TooLarge, "take post for channel %s: %d bytes are more than %d", c.id, n, ledger.MaxPayload)
 	}
 	if p.Backfill {

@@ -11,7 +11,7 @@ import (
 	"tidings.internal/pkg/event"
 )
 
-// MaxPayload is the largest payload, in bytes of JSON, that a row holds: a row must fit into one message of the bus.
+// MaxPayload is the largest body of a request, in bytes, that a row holds: a row must fit into one message of the bus.
 const MaxPayload = 256 << 10
 
 // maxHistory is how many transitions a row remembers.

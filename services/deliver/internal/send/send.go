@@ -72,6 +72,8 @@ type Receipt struct {
 	Remote ledger.Remote
 	// Wait asks that nothing be sent for so long; zero when the network does not.
 	Wait time.Duration
+	// Dropped names the pictures that the post went without.
+	Dropped []string
 }
 
 // Sender posts. The kind of its error says what is known: uncertain when the post may have been accepted, anything else

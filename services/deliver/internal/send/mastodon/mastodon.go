@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/deliver/internal/ledger"
@@ -96,7 +97,7 @@ func (s status) remote() ledger.Remote {
 
 // Send creates a status.
 func (m *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
-	body, err := fields(j, true)
+	body, dropped, err := fields(j, true)
 	if err != nil {
 		return send.Receipt{}, err
 	}
@@ -104,12 +105,14 @@ func (m *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
 	if err != nil {
 		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", m.channel, err)
 	}
-	return m.posted(answer), nil
+	got := m.posted(answer)
+	got.Dropped = dropped
+	return got, nil
 }
 
 // Edit changes a status.
 func (m *sender) Edit(ctx context.Context, j send.Job) (send.Receipt, error) {
-	body, err := fields(j, false)
+	body, dropped, err := fields(j, false)
 	if err != nil {
 		return send.Receipt{}, err
 	}
@@ -122,6 +125,7 @@ func (m *sender) Edit(ctx context.Context, j send.Job) (send.Receipt, error) {
 		return send.Receipt{}, fmt.Errorf("edit post of channel %s: %w", m.channel, err)
 	}
 	got := m.posted(answer)
+	got.Dropped = dropped
 	if got.Remote.IsZero() {
 		got.Remote = j.Remote
 	}
@@ -207,20 +211,24 @@ func pathOf(r ledger.Remote) (string, error) {
 	return statuses + "/" + r.ID, nil
 }
 
-// fields are the fields of a request that the API knows (docs.joinmastodon.org, "statuses API methods"). An edit
-// cannot change the visibility. scheduled_at is none of ours: with it servers ignore the key (mastodon#30039).
-func fields(j send.Job, create bool) ([]byte, error) {
+// fields are the fields of a request (docs.joinmastodon.org, "statuses API methods"). An edit cannot change the
+// visibility. scheduled_at is none of ours: with it servers ignore the key (mastodon#30039). Pictures are left out and
+// named, since this sender uploads none: a post without its picture is better than no post.
+func fields(j send.Job, create bool) (body []byte, dropped []string, err error) {
 	var in map[string]json.RawMessage
 	if err := json.Unmarshal(j.Post.Request.Body, &in); err != nil || len(in["status"]) == 0 {
-		return nil, fault.Errorf(fault.Invalid, "post to channel %s: its payload has no status", j.Channel)
+		return nil, nil, fault.Errorf(fault.Invalid, "post to channel %s: its payload has no status", j.Channel)
 	}
+	for _, m := range j.Post.Media {
+		dropped = append(dropped, m.Name)
+	}
+	delete(in, "media_ids")
 	delete(in, "scheduled_at")
 	if !create {
 		delete(in, "visibility")
 	}
-	body, err := json.Marshal(in)
-	if err != nil {
-		return nil, fault.Errorf(fault.Invalid, "post to channel %s: its payload cannot be written: %w", j.Channel, err)
+	if body, err = event.Marshal(in); err != nil {
+		return nil, nil, fault.Errorf(fault.Invalid, "post to channel %s: its payload cannot be written: %w", j.Channel, err)
 	}
-	return body, nil
+	return body, dropped, nil
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/deliver/internal/ledger"
 	"tidings.internal/services/deliver/internal/send"
@@ -137,6 +138,21 @@ func TestScheduledPostsAreNeverMade(t *testing.T) {
 	}
 	if n := len(f.server.Calls()); n != 1 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+func TestPicturesAreLeftOutAndNamed(t *testing.T) {
+	t.Parallel()
+	f, s, clock := opened(t)
+	job := sendtest.Job(f, sendtest.Story(1), 1, ledger.Create, "x", ledger.Remote{}, clock)
+	job.Post.Request.Body = []byte(`{"status":"with a picture","media_ids":[{"$media":"image"}]}`)
+	job.Post.Media = []event.Asset{{Name: "image", URL: "https://example.org/a.png"}}
+	got, err := s.Send(t.Context(), job)
+	if err != nil || len(got.Dropped) != 1 || got.Dropped[0] != "image" || got.Remote.ID == "" {
+		t.Errorf("receipt %+v, %v", got, err)
+	}
+	if body := f.server.Calls()[0].Body; strings.Contains(body, "media") {
+		t.Errorf("body %s", body)
 	}
 }
 

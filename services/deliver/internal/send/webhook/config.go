@@ -24,9 +24,6 @@ type Settings struct {
 	Headers map[string]config.Secret `yaml:"headers"`
 }
 
-// others are the keys of the composing side.
-var others = []string{"inline"}
-
 // The bounds of a signing key (Standard Webhooks, "Signature scheme").
 const (
 	minKey, maxKey = 24, 64

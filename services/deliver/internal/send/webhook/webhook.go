@@ -29,7 +29,7 @@ import (
 )
 
 // ContentType is the media type of a CloudEvent in structured mode.
-const ContentType = "application/cloudevents+json"
+const ContentType = "application/cloudevents+json; charset=utf-8"
 
 // idForm is what an event's id may look like: it stands in a header and, without a dot, in the signed text.
 var idForm = regexp.MustCompile(`^[A-Za-z0-9_:-]{1,128}$`)
@@ -38,7 +38,6 @@ var idForm = regexp.MustCompile(`^[A-Za-z0-9_:-]{1,128}$`)
 var Network = send.Network{
 	Name:     "webhook",
 	Settings: func() any { return &Settings{} },
-	Others:   others,
 	Example:  example,
 	Traits: send.Traits{
 		Repeatable: true, AnyChange: true,
