@@ -220,6 +220,9 @@ func streamConfig(s event.Stream, number int) jetstream.StreamConfig {
 	if s.Compress {
 		c.Compression = jetstream.S2Compression
 	}
+	// The server switches roll-ups on by itself where it is to write delete markers (nats-server v2.15.2); asked for
+	// without, the next plan would find a difference for ever.
+	c.AllowRollup = s.MarkerTTL > 0
 	// A bucket or store refuses what is new when it is full; dropping the oldest row would repeat a post.
 	switch s.Kind {
 	case event.KindBucket:
