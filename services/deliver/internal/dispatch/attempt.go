@@ -59,8 +59,7 @@ func (c *Channel) attempt(ctx context.Context, lease Lease, story string) error 
 		return c.lost(ctx, story, err)
 	}
 	c.index.put(begun, revision)
-	receipt, err, took := c.fly(ctx, begun)
-	c.Observe.Took(c.Config.Network, took)
+	receipt, err := c.fly(ctx, begun)
 	return c.settle(ctx, begun, receipt, err)
 }
 
@@ -77,19 +76,18 @@ func (c *Channel) lost(ctx context.Context, story string, err error) error {
 }
 
 // fly makes the request. It is not cut short by a stop at once: an answer that is not awaited is an outcome unknown.
-func (c *Channel) fly(ctx context.Context, r *ledger.Row) (receipt send.Receipt, err error, took time.Duration) {
+func (c *Channel) fly(ctx context.Context, r *ledger.Row) (receipt send.Receipt, err error) {
 	flying, cancel := outlive(ctx, c.Config.Timeout, stopGrace)
 	defer cancel()
 	began := time.Now()
-	defer func() { took = time.Since(began) }()
+	defer func() { c.Observe.Took(c.Config.Network, time.Since(began)) }()
 	defer func() {
 		if p := recover(); p != nil {
 			c.Log.Error("recovered a panic in a sender", "story", r.Story, "err", p, "stack", string(debug.Stack()))
 			err = fault.Errorf(fault.Uncertain, "send delivery %s: the sender panicked", r.ID())
 		}
 	}()
-	receipt, err = send.Do(flying, c.Sender, job(r))
-	return receipt, err, 0
+	return send.Do(flying, c.Sender, job(r))
 }
 
 // outlive returns a context that ends after limit, or some grace after ctx has ended.

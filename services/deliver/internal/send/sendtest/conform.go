@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -210,9 +211,7 @@ func (c Case) statuses(t *testing.T) {
 		409: uncertain, 410: fault.Gone, 413: fault.TooLarge, 422: fault.Invalid, 425: fault.Throttled, 429: fault.Throttled,
 		500: uncertain, 502: uncertain, 503: fault.Throttled, 504: uncertain,
 	}
-	for status, kind := range c.Kinds {
-		want[status] = kind
-	}
+	maps.Copy(want, c.Kinds)
 	for status, kind := range want {
 		b.Server().Next(Step{Status: status, Body: `{"error":"because"}`})
 		_, err := b.Send(t.Context(), b.job(status, ledger.Create, ledger.Remote{}))

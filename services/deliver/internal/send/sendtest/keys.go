@@ -6,8 +6,8 @@ import "reflect"
 func keysOf(settings any) []string {
 	t := reflect.TypeOf(settings).Elem()
 	var keys []string
-	for i := range t.NumField() {
-		if key := t.Field(i).Tag.Get("yaml"); key != "" && key != "-" {
+	for field := range t.Fields() {
+		if key := field.Tag.Get("yaml"); key != "" && key != "-" {
 			keys = append(keys, key)
 		}
 	}

@@ -5,6 +5,7 @@ package sendtest
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -111,9 +112,7 @@ func (s *Server) take(step Step, w http.ResponseWriter, r *http.Request, body []
 		}
 		_ = conn.Close()
 	default:
-		for name, values := range step.Header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), step.Header)
 		w.WriteHeader(step.Status)
 		_, _ = io.WriteString(w, step.Body)
 		if step.Echo {

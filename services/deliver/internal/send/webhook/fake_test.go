@@ -92,7 +92,7 @@ func (f *fake) signed(h http.Header, body []byte) bool {
 	mac := hmac.New(sha256.New, keyTwo)
 	_, _ = io.WriteString(mac, h.Get("webhook-id")+"."+h.Get("webhook-timestamp")+"."+string(body))
 	want := "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
-	for _, s := range strings.Split(h.Get("webhook-signature"), " ") {
+	for s := range strings.SplitSeq(h.Get("webhook-signature"), " ") {
 		if hmac.Equal([]byte(s), []byte(want)) {
 			return h.Get("webhook-timestamp") == fmt.Sprint(f.clock.Now().Unix())
 		}
