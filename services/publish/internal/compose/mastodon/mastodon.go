@@ -62,8 +62,9 @@ func composePost(in compose.Input) (compose.Draft, error) {
 	}
 	d.Request = event.Request{Method: "POST", Path: "/api/v1/statuses"}
 	if in.Action == event.ActionEdit {
+		// The visibility stays in the body although an edit cannot change it: when the edit overtakes the post it edits,
+		// deliver sends it as the post.
 		d.Request = event.Request{Method: "PUT", Path: "/api/v1/statuses/{remote_id}"}
-		body.Visibility = ""
 	}
 	d.Request.Headers = map[string]string{"Content-Type": "application/json", "Authorization": "Bearer {token}"}
 	d.Request.Body, err = compose.JSON(body)

@@ -1,0 +1,186 @@
+// Package app is the publish service: it projects articles into feeds, serves them, and composes posts.
+//
+// It faces the public, so it holds no credential but that of the broker and makes no other connection.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/run"
+	"tidings.internal/services/publish/internal/announce"
+	"tidings.internal/services/publish/internal/composer"
+	"tidings.internal/services/publish/internal/feed"
+	"tidings.internal/services/publish/internal/projection"
+	"tidings.internal/services/publish/internal/site"
+)
+
+// Name is the service's name.
+const Name = "publish"
+
+// Deps are what the service is given.
+type Deps struct {
+	Config  *config.Doc
+	Bus     *bus.Bus
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Checks  *run.Checks
+}
+
+// App is the running service.
+type App struct {
+	bus        *bus.Bus
+	log        *slog.Logger
+	listener   net.Listener
+	server     *http.Server
+	base       string
+	feeds      []*feed.Feed
+	projection *projection.Projection
+	announcer  *announce.Announcer
+	composer   *composer.Composer
+}
+
+const (
+	// composers is how many articles one replica composes for at once.
+	composers = 4
+	// closeLimit bounds how long requests under way may go on after a stop.
+	closeLimit = 5 * time.Second
+)
+
+// New makes the service: it reads its sections and binds the public port, so that the address is known. It asks nothing
+// of the broker.
+func New(ctx context.Context, d Deps) (*App, error) {
+	s := read(d.Config)
+	if err := d.Config.Err(); err != nil {
+		return nil, err
+	}
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", s.publish.Listen)
+	if err != nil {
+		return nil, fault.Errorf(fault.Invalid, "listen on publish.listen %s: %w", s.publish.Listen, err)
+	}
+	a, err := build(d, s, listener)
+	if err != nil {
+		return nil, errors.Join(err, listener.Close())
+	}
+	return a, nil
+}
+
+// build makes everything that needs no undoing but the listener's.
+func build(d Deps, s settings, listener net.Listener) (*App, error) {
+	a := &App{bus: d.Bus, log: d.Log, listener: listener, base: s.base(listener.Addr())}
+	for _, c := range s.feeds {
+		f, err := feed.New(c, s.site, a.base)
+		if err != nil {
+			return nil, err
+		}
+		a.feeds = append(a.feeds, f)
+	}
+	m := newMetrics()
+	id := feed.SiteID(s.site)
+	a.announcer = announce.New(d.Bus, d.Log, time.Now)
+	a.projection = projection.New(projection.Config{
+		Site: id, Feeds: a.feeds, Last: d.Bus.Last, Changed: a.announcer.Changed, Log: d.Log, Observe: m,
+	})
+	a.composer = composer.New(composer.Config{
+		Channels: s.channels, Site: id, Bus: d.Bus, Log: d.Log, Now: time.Now,
+		Composed: func(channel, network, outcome string) { m.composed.WithLabelValues(channel, network, outcome).Inc() },
+		Reduced:  func(reason string) { m.reduced.WithLabelValues(reason).Inc() },
+	})
+	pages, err := site.New(site.Config{
+		Feeds: a.projection, List: a.feeds, Base: a.base, Title: s.site.Title, Description: s.site.Description, Language: s.site.Language,
+		Served: m.served,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.server = pages.Server(d.Log)
+	if err := m.register(d.Metrics); err != nil {
+		return nil, err
+	}
+	d.Checks.Add("feeds", a.probeFeeds)
+	// Feeds are served from memory, so the loss of the broker or of its streams makes them stale and not unavailable.
+	d.Checks.Degrade("nats", d.Bus.Probe)
+	d.Checks.Degrade("topology", func(ctx context.Context) error {
+		return d.Bus.ProbeTopology(ctx, event.StreamArticles, event.StreamPosts, event.StreamFeeds)
+	})
+	return a, nil
+}
+
+// probeFeeds tells whether there is anything to serve.
+func (a *App) probeFeeds(context.Context) error {
+	if !a.projection.Ready() {
+		return fault.Errorf(fault.Unreachable, "the feeds are being built from ARTICLES")
+	}
+	return nil
+}
+
+// Addr is the address that is listened on.
+func (a *App) Addr() net.Addr { return a.listener.Addr() }
+
+// Base is the address that stands in feeds, without a slash at its end.
+func (a *App) Base() string { return a.base }
+
+// Feeds lists the addresses of the landing pages, in the order of the configuration.
+func (a *App) Feeds() []string {
+	var list []string
+	for _, f := range a.feeds {
+		list = append(list, f.Head.Page)
+	}
+	return list
+}
+
+// Run serves, projects and composes until ctx ends, and then ends what is under way.
+func (a *App) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		if err := a.server.Serve(a.listener); !errors.Is(err, http.ErrServerClosed) {
+			return fault.Errorf(fault.Internal, "serve %s: %w", a.listener.Addr(), err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		return a.close(ctx)
+	})
+	group.Go(func() error { return a.projection.Run(ctx) })
+	group.Go(func() error { return a.announcer.Run(ctx) })
+	group.Go(func() error {
+		return a.bus.Follow(ctx, event.StreamArticles, event.All(event.SpaceEnriched), a.projection)
+	})
+	// Without a channel, too: articles that come before the first one is set up are not to be composed for it later.
+	group.Go(func() error {
+		return a.bus.Consume(ctx, bus.Consume{
+			Stream: event.StreamArticles, Consumer: event.ConsumerComposer, Workers: composers, Handle: a.composer.Handle,
+		})
+	})
+	return group.Wait()
+}
+
+// close lets requests under way end, for a short time.
+func (a *App) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeLimit)
+	defer cancel()
+	if err := a.server.Shutdown(ctx); err != nil {
+		// A client that reads slowly or holds a connection open does not hold up the stop.
+		if err := a.server.Close(); err != nil {
+			return fmt.Errorf("close the public port: %w", err)
+		}
+	}
+	return nil
+}
+
+// Check decodes what publish reads, so that all problems come together. It dials and binds nothing.
+func Check(doc *config.Doc) { read(doc) }

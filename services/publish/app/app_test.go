@@ -1,0 +1,457 @@
+package app
+
+import (
+	"compress/gzip"
+	"context"
+	"fmt"
+	"html"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/natstest"
+	"tidings.internal/pkg/run"
+	"tidings.internal/services/publish/internal/render/rendertest"
+)
+
+// service is a running publish.
+type service struct {
+	t       *testing.T
+	app     *App
+	base    string
+	metrics *prometheus.Registry
+	checks  *run.Checks
+	stop    func() // ends it and waits
+}
+
+const sample = `
+site: {title: Kundennah, language: de, id: news.example.org}
+publish: {listen: "127.0.0.1:0", base_url: "https://news.example.org"}
+feeds:
+  - {id: crm, title: CRM, select: {tags: [crm], languages: [de]}, duplicates: all}
+channels:
+  - {id: hook, network: webhook}
+  - {id: masto, network: mastodon, select: {tags: [crm]}}
+`
+
+func start(t *testing.T, b *bus.Bus, text string) *service {
+	t.Helper()
+	doc := config.New("tidings.yaml", []byte(text), nil)
+	s := &service{t: t, metrics: prometheus.NewRegistry(), checks: new(run.Checks)}
+	a, err := New(t.Context(), Deps{Config: doc, Bus: b, Log: slog.New(slog.DiscardHandler), Metrics: s.metrics, Checks: s.checks})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.app, s.base = a, "http://"+a.Addr().String()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	stopped := false
+	s.stop = func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("the service ended with %v", err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Error("the service did not stop within 20 s")
+		}
+	}
+	t.Cleanup(s.stop)
+	return s
+}
+
+// get asks for a path.
+func (s *service) get(path string, header ...string) (*http.Response, string) {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.base+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	client := http.Client{Transport: &http.Transport{DisableCompression: true, DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return res, string(body)
+}
+
+// until polls a condition; last describes the state it saw.
+func until(t *testing.T, what string, ok func() (bool, string)) {
+	t.Helper()
+	deadline := time.After(20 * time.Second)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	last := ""
+	for {
+		var done bool
+		if done, last = ok(); done {
+			return
+		}
+		select {
+		case <-deadline:
+			t.Fatalf("%s did not come about; last seen: %.2000s", what, last)
+		case <-tick.C:
+		}
+	}
+}
+
+// shows waits until a document holds some words and not others, which begin with "-".
+func (s *service) shows(path string, words ...string) string {
+	s.t.Helper()
+	var body string
+	until(s.t, path+" with "+strings.Join(words, ", "), func() (bool, string) {
+		var res *http.Response
+		res, body = s.get(path)
+		if res.StatusCode != http.StatusOK {
+			return false, res.Status + " " + body
+		}
+		for _, w := range words {
+			absent, not := strings.CutPrefix(w, "-")
+			if strings.Contains(body, absent) == not {
+				return false, body
+			}
+		}
+		return true, ""
+	})
+	return body
+}
+
+var seen = time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
+
+func news(key, title string) article.Article {
+	published := seen.Add(-time.Hour)
+	return article.Article{
+		ID: article.NewID("blog", key), Revision: 1, URL: "https://blog.example.org/" + key, Title: title, Summary: "Kurz gesagt.",
+		HTML: "<p>Lang gesagt.</p>", Language: article.Language{Code: "de-CH"}, Published: &published, FirstSeen: seen, Fetched: seen,
+		Tags:   []article.Tag{{ID: "crm-software", Label: map[string]string{"de": "CRM-Software"}, Broader: []string{"crm"}}},
+		Source: article.Source{ID: "blog", Partition: article.Partition("blog.example.org"), Title: "Blog", FeedURL: "https://blog.example.org/feed"},
+		Story:  article.Story{ID: article.NewID("blog", key), FirstSeen: seen},
+	}
+}
+
+// emit plays enrich.
+func emit(t *testing.T, b *bus.Bus, a article.Article) {
+	t.Helper()
+	v := event.Version{Revision: a.Revision, Fence: 1, RawSequence: a.Revision}
+	put(t, b, a, event.Envelope{Type: event.TypeEnriched, ID: event.EnrichedID(a.ID, v), Version: v}, a)
+}
+
+func remove(t *testing.T, b *bus.Bus, a article.Article) {
+	t.Helper()
+	v := event.Version{Revision: a.Revision + 1, Fence: 1}
+	put(t, b, a, event.Envelope{Type: event.TypeDeleted, ID: event.EnrichedID(a.ID, v), Version: v},
+		event.Deleted{ID: a.ID, Source: a.Source.ID, Revision: v.Revision, Reason: event.DeletedTakedown, Time: seen, Story: a.Story.ID})
+}
+
+func put(t *testing.T, b *bus.Bus, a article.Article, env event.Envelope, payload any) {
+	t.Helper()
+	subject, err := event.EnrichedSubject(a.Source.Partition, a.Source.ID, a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env.Source, env.Time, env.Subject, env.Article = "enrich", time.Now(), a.URL, a.ID
+	m, err := event.Encode(subject, env, payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Emit(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// post reads what stands in POSTS for a channel and story.
+func post(t *testing.T, b *bus.Bus, channel, story string) *bus.Record {
+	t.Helper()
+	subject, err := event.PostSubject(channel, story)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := b.Last(t.Context(), subject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// posted waits for a post of an action and revision.
+func posted(t *testing.T, b *bus.Bus, channel, story, action string, revision uint64) event.Post {
+	t.Helper()
+	var p event.Post
+	until(t, fmt.Sprintf("%s of revision %d for %s", action, revision, channel), func() (bool, string) {
+		r := post(t, b, channel, story)
+		if r == nil {
+			return false, "nothing"
+		}
+		var err error
+		if _, p, err = event.DecodePost(r.Message); err != nil {
+			return false, err.Error()
+		}
+		return p.Action == action && p.Revision == revision, fmt.Sprintf("%s of revision %d", p.Action, p.Revision)
+	})
+	return p
+}
+
+func TestArticleReachesFeedsPageAndPosts(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	enrich := server.Bus(t, "enrich")
+	s := start(t, server.Bus(t, "publish"), sample)
+	s.shows("/feeds/all.rss", "-<item>")
+	a := news("1", "Grüße & <b>Küsse</b> 😀")
+	emit(t, enrich, a)
+
+	for kind, check := range map[string]func([]byte, rendertest.Expect) []rendertest.Problem{"rss": rendertest.RSS, "atom": rendertest.Atom, "json": rendertest.JSON} {
+		for _, id := range []string{"all", "crm"} {
+			body := s.shows("/feeds/"+id+"."+kind, "Küsse", "Lang gesagt")
+			for _, p := range check([]byte(body), rendertest.Expect{Self: "https://news.example.org/feeds/" + id + "." + kind, Now: time.Now().Add(48 * time.Hour)}) {
+				t.Errorf("%s.%s breaks %s", id, kind, p)
+			}
+		}
+	}
+	page := html.UnescapeString(s.shows("/feeds/crm", "Küsse", "Originally at"))
+	if !strings.Contains(page, `rel="alternate" type="application/atom+xml"`) {
+		t.Error("the page does not lead readers to the feed")
+	}
+	if strings.Contains(page, "<script") || strings.Contains(page, "<b>Küsse") {
+		t.Error("the page holds markup of a source")
+	}
+	p := posted(t, enrich, "hook", a.Story.ID, event.ActionCreate, 1)
+	if !strings.Contains(string(p.Request.Body), "Lang gesagt") || p.Network != "webhook" {
+		t.Errorf("post %+v", p)
+	}
+	if p := posted(t, enrich, "masto", a.Story.ID, event.ActionCreate, 1); !strings.Contains(p.Text, "#CRMSoftware") {
+		t.Errorf("text %q", p.Text)
+	}
+	for name, value := range map[string]float64{"tidings_publish_articles": 1, "tidings_publish_documents": 8} {
+		if got := gauge(t, s.metrics, name); got != value {
+			t.Errorf("%s = %v, want %v", name, got, value)
+		}
+	}
+}
+
+func gauge(t *testing.T, r *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := r.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("there is no metric %s", name)
+	return 0
+}
+
+func TestRebuildGivesTheSameBytes(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	enrich := server.Bus(t, "enrich")
+	first := start(t, server.Bus(t, "publish"), sample)
+	for i := range 45 {
+		a := news(fmt.Sprint(i), fmt.Sprint("Artikel ", i))
+		published := seen.Add(-time.Duration(i) * 30 * time.Hour)
+		a.Published = &published
+		if i%3 == 1 { // the same story as the one before
+			a.Story.ID = article.NewID("blog", fmt.Sprint(i-1))
+		}
+		emit(t, enrich, a)
+	}
+	edited := news("7", "Artikel 7, neu")
+	edited.Revision, edited.Fetched = 2, seen.Add(time.Hour)
+	emit(t, enrich, edited)
+	remove(t, enrich, news("3", ""))
+	first.shows("/feeds/all.rss", "Artikel 7, neu", "-Artikel 3<", "Artikel 20")
+	first.shows("/feeds/crm.rss", "Artikel 7, neu", "-Artikel 3<", "Artikel 20")
+	first.shows("/feeds/all.json", "also")
+	second := start(t, server.Bus(t, "publish"), sample)
+	second.shows("/feeds/crm", "Artikel")
+	for _, path := range []string{"/feeds/all.rss", "/feeds/all.atom", "/feeds/all.json", "/feeds/all", "/feeds/crm.rss", "/feeds/crm.atom", "/feeds/crm.json"} {
+		for _, coding := range []string{"identity", "gzip"} {
+			a, abody := first.get(path, "Accept-Encoding", coding)
+			b, bbody := second.get(path, "Accept-Encoding", coding)
+			if abody != bbody || a.Header.Get("ETag") != b.Header.Get("ETag") || a.Header.Get("ETag") == "" {
+				t.Errorf("%s in %s differs: %d and %d bytes, %s and %s", path, coding, len(abody), len(bbody), a.Header.Get("ETag"), b.Header.Get("ETag"))
+			}
+			if coding == "gzip" {
+				z, err := gzip.NewReader(strings.NewReader(abody))
+				if err != nil {
+					t.Fatalf("%s: %v", path, err)
+				}
+				if _, err := io.Copy(io.Discard, z); err != nil {
+					t.Errorf("%s: %v", path, err)
+				}
+			}
+		}
+	}
+}
+
+func TestFeedsAreServedWhileTheBrokerIsAway(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	enrich := server.Bus(t, "enrich")
+	s := start(t, server.Bus(t, "publish"), sample)
+	emit(t, enrich, news("1", "Vorher"))
+	s.shows("/feeds/all.rss", "Vorher")
+	server.Stop()
+	until(t, "a degraded state", func() (bool, string) {
+		r := s.checks.Report(t.Context())
+		for _, c := range r.Checks {
+			if c.Name == "nats" {
+				return !c.OK && !c.Needed, fmt.Sprint(r)
+			}
+		}
+		return false, fmt.Sprint(r)
+	})
+	for _, c := range s.checks.Report(t.Context()).Checks {
+		if c.Needed && !c.OK {
+			t.Errorf("%s fails: %s", c.Name, c.Reason)
+		}
+	}
+	s.shows("/feeds/all.rss", "Vorher")
+	server.Start(t)
+	if err := enrich.WaitConnected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	emit(t, enrich, news("2", "Nachher"))
+	s.shows("/feeds/all.rss", "Vorher", "Nachher")
+}
+
+func TestNothingHalfBuiltIsServed(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	b := server.Bus(t, "publish")
+	server.Stop()
+	s := start(t, b, sample)
+	res, body := s.get("/feeds/all.rss")
+	if res.StatusCode != http.StatusServiceUnavailable || res.Header.Get("Retry-After") == "" || !strings.Contains(body, "being built") {
+		t.Errorf("%s %v %q", res.Status, res.Header, body)
+	}
+	if s.app.probeFeeds(t.Context()) == nil {
+		t.Error("the service says that it is ready")
+	}
+	server.Start(t)
+	s.shows("/feeds/all.rss", "<rss")
+}
+
+func TestTombstoneLeavesFeedsAndWithdrawsPosts(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	enrich := server.Bus(t, "enrich")
+	s := start(t, server.Bus(t, "publish"), sample+"  - {id: keep, network: webhook, on_remove: ignore}\n")
+	a := news("1", "Weg damit")
+	emit(t, enrich, a)
+	s.shows("/feeds/all.rss", "Weg damit")
+	before, _ := s.get("/feeds/all.rss")
+	for _, channel := range []string{"hook", "masto", "keep"} {
+		posted(t, enrich, channel, a.Story.ID, event.ActionCreate, 1)
+	}
+	remove(t, enrich, a)
+	s.shows("/feeds/all.rss", "-Weg damit")
+	s.shows("/feeds/all", "-Weg damit", "no articles yet")
+	after, _ := s.get("/feeds/all.rss")
+	if before.Header.Get("ETag") == after.Header.Get("ETag") {
+		t.Error("the tag is the same")
+	}
+	for _, channel := range []string{"hook", "masto"} {
+		until(t, "withdrawal from "+channel, func() (bool, string) {
+			_, w, err := event.DecodeWithdrawn(post(t, enrich, channel, a.Story.ID).Message)
+			return err == nil && w.Reason == event.DeletedTakedown && w.Article == a.ID && w.Revision == 2, fmt.Sprint(w, err)
+		})
+	}
+	if _, p, err := event.DecodePost(post(t, enrich, "keep", a.Story.ID).Message); err != nil || p.Action != event.ActionCreate {
+		t.Errorf("a channel that ignores removals has %v, %v", p.Action, err)
+	}
+	// It comes back under a higher revision: nothing is posted a second time.
+	a.Revision = 3
+	emit(t, enrich, a)
+	s.shows("/feeds/all.rss", "Weg damit")
+	quiet(t, enrich)
+	if _, _, err := event.DecodeWithdrawn(post(t, enrich, "hook", a.Story.ID).Message); err != nil {
+		t.Errorf("a post that was taken back came again: %v", err)
+	}
+}
+
+// quiet waits until the composer's consumer has nothing left.
+func quiet(t *testing.T, b *bus.Bus) {
+	t.Helper()
+	until(t, "an idle composer", func() (bool, string) {
+		l, err := b.Backlog(t.Context(), event.StreamArticles, event.ConsumerComposer)
+		return err == nil && l.Lag() == 0, fmt.Sprintf("%+v %v", l, err)
+	})
+}
+
+func TestFeedChangesAreAnnouncedOnce(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	enrich := server.Bus(t, "enrich")
+	replicas := []*service{start(t, server.Bus(t, "publish"), sample), start(t, server.Bus(t, "publish"), sample)}
+	for _, s := range replicas {
+		s.shows("/feeds/all.rss", "<rss")
+	}
+	emit(t, enrich, news("1", "Neu"))
+	for _, s := range replicas {
+		s.shows("/feeds/all.rss", "Neu")
+	}
+	subject, err := event.FeedSubject("all")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var changed event.FeedChanged
+	until(t, "the announcement", func() (bool, string) {
+		r, err := enrich.Last(t.Context(), subject)
+		if err != nil || r == nil {
+			return false, fmt.Sprint(r, err)
+		}
+		_, changed, err = event.DecodeFeedChanged(r.Message)
+		return err == nil, fmt.Sprint(err)
+	})
+	if len(changed.Documents) != 3 || changed.Documents[0].Topic != "https://news.example.org/feeds/all.rss" || changed.Applied.Sequence == 0 {
+		t.Errorf("announced %+v", changed)
+	}
+	_, body := replicas[0].get("/feeds/all.rss")
+	if changed.Documents[0].Bytes != len(body) {
+		t.Errorf("announced %d bytes, served are %d", changed.Documents[0].Bytes, len(body))
+	}
+}
+
+func TestArticleThatNothingCanLinkToIsPutAside(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	enrich := server.Bus(t, "enrich")
+	s := start(t, server.Bus(t, "publish"), sample)
+	bad := news("1", "Ohne Adresse")
+	bad.URL = "/relative"
+	emit(t, enrich, bad)
+	emit(t, enrich, news("2", "Mit Adresse"))
+	s.shows("/feeds/all.rss", "Mit Adresse", "-Ohne Adresse")
+	operator := server.Bus(t, "tidings")
+	until(t, "the dead letter", func() (bool, string) {
+		letters, err := operator.DeadList(t.Context(), bus.DeadFilter{})
+		return err == nil && len(letters) == 1 && letters[0].Reason == "bad_link" && letters[0].Service == "publish", fmt.Sprint(letters, err)
+	})
+}

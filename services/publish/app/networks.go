@@ -1,0 +1,15 @@
+package app
+
+import (
+	"tidings.internal/services/publish/internal/compose"
+	"tidings.internal/services/publish/internal/compose/mastodon"
+	"tidings.internal/services/publish/internal/compose/webhook"
+)
+
+// networks lists every network that posts can be composed for.
+func networks() []compose.Network {
+	return []compose.Network{
+		mastodon.Network,
+		webhook.Network,
+	}
+}

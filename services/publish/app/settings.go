@@ -1,0 +1,147 @@
+package app
+
+import (
+	_ "embed" // for example.yaml
+	"net"
+	"slices"
+	"strings"
+
+	"tidings.internal/pkg/config"
+	"tidings.internal/services/publish/internal/compose"
+	"tidings.internal/services/publish/internal/feed"
+)
+
+//go:embed example.yaml
+var example string
+
+// Settings is the section `publish`; example.yaml is its manual.
+type Settings struct {
+	Listen  string `yaml:"listen"`
+	BaseURL string `yaml:"base_url"`
+}
+
+// DefaultSettings returns the section as it is when the file has none.
+func DefaultSettings() Settings { return Settings{Listen: "127.0.0.1:8080"} }
+
+// Check reports what is wrong.
+func (s *Settings) Check(at config.At) {
+	at.Key("listen").Listen(s.Listen)
+	if s.BaseURL != "" && at.Key("base_url").URL(s.BaseURL) && strings.ContainsAny(s.BaseURL, "?#") {
+		at.Key("base_url").Problemf("holds a query or a fragment, and paths are appended to it")
+	}
+}
+
+// Examples gives the manuals of the sections that publish owns, by the name of the section.
+func Examples() map[string]string {
+	return map[string]string{"publish": example, "feeds": feed.Example}
+}
+
+// settings is everything that publish reads of the configuration.
+type settings struct {
+	publish  Settings
+	site     config.Site
+	feeds    []feed.Config
+	channels []*compose.Channel
+}
+
+// read decodes what publish reads and collects the problems of it.
+func read(doc *config.Doc) settings {
+	s := settings{publish: DefaultSettings(), site: config.DefaultSite()}
+	doc.Section("publish", &s.publish)
+	doc.Section("site", &s.site)
+	doc.Section("feeds", &s.feeds)
+	sources := sourceIDs(doc)
+	for i, f := range s.feeds {
+		at := doc.At("feeds", i)
+		checkSources(at.Key("select").Key("sources"), f.Select.Sources, sources)
+		checkSources(at.Key("select").Key("exclude_sources"), f.Select.ExcludeSources, sources)
+		checkSources(at.Key("prefer"), f.Prefer, sources)
+	}
+	if !slices.ContainsFunc(s.feeds, func(f feed.Config) bool { return f.ID == feed.All }) {
+		var all feed.Config
+		all.SetDefaults()
+		all.ID = feed.All
+		s.feeds = append([]feed.Config{all}, s.feeds...)
+	}
+	s.channels = readChannels(doc, s.site, sources)
+	return s
+}
+
+func readChannels(doc *config.Doc, site config.Site, sources []string) []*compose.Channel {
+	list := networks()
+	names := make([]string, len(list))
+	for i, n := range list {
+		names[i] = n.Name
+	}
+	configured := doc.Channels(func(name string) (any, []string) {
+		i := slices.Index(names, name)
+		if i < 0 {
+			return nil, nil
+		}
+		if list[i].Settings == nil {
+			return nil, list[i].Others
+		}
+		return list[i].Settings(), list[i].Others
+	}, names...)
+	var channels []*compose.Channel
+	for i, c := range configured {
+		n := slices.Index(names, c.Network)
+		if n < 0 {
+			continue // reported already
+		}
+		at := doc.At("channels", i)
+		checkSources(at.Key("select").Key("sources"), c.Select.Sources, sources)
+		checkSources(at.Key("select").Key("exclude_sources"), c.Select.ExcludeSources, sources)
+		ch, err := compose.New(c, list[n], site)
+		if err == nil {
+			channels = append(channels, ch)
+			continue
+		}
+		key, text, _ := strings.Cut(err.Error(), ": ")
+		for part := range strings.SplitSeq(key, ".") {
+			at = at.Key(part)
+		}
+		at.Problemf("%s", text)
+	}
+	return channels
+}
+
+// sourceIDs lists the sources of the file.
+func sourceIDs(doc *config.Doc) []string {
+	var sources []struct {
+		ID string `yaml:"id"`
+	}
+	doc.Peek("sources", &sources)
+	var ids []string
+	for _, s := range sources {
+		ids = append(ids, s.ID)
+	}
+	return ids
+}
+
+// checkSources reports sources that the file does not have. A file without any leaves them to those that were added at
+// run time.
+func checkSources(at config.At, ids, known []string) {
+	for i, id := range ids {
+		if len(known) > 0 && !slices.Contains(known, id) {
+			at.Index(i).Problemf("there is no source %q", id)
+		}
+	}
+}
+
+// base is the address that stands in feeds: base_url, else the site's, else the one that is listened on.
+func (s *settings) base(listening net.Addr) string {
+	for _, address := range []string{s.publish.BaseURL, s.site.URL} {
+		if address != "" {
+			return strings.TrimRight(address, "/")
+		}
+	}
+	host, port, err := net.SplitHostPort(listening.String())
+	if err != nil {
+		return "http://" + listening.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1" // every address is listened on, and this one works at least here
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

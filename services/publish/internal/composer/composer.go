@@ -1,0 +1,209 @@
+// Package composer decides which posts are due and emits them. It is the handler of the consumer that all replicas
+// share, so each article is looked at by one of them.
+//
+// What was posted before stands in POSTS, one message a channel and story; nothing is remembered here. A crash at any
+// line is repeated by the next delivery of the same article: a post that was emitted is found there and skipped, one
+// that was not is composed again to the same bytes. Of two replicas that compose for one story at the same moment the
+// compare-and-set of [bus.Bus.Emit] lets one win. Whether a post is sent is the matter of deliver, whose ledger has the
+// last word.
+package composer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+	"tidings.internal/services/publish/internal/compose"
+	"tidings.internal/services/publish/internal/item"
+)
+
+// Bus is what the composer needs of [bus.Bus].
+type Bus interface {
+	Last(ctx context.Context, subject string) (*bus.Record, error)
+	Emit(ctx context.Context, m event.Message) (bus.Outcome, error)
+	Bury(ctx context.Context, d *bus.Delivery, reason string, cause error) error
+}
+
+// Config is what a composer needs.
+type Config struct {
+	Channels []*compose.Channel
+	Site     string // from which ids of items are made
+	Bus      Bus
+	Log      *slog.Logger
+	Now      func() time.Time
+	// Composed is told of each post: its channel, network and action, or the class of the error.
+	Composed func(channel, network, action string)
+	// Reduced is told of each item that shows less than its article has, by the reason.
+	Reduced func(reason string)
+}
+
+// Composer handles articles.
+type Composer struct{ Config }
+
+// New makes a composer.
+func New(c Config) *Composer { return &Composer{c} }
+
+// BadLink is the reason of the dead letter of an article that nothing can link to.
+const BadLink = "bad_link"
+
+// Handle implements [bus.Handler].
+func (c *Composer) Handle(ctx context.Context, d *bus.Delivery) error {
+	if len(d.Body) == 0 && len(d.Header[event.HeaderMarker]) > 0 {
+		return nil // an article grew too old: what was posted of it stays
+	}
+	if d.Header.Value(event.HeaderType) == event.TypeDeleted {
+		return c.deleted(ctx, d)
+	}
+	env, a, err := event.DecodeEnriched(d.Message)
+	if err != nil {
+		return err
+	}
+	it, err := item.New(&a, c.Site)
+	if err != nil {
+		// The feeds go without it, too; the letter is written here because one replica alone meets the message here.
+		return bus.Dead(BadLink, err)
+	}
+	if it.Reduced != "" {
+		c.Reduced(it.Reduced)
+	}
+	var errs []error
+	for _, ch := range c.Channels {
+		if !ch.Takes(&a) {
+			continue
+		}
+		err := c.channel(ctx, env, &a, it, ch)
+		if class := compose.Class(err); class != "" {
+			// The other channels are not to wait for a template to be mended.
+			c.Composed(ch.ID, ch.Network().Name, class)
+			err = c.Bus.Bury(ctx, d, class, err)
+		}
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// before is what was emitted last for a channel and story.
+type before struct {
+	post      *event.Post
+	withdrawn *event.Withdrawn
+	version   event.Version
+}
+
+// last reads what was emitted last; nil when there is nothing, or nothing that we wrote.
+func (c *Composer) last(ctx context.Context, channel, story string) (*before, error) {
+	subject, err := event.PostSubject(channel, story)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.Bus.Last(ctx, subject)
+	if err != nil || r == nil || r.Marker {
+		return nil, err
+	}
+	if r.Header.Value(event.HeaderType) == event.TypeWithdrawn {
+		env, w, err := event.DecodeWithdrawn(r.Message)
+		if err != nil {
+			return nil, nil
+		}
+		return &before{withdrawn: &w, version: env.Version}, nil
+	}
+	env, p, err := event.DecodePost(r.Message)
+	if err != nil {
+		return nil, nil // Emit replaces what is none of ours
+	}
+	return &before{post: &p, version: env.Version}, nil
+}
+
+// channel composes what one channel is due for an article.
+func (c *Composer) channel(ctx context.Context, env event.Envelope, a *article.Article, it *item.Item, ch *compose.Channel) error {
+	was, err := c.last(ctx, ch.ID, it.Story)
+	if err != nil {
+		return err
+	}
+	switch {
+	case was == nil:
+		if a.Backfill {
+			return nil
+		}
+		return c.post(ctx, env, a, it, ch, event.ActionCreate, nil)
+	case was.withdrawn != nil:
+		return nil // taken back once: it does not come again by itself
+	case was.post.Article != a.ID, env.Version.Revision <= was.version.Revision, ch.OnUpdate == "ignore":
+		return nil
+	}
+	return c.post(ctx, env, a, it, ch, event.ActionEdit, was.post)
+}
+
+// post composes and emits, unless it would change nothing that counts.
+func (c *Composer) post(ctx context.Context, env event.Envelope, a *article.Article, it *item.Item, ch *compose.Channel, action string, was *event.Post) error {
+	p, err := ch.Post(a, it, action, was != nil && was.Backfill)
+	if err != nil {
+		return err
+	}
+	if was != nil && !ch.Changed(was, &p) {
+		return nil
+	}
+	return c.emit(ctx, ch, event.TypePost, action, env, it.Story, p)
+}
+
+func (c *Composer) emit(ctx context.Context, ch *compose.Channel, typ, action string, cause event.Envelope, story string, payload any) error {
+	subject, err := event.PostSubject(ch.ID, story)
+	if err != nil {
+		return err
+	}
+	m, err := event.Encode(subject, event.Envelope{
+		Type: typ, ID: event.PostID(ch.ID, story, cause.Version.Revision), Source: "publish", Time: c.Now(), Subject: cause.Subject,
+		Article: cause.Article, Version: cause.Version, Traceparent: cause.Traceparent, Tracestate: cause.Tracestate,
+	}, payload)
+	if err != nil {
+		return err
+	}
+	outcome, err := c.Bus.Emit(ctx, m)
+	if err != nil {
+		return fmt.Errorf("emit post of story %s: %w", story, err)
+	}
+	if outcome == bus.Stored {
+		c.Composed(ch.ID, ch.Network().Name, action)
+		c.Log.Debug("composed a post", "channel", ch.ID, "network", ch.Network().Name, "story", story, "article", cause.Article)
+	}
+	return nil
+}
+
+// deleted withdraws the posts of an article that is gone. The channels' selections are not asked: the tombstone does not
+// say what the article was like, and what was posted says whether it was selected.
+func (c *Composer) deleted(ctx context.Context, d *bus.Delivery) error {
+	env, gone, err := event.DecodeDeleted(d.Message)
+	if err != nil {
+		return err
+	}
+	story := gone.Story
+	if story == "" {
+		story = gone.ID // the first article of a story has its id
+	}
+	if !article.ValidID(story) {
+		return fault.Errorf(fault.Malformed, "withdraw article %s: %.40q is no story", env.Article, story)
+	}
+	var errs []error
+	for _, ch := range c.Channels {
+		if ch.OnRemove == "ignore" {
+			continue
+		}
+		was, err := c.last(ctx, ch.ID, story)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		if was == nil || was.post == nil || was.post.Article != env.Article {
+			continue
+		}
+		errs = append(errs, c.emit(ctx, ch, event.TypeWithdrawn, event.ActionDelete, env, story, event.Withdrawn{
+			Channel: ch.ID, Network: ch.Network().Name, Story: story, Article: env.Article, Revision: env.Version.Revision, Reason: gone.Reason,
+		}))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,295 @@
+package projection
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+	"tidings.internal/services/publish/internal/feed"
+	"tidings.internal/services/publish/internal/item"
+)
+
+// Change is a feed whose documents have new bytes because of an article or a tombstone.
+type Change struct {
+	Published *Published
+	Applied   event.Applied
+}
+
+// Observer is told what the projection does. Its methods must be quick and safe for concurrent use.
+type Observer interface {
+	Applied(outcome string)
+	Rendered(took time.Duration)
+	Sizes(articles, documents int)
+}
+
+// The outcomes of [Observer.Applied].
+const (
+	Stored  = "stored"
+	Deleted = "deleted"
+	Expired = "expired"
+	Refused = "refused" // cannot be decoded or shown
+)
+
+// Config is what a projection needs.
+type Config struct {
+	Site  string // from which ids of items are made
+	Feeds []*feed.Feed
+	// Last reads the newest message of a subject ([bus.Bus.Last]).
+	Last    func(ctx context.Context, subject string) (*bus.Record, error)
+	Changed func(Change)
+	Log     *slog.Logger
+	Observe Observer
+}
+
+// Projection is a [bus.Fold] over ARTICLES. [Projection.Run] renders what changes.
+type Projection struct {
+	Config
+	wake chan struct{}
+
+	mu       sync.Mutex
+	live     *index
+	building *index // being filled after a Reset
+	dirty    map[string]*mark
+	last     map[string]time.Time // when a feed was rendered
+	shown    map[string][]*row    // the rows of its current document
+
+	published atomic.Pointer[map[string]*Published] // nil before the first catch-up
+	staged    map[string]*Published                 // of Run alone
+}
+
+var _ bus.Fold = (*Projection)(nil)
+
+// index is the state of a fold.
+type index struct {
+	rows    map[string]*row // by subject
+	shelves []*shelf
+	fresh   []*row // applied since the last rendering; they carry their items
+	applied event.Applied
+	newest  time.Time // when the newest message was stored
+}
+
+// mark says that a feed is to be rendered.
+type mark struct {
+	since   time.Time // of the first change
+	stored  time.Time // of the last message that may have changed the bytes
+	news    bool      // an article or tombstone is the reason, and not a start or an expiry
+	waiting time.Time // not to be tried again before
+}
+
+const (
+	// debounce is how long a feed waits for more changes after the first one.
+	debounce = 200 * time.Millisecond
+	// pause is the least time between two renderings of a feed.
+	pause = time.Second
+)
+
+// New makes a projection that has applied nothing yet.
+func New(c Config) *Projection {
+	return &Projection{
+		Config: c, wake: make(chan struct{}, 1), dirty: map[string]*mark{}, last: map[string]time.Time{},
+		shown: map[string][]*row{}, staged: map[string]*Published{},
+	}
+}
+
+// Ready reports whether all feeds have been rendered once.
+func (p *Projection) Ready() bool { return p.published.Load() != nil }
+
+// Feed returns a feed as it is to be served. There is none before the first catch-up.
+func (p *Projection) Feed(id string) (*Published, bool) {
+	all := p.published.Load()
+	if all == nil {
+		return nil, false
+	}
+	f, ok := (*all)[id]
+	return f, ok
+}
+
+// Known reports whether there is a feed of that id, whether or not it has been rendered.
+func (p *Projection) Known(id string) bool {
+	return slices.ContainsFunc(p.Feeds, func(f *feed.Feed) bool { return f.ID == id })
+}
+
+// Reset implements [bus.Fold]: a new index is filled beside the one in use.
+func (p *Projection) Reset(reason string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.building = &index{rows: map[string]*row{}}
+	for _, f := range p.Feeds {
+		p.building.shelves = append(p.building.shelves, newShelf(f))
+	}
+	p.Log.Debug("began to build the feeds", "reason", reason)
+}
+
+// Apply implements [bus.Fold].
+func (p *Projection) Apply(r bus.Record) error {
+	outcome, err := p.apply(r)
+	p.Observe.Applied(outcome)
+	return err
+}
+
+func (p *Projection) apply(r bus.Record) (string, error) {
+	fresh, err := p.read(r)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x, serving := p.live, true
+	if p.building != nil {
+		x, serving = p.building, false
+	}
+	if x == nil {
+		return Refused, fault.Errorf(fault.Internal, "apply a record before any reset")
+	}
+	if r.Time.After(x.newest) {
+		x.newest = r.Time
+	}
+	x.applied.Sequence = r.Sequence
+	touched := x.remove(r.Subject)
+	outcome := Deleted
+	switch {
+	case err != nil:
+		outcome = Refused
+	case r.Marker:
+		outcome = Expired
+	case fresh != nil:
+		outcome = Stored
+		touched = append(touched, x.add(fresh, serving)...)
+	}
+	if serving {
+		for _, s := range touched {
+			p.touch(s.feed.ID, r.Time, !r.Marker)
+		}
+	}
+	return outcome, err
+}
+
+// read decodes a record. A tombstone and a marker give no row. So does an article that cannot be shown: the composer's
+// consumer meets the same message and puts it aside as a dead letter, once for all replicas.
+func (p *Projection) read(r bus.Record) (*row, error) {
+	if r.Marker || r.Header.Value(event.HeaderType) == event.TypeDeleted {
+		return nil, nil
+	}
+	_, a, err := event.DecodeEnriched(r.Message)
+	if err != nil {
+		return nil, err
+	}
+	it, err := item.New(&a, p.Site)
+	if err != nil {
+		return nil, err
+	}
+	fresh := newRow(&a, it)
+	fresh.subject, fresh.sequence, fresh.item = r.Subject, r.Sequence, it
+	for i, f := range p.Feeds {
+		if f.Takes(&a) {
+			fresh.takenBy = append(fresh.takenBy, i)
+		}
+	}
+	return fresh, nil
+}
+
+// add puts a row on the shelves of the feeds that take it.
+func (x *index) add(r *row, keep bool) []*shelf {
+	x.rows[r.subject] = r
+	for _, i := range r.takenBy {
+		x.shelves[i].add(r)
+		r.shelves = append(r.shelves, x.shelves[i])
+	}
+	if keep {
+		x.fresh = append(x.fresh, r)
+	} else {
+		r.item = nil
+	}
+	return r.shelves
+}
+
+// remove takes the row of a subject off its shelves and returns these.
+func (x *index) remove(subject string) []*shelf {
+	r, ok := x.rows[subject]
+	if !ok {
+		return nil
+	}
+	delete(x.rows, subject)
+	r.gone = true
+	for _, s := range r.shelves {
+		s.remove(r)
+	}
+	return r.shelves
+}
+
+// touch marks a feed for rendering.
+func (p *Projection) touch(id string, stored time.Time, news bool) {
+	m := p.dirty[id]
+	if m == nil {
+		m = &mark{since: time.Now()}
+		p.dirty[id] = m
+	}
+	if stored.After(m.stored) {
+		m.stored = stored
+	}
+	m.news = m.news || news
+	p.signal()
+}
+
+func (p *Projection) signal() {
+	select {
+	case p.wake <- struct{}{}:
+	default: // it is awake already
+	}
+}
+
+// CaughtUp implements [bus.Fold]: an index that was filled takes the place of the old one, and every feed is rendered
+// from it.
+func (p *Projection) CaughtUp(applied event.Applied) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.building == nil {
+		p.live.applied = applied
+		return
+	}
+	for _, s := range p.building.shelves {
+		s.sort()
+	}
+	p.live, p.building = p.building, nil
+	p.live.applied = applied
+	for _, f := range p.Feeds {
+		p.touch(f.ID, p.live.newest, false)
+		p.dirty[f.ID].since = time.Time{} // at once
+		p.last[f.ID] = time.Time{}
+	}
+}
+
+// Evicted implements [bus.Fold].
+func (p *Projection) Evicted(first uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, x := range []*index{p.live, p.building} {
+		if x == nil {
+			continue
+		}
+		for _, subject := range slices.Collect(maps.Keys(x.rows)) {
+			if x.rows[subject].sequence >= first {
+				continue
+			}
+			for _, s := range x.remove(subject) {
+				if x == p.live {
+					p.touch(s.feed.ID, x.newest, false)
+				}
+			}
+		}
+	}
+}
+
+// Rows returns the number of articles in the index.
+func (p *Projection) Rows() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.live == nil {
+		return 0
+	}
+	return len(p.live.rows)
+}

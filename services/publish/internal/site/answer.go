@@ -1,0 +1,129 @@
+package site
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"tidings.internal/services/publish/internal/document"
+)
+
+const allowed = "GET, HEAD, OPTIONS"
+
+// answer is a response before it is written.
+type answer struct {
+	kind     string
+	status   int
+	header   http.Header
+	body     []byte
+	document *document.Document // what is found, before its coding is chosen
+}
+
+func newAnswer(kind string, status int) *answer {
+	h := http.Header{}
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Access-Control-Allow-Origin", "*")
+	return &answer{kind: kind, status: status, header: h}
+}
+
+func found(kind string, d *document.Document) *answer {
+	a := newAnswer(kind, http.StatusOK)
+	a.document = d
+	a.header.Set("Vary", "Accept-Encoding")
+	return a
+}
+
+// fail is an error with a sentence that says what is wrong and what to do. Nothing of the request stands in it.
+func (s *Site) fail(kind string, status int, format string, args ...any) *answer {
+	a := newAnswer(kind, status)
+	a.body = fmt.Appendf(nil, format+"\n", args...)
+	a.header.Set("Content-Type", "text/plain; charset=utf-8")
+	a.header.Set("Cache-Control", "no-cache")
+	a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
+	return a
+}
+
+// preflight answers a browser that asks for leave to read a feed from a page of another site.
+func preflight(kind string) *answer {
+	a := newAnswer(kind, http.StatusNoContent)
+	a.header.Set("Allow", allowed)
+	a.header.Set("Access-Control-Allow-Methods", "GET, HEAD")
+	a.header.Set("Access-Control-Allow-Headers", "If-None-Match, If-Modified-Since")
+	a.header.Set("Access-Control-Max-Age", "86400")
+	return a
+}
+
+// choose picks the coding that the client asks for and compares its validators (RFC 9110 section 13).
+func (a *answer) choose(r *http.Request) *answer {
+	d := a.document
+	body, tag := d.Body, d.ETag
+	if d.Gzip != nil && wantsGzip(r.Header) {
+		body, tag = d.Gzip, d.GzipETag
+		a.header.Set("Content-Encoding", "gzip")
+	}
+	a.header.Set("ETag", tag)
+	a.header.Set("Access-Control-Expose-Headers", "ETag, Last-Modified, Link")
+	if !d.Modified.IsZero() {
+		a.header.Set("Last-Modified", d.Modified.Format(http.TimeFormat))
+	}
+	if unchanged(r.Header, tag, d.Modified) {
+		a.status = http.StatusNotModified
+		a.header.Del("Content-Encoding")
+		return a
+	}
+	a.body = body
+	a.header.Set("Content-Type", d.ContentType)
+	a.header.Set("Content-Length", strconv.Itoa(len(body)))
+	return a
+}
+
+func (a *answer) write(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	for name, values := range a.header {
+		h[name] = values
+	}
+	w.WriteHeader(a.status)
+	if r.Method != http.MethodHead && len(a.body) > 0 {
+		_, _ = w.Write(a.body) // the client has gone: there is nobody left to tell
+	}
+}
+
+// unchanged decides whether the client has what it asks for. If-None-Match wins over If-Modified-Since, of which a date
+// that cannot be read is ignored (RFC 9110 sections 13.1.2, 13.1.3).
+func unchanged(h http.Header, tag string, modified time.Time) bool {
+	if list, given := h["If-None-Match"]; given {
+		return matches(strings.Join(list, ","), tag)
+	}
+	if modified.IsZero() {
+		return false
+	}
+	since, err := http.ParseTime(h.Get("If-Modified-Since"))
+	return err == nil && !modified.After(since)
+}
+
+// matches compares a list of entity tags weakly with one. Tags count as a whole: they may hold commas.
+func matches(list, tag string) bool {
+	for {
+		list = strings.TrimLeft(list, " \t,")
+		if list == "" {
+			return false
+		}
+		if list[0] == '*' {
+			return strings.Trim(list[1:], " \t,") == ""
+		}
+		list = strings.TrimPrefix(list, "W/")
+		if list == "" || list[0] != '"' {
+			return false // no list of tags
+		}
+		end := strings.IndexByte(list[1:], '"')
+		if end < 0 {
+			return false
+		}
+		if list[:end+2] == tag {
+			return true
+		}
+		list = list[end+2:]
+	}
+}

@@ -1,0 +1,195 @@
+// Package site answers the public port: feeds, their landing pages, the index, OPML and robots.txt.
+//
+// Everything is made before it is asked for, so that a request is a look-up in memory and the port serves on while the
+// broker is away. The package keeps no state, sets no cookie, asks nobody and takes no address from a request: those in
+// its answers come from the configuration.
+package site
+
+import (
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"tidings.internal/services/publish/internal/document"
+	"tidings.internal/services/publish/internal/feed"
+	"tidings.internal/services/publish/internal/page"
+	"tidings.internal/services/publish/internal/projection"
+	"tidings.internal/services/publish/internal/render"
+)
+
+// Feeds is where the documents come from.
+type Feeds interface {
+	Known(id string) bool
+	Feed(id string) (*projection.Published, bool)
+}
+
+// Config is what a site is made of.
+type Config struct {
+	Feeds       Feeds
+	List        []*feed.Feed
+	Base        string // address of the site without a slash at its end
+	Title       string
+	Description string
+	Language    string
+	// Served is told of each answer: the kind of document and the status.
+	Served func(kind string, status int)
+}
+
+// The limits of a request.
+const (
+	maxURL        = 4 << 10
+	maxHeader     = 16 << 10
+	headerTimeout = 5 * time.Second
+	writeTimeout  = 60 * time.Second
+	idleTimeout   = 120 * time.Second
+	// retryAfter is what a reader is told who comes before the feeds are built, in seconds.
+	retryAfter = "5"
+)
+
+// Site is the handler of the public port.
+type Site struct {
+	Config
+	fixed map[string]fixed
+}
+
+// fixed is a page that depends on the configuration alone.
+type fixed struct {
+	kind     string
+	document *document.Document
+	html     bool
+}
+
+// New makes a site.
+func New(c Config) (*Site, error) {
+	s := &Site{Config: c, fixed: map[string]fixed{}}
+	add := func(path, kind, contentType string, body []byte, err error) error {
+		if err != nil {
+			return err
+		}
+		d, err := document.New(contentType, body, time.Time{})
+		s.fixed[path] = fixed{kind, d, strings.HasPrefix(contentType, "text/html")}
+		return err
+	}
+	index, err := page.Index(c.Title, c.Description, c.Language, c.List)
+	if err = add("/", "html", "text/html; charset=utf-8", index, err); err != nil {
+		return nil, err
+	}
+	opml, err := page.OPML(c.Title, c.List)
+	if err = add("/opml.xml", "opml", "text/x-opml; charset=utf-8", opml, err); err != nil {
+		return nil, err
+	}
+	if err = add("/robots.txt", "other", "text/plain; charset=utf-8", []byte("User-agent: *\nDisallow: /t/\nDisallow: /hub\nDisallow: /newsletter/\n"), nil); err != nil {
+		return nil, err
+	}
+	if err = add("/style.css", "other", "text/css; charset=utf-8", page.Style, nil); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Server makes the HTTP server of a site, with its limits.
+func (s *Site) Server(log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: s, ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader,
+		// What net/http has to say is about clients that hang up or speak nonsense: nothing an operator can mend.
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a := s.answer(r)
+	a.write(w, r)
+	if s.Served != nil {
+		s.Served(a.kind, a.status)
+	}
+}
+
+// answer decides what a request gets.
+func (s *Site) answer(r *http.Request) *answer {
+	if len(r.RequestURI) > maxURL {
+		return s.fail("other", http.StatusRequestURITooLong, "This address is longer than %d bytes. Shorten it.", maxURL)
+	}
+	a := s.route(r)
+	if a.document == nil {
+		return a
+	}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+		return a.choose(r)
+	case http.MethodOptions:
+		return preflight(a.kind)
+	}
+	failed := s.fail(a.kind, http.StatusMethodNotAllowed, "This address can be read, with GET or HEAD, and nothing else.")
+	failed.header.Set("Allow", allowed)
+	return failed
+}
+
+func (s *Site) route(r *http.Request) *answer {
+	path := r.URL.Path
+	if f, ok := s.fixed[path]; ok {
+		a := found(f.kind, f.document)
+		a.header.Set("Cache-Control", "public, max-age=300")
+		if f.html {
+			a.header.Set("Content-Security-Policy", page.Policy)
+		}
+		return a
+	}
+	if name, ok := strings.CutPrefix(path, "/feeds/"); ok && name != "" && !strings.Contains(name, "/") {
+		return s.feed(r, name)
+	}
+	return s.fail("other", http.StatusNotFound, "There is nothing at this address. The feeds are listed at %s/.", s.Base)
+}
+
+// feed answers for a feed. name is an id, with the ending of a format or without.
+func (s *Site) feed(r *http.Request, name string) *answer {
+	id, kind, negotiated := name, projection.HTML, true
+	for _, format := range render.Formats() {
+		if before, ok := strings.CutSuffix(name, "."+string(format)); ok {
+			id, kind, negotiated = before, format, false
+		}
+	}
+	if !s.Feeds.Known(id) {
+		return s.fail(string(kind), http.StatusNotFound, "There is no feed of this name. The feeds are listed at %s/.", s.Base)
+	}
+	if !negotiated && r.URL.RawQuery != "" {
+		return s.fail(string(kind), http.StatusBadRequest, "A feed takes no parameters. Leave out the question mark and what follows it.")
+	}
+	if negotiated {
+		kind = negotiate(r.Header)
+	}
+	p, ok := s.Feeds.Feed(id)
+	if !ok {
+		a := s.fail(string(kind), http.StatusServiceUnavailable, "The feeds are being built. Try again in %s seconds.", retryAfter)
+		a.header.Set("Retry-After", retryAfter)
+		return a
+	}
+	a := found(string(kind), p.Documents[kind])
+	a.header.Set("Cache-Control", "public, max-age=60, stale-while-revalidate=300")
+	if negotiated {
+		a.header.Set("Vary", "Accept, Accept-Encoding")
+	}
+	if kind == projection.HTML {
+		a.header.Set("Content-Security-Policy", page.Policy)
+	} else {
+		a.header.Set("Link", links(&p.Feed.Head, kind))
+		if negotiated {
+			a.header.Set("Content-Location", p.Feed.Head.Self[kind])
+		}
+	}
+	if !p.Feed.Index {
+		a.header.Set("X-Robots-Tag", "noindex")
+	}
+	return a
+}
+
+// links is the one Link header of a feed (RFC 8288), by which subscribers find its hub and its topic.
+func links(f *render.Feed, kind render.Format) string {
+	var list []string
+	for _, hub := range f.Hubs {
+		list = append(list, "<"+hub+`>; rel="hub"`)
+	}
+	return strings.Join(append(list, "<"+f.Self[kind]+`>; rel="self"`), ", ")
+}
