@@ -2,13 +2,12 @@
 //
 // Scripts that one language uses alone decide by themselves. Among the languages in Latin letters a naive Bayes model
 // decides, over function words and over the runs of one to four letters that follow each other in the words of a
-// language. The model is made at start from the word lists embedded here and in package words: about 25 languages in
+// language. The model is made at start from the word lists of package words: about 25 languages in
 // some 60 KB of text, no download, no data of others. What a source declares counts as a prior, as strong as a few
 // words: it often comes from a system that nobody configured.
 package language
 
 import (
-	_ "embed"
 	"math"
 	"slices"
 	"strings"
@@ -19,9 +18,6 @@ import (
 	"tidings.internal/services/enrich/internal/words"
 )
 
-//go:embed samples.txt
-var samples string
-
 const (
 	maxGram = 4
 	// smooth is added to every count, so that a run never seen does not rule a language out.
@@ -29,7 +25,9 @@ const (
 	// wordWeight is how many letter runs one function word is worth: it is no chance that it stands there.
 	wordWeight = 2.5
 	// priorWeight is the log odds that the first declared language starts with; each further one gets half of it.
-	priorWeight = 3.0
+	priorWeight = 2.0
+	// fewWords is a text so short that the declaration counts twice: one name or one foreign word is no language.
+	fewWords = 2
 	// maxWords bounds what is read: after so many words nothing changes any more.
 	maxWords = 400
 	// minConfidence is what the best language must reach to be named.
@@ -54,16 +52,7 @@ func New() *Detector { return shared() }
 
 func build() *Detector {
 	d := &Detector{grams: map[string][]float32{}, funcs: map[string][]float32{}}
-	texts := map[string][]string{}
-	for line := range strings.Lines(samples) {
-		lang, list, ok := strings.Cut(line, ": ")
-		if !ok || strings.HasPrefix(line, "#") {
-			continue
-		}
-		texts[lang] = strings.Fields(list)
-		d.langs = append(d.langs, lang)
-	}
-	slices.Sort(d.langs)
+	d.langs = slices.Collect(words.Languages())
 	counts := map[string][]float32{}
 	totals := make([]float64, len(d.langs))
 	for i, lang := range d.langs {
@@ -77,8 +66,8 @@ func build() *Detector {
 				totals[i] += float64(weight)
 			}
 		}
-		for _, w := range texts[lang] {
-			add(words.Fold(w), 1)
+		for w := range words.Everyday(lang) {
+			add(w, 1)
 		}
 		for w := range stop {
 			add(w, 2) // they stand in every sentence
@@ -155,7 +144,7 @@ func (d *Detector) Detect(text string, declared ...string) article.Language {
 	if known == 0 {
 		return fallback(declared)
 	}
-	d.prior(score, declared)
+	d.prior(score, known, declared)
 	best, sum := 0, 0.0
 	for i := range score {
 		if score[i] > score[best] {
@@ -190,8 +179,11 @@ func (d *Detector) add(score []float64, w string) {
 }
 
 // prior adds what is declared. The second and later declarations count less.
-func (d *Detector) prior(score []float64, declared []string) {
+func (d *Detector) prior(score []float64, known int, declared []string) {
 	weight := priorWeight / temperature // the scores are flattened later
+	if known <= fewWords {
+		weight *= 2
+	}
 	for _, lang := range declared {
 		lang = normal(lang)
 		if i := slices.Index(d.langs, lang); i >= 0 {

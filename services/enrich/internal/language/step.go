@@ -5,6 +5,7 @@ import (
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/words"
 )
 
 // enoughText is the length in bytes of title and text above which the rest is not read.
@@ -25,11 +26,23 @@ func (Step) Name() string { return "language" }
 func (s Step) Run(_ context.Context, d *pipeline.Draft) error {
 	text, _ := article.Cut(d.Article.Title+"\n"+d.Article.Text, enoughText)
 	d.Article.Language = s.detector.Detect(text, declared(d)...)
+	cut(d)
 	return nil
 }
 
 // Degrade believes what is declared.
-func (Step) Degrade(d *pipeline.Draft) { d.Article.Language = Declared(declared(d)...) }
+func (Step) Degrade(d *pipeline.Draft) {
+	d.Article.Language = Declared(declared(d)...)
+	cut(d)
+}
+
+// maxText is the length in bytes of a body whose words are looked at. What comes behind is a list or a book.
+const maxText = 200 << 10
+
+func cut(d *pipeline.Draft) {
+	body, _ := article.Cut(d.Prose.Body, maxText)
+	d.Words = words.NewDoc(d.Article.Title, body, d.Lang(), d.Masked)
+}
 
 func declared(d *pipeline.Draft) []string {
 	list := []string{d.Raw.Language, d.Raw.Source.Language}

@@ -9,6 +9,7 @@ import (
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/services/enrich/internal/prose"
+	"tidings.internal/services/enrich/internal/words"
 )
 
 // Draft is an article on its way through the steps.
@@ -36,6 +37,8 @@ type Draft struct {
 
 	// Prose is the text of title and body with its structure. It is sanitize's.
 	Prose prose.Text
+	// Words is the same text in words, names masked. It is language's, since stems depend on it.
+	Words *words.Doc
 
 	// Concepts are the tags that the taxonomy found.
 	Concepts []article.Tag
@@ -63,6 +66,7 @@ func NewDraft(raw *article.Raw, page []byte) *Draft {
 			FirstSeen: raw.FirstSeen, Fetched: raw.Fetched,
 			Language: article.Language{Code: article.Undetermined},
 		},
+		Words: &words.Doc{},
 	}
 }
 

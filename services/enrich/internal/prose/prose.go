@@ -5,6 +5,8 @@
 package prose
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -78,10 +80,9 @@ func FromPlain(title, text string) Text {
 
 // At returns the kind of the block that holds a rune of the body.
 func (t *Text) At(offset int) Kind {
-	for i := range t.Blocks {
-		if b := &t.Blocks[i]; offset < b.End {
-			return b.Kind
-		}
+	i, _ := slices.BinarySearchFunc(t.Blocks, offset, func(b Block, at int) int { return cmp.Compare(b.End, at+1) })
+	if i < len(t.Blocks) {
+		return t.Blocks[i].Kind
 	}
 	return Paragraph
 }

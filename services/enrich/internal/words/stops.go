@@ -12,10 +12,18 @@ import (
 //go:embed stops.txt
 var stopLists string
 
+//go:embed everyday.txt
+var everydayLists string
+
 // The lists are read once: they are constant data that happens to be text.
-var stops = sync.OnceValue(func() map[string]map[string]bool {
+var (
+	stops    = sync.OnceValue(func() map[string]map[string]bool { return read(stopLists) })
+	everyday = sync.OnceValue(func() map[string]map[string]bool { return read(everydayLists) })
+)
+
+func read(lists string) map[string]map[string]bool {
 	all := map[string]map[string]bool{}
-	for line := range strings.Lines(stopLists) {
+	for line := range strings.Lines(lists) {
 		lang, list, ok := strings.Cut(line, ": ")
 		if !ok || strings.HasPrefix(line, "#") {
 			continue
@@ -27,16 +35,21 @@ var stops = sync.OnceValue(func() map[string]map[string]bool {
 		all[lang] = set
 	}
 	return all
-})
+}
 
 // Stops returns the function words of a language, folded; none for a language that has no list. The map is shared and
 // must not be changed.
-func Stops(lang string) map[string]bool {
-	lang = Base(lang)
-	if lang == "nb" || lang == "nn" {
-		lang = "no"
+func Stops(lang string) map[string]bool { return stops()[known(lang)] }
+
+// Everyday returns common words of the news in a language, folded, to be shared and not changed as those of [Stops].
+func Everyday(lang string) map[string]bool { return everyday()[known(lang)] }
+
+// known is the code under which the lists stand: the two written forms of Norwegian share one.
+func known(lang string) string {
+	if lang = Base(lang); lang == "nb" || lang == "nn" {
+		return "no"
 	}
-	return stops()[lang]
+	return lang
 }
 
 // Languages lists the codes of the languages with function words.

@@ -25,7 +25,9 @@ type Word struct {
 	// Break is set when more than a space, a hyphen or a quotation mark stands between the word and the one before it.
 	Break bool
 	Stop  bool // a function word
-	Digit bool // begins with a digit
+	// Masked is set on a word that says nothing about the subject: the author's name.
+	Masked bool
+	Digit  bool // begins with a digit
 }
 
 // Upper reports whether the word begins with a capital letter.
@@ -159,4 +161,37 @@ func opensQuote(r rune) bool {
 
 func closesQuote(r rune) bool {
 	return opensQuote(r) || r == '”' || r == '’' || r == '›' || r == '‹'
+}
+
+// Mask marks every place where one of the names stands, word for word.
+func Mask(list []Word, names []string) {
+	for _, name := range names {
+		want := Cut(name, "")
+		if len(want) == 0 {
+			continue
+		}
+		for i := 0; i+len(want) <= len(list); i++ {
+			same := true
+			for j := range want {
+				same = same && list[i+j].Fold == want[j].Fold
+			}
+			for j := 0; same && j < len(want); j++ {
+				list[i+j].Masked = true
+			}
+		}
+	}
+}
+
+// Doc is an article in words.
+type Doc struct {
+	Lang        string
+	Title, Body []Word
+}
+
+// NewDoc cuts title and body and masks names in both.
+func NewDoc(title, body, lang string, masked []string) *Doc {
+	d := &Doc{Lang: lang, Title: Cut(title, lang), Body: Cut(body, lang)}
+	Mask(d.Title, masked)
+	Mask(d.Body, masked)
+	return d
 }

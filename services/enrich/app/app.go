@@ -1,0 +1,176 @@
+// Package app is the enrich service: it turns raw articles into clean, tagged ones with a language, a summary and a
+// story.
+//
+// It has no network but the bus. It consumes RAW, the new articles first and old ones when it has time, and keeps the
+// newest version of each article in ARTICLES. What it makes is a pure function of the raw article, the versions of
+// engine and taxonomy, and the story; no clock and no chance enter it, so a message that is handled twice gives the same
+// bytes and is skipped the second time.
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/run"
+	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/story"
+	"tidings.internal/services/enrich/internal/taxonomy"
+)
+
+// Name is the service's name.
+const Name = "enrich"
+
+// Deps are what the service is given.
+type Deps struct {
+	Config  *config.Doc
+	Bus     *bus.Bus
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Checks  *run.Checks
+}
+
+// App is the running service.
+type App struct {
+	settings Settings
+	bus      *bus.Bus
+	log      *slog.Logger
+	metrics  *metrics
+	stories  *story.Stories
+	matcher  *taxonomy.Matcher
+	runner   *pipeline.Runner
+	// versions is complete once Run has asked the bucket for the vocabulary's number.
+	versions article.Versions
+	pulse    *run.Pulse
+}
+
+const (
+	// backfillBelow is how many new articles may wait while old ones are handled.
+	backfillBelow = 100
+	// pulseMax is how long the service may be silent before it counts as stuck.
+	pulseMax = 2 * time.Minute
+	// pulseEvery is how often it shows that it is alive.
+	pulseEvery = 5 * time.Second
+)
+
+// New makes the service. It dials nobody: consumers are bound in Run.
+func New(_ context.Context, d Deps) (*App, error) {
+	s := read(d.Config)
+	if err := d.Config.Err(); err != nil {
+		return nil, err
+	}
+	return build(d, s, nil)
+}
+
+// build makes the service from settings. more are steps that run behind those of the list.
+func build(d Deps, s settings, more []pipeline.Step) (*App, error) {
+	a := &App{settings: s.enrich, bus: d.Bus, log: d.Log, matcher: taxonomy.NewMatcher(s.taxonomy.vocabulary)}
+	a.stories = story.New(d.Bus.Bucket(event.BucketStories))
+	a.versions = article.Versions{Engine: Engine, VocabularyHash: a.matcher.Vocabulary().Hash()}
+	a.metrics = newMetrics(func() float64 { return float64(a.stories.Len()) }, func() float64 { return float64(a.matcher.Vocabulary().Len()) })
+	list := append(steps(func() *taxonomy.Matcher { return a.matcher }), more...)
+	a.runner = pipeline.NewRunner(s.enrich.budget(), a.observe, list...)
+	if err := a.metrics.register(d.Metrics); err != nil {
+		return nil, err
+	}
+	d.Checks.Add("nats", d.Bus.Probe)
+	d.Checks.Add("topology", func(ctx context.Context) error {
+		return d.Bus.ProbeTopology(ctx, event.StreamRaw, event.StreamArticles, "KV_"+event.BucketStories, "KV_"+event.BucketTaxonomy, "OBJ_"+event.StoreBlobs)
+	})
+	d.Checks.Add("stories", func(context.Context) error { return a.stories.Ready() })
+	a.pulse = d.Checks.Alive("enrich", pulseMax)
+	return a, nil
+}
+
+func (a *App) observe(step string, took time.Duration, reason pipeline.Reason, err error) {
+	a.metrics.step(step, took, reason)
+	if reason == pipeline.Panic {
+		a.log.Error("recovered a panic in a step", "status", step, "err", err)
+	}
+}
+
+// Run works until ctx ends, then lets what is under way finish.
+func (a *App) Run(ctx context.Context) error {
+	var err error
+	if a.versions.Vocabulary, err = a.number(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	// The watch outlives the consumers: a handler that finishes after the stop still waits for what it shows.
+	watching, stop := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error { return a.stories.Watch(watching) })
+	group.Go(func() error {
+		defer stop()
+		both, ctx := errgroup.WithContext(ctx)
+		both.Go(func() error { return a.consume(ctx, event.ConsumerEnrich, a.settings.workers(), nil) })
+		both.Go(func() error { return a.consume(ctx, event.ConsumerBackfill, max(1, a.settings.workers()/2), a.idle) })
+		return both.Wait()
+	})
+	group.Go(func() error { return a.supervise(ctx) })
+	return group.Wait()
+}
+
+func (a *App) consume(ctx context.Context, consumer string, workers int, while func(context.Context) bool) error {
+	return a.bus.Consume(ctx, bus.Consume{Stream: event.StreamRaw, Consumer: consumer, Workers: workers, While: while, Handle: a.handle})
+}
+
+// idle reports whether there is time for old articles.
+func (a *App) idle(ctx context.Context) bool {
+	l, err := a.bus.Backlog(ctx, event.StreamRaw, event.ConsumerEnrich)
+	return err == nil && l.Lag() < backfillBelow
+}
+
+// supervise shows that the process is alive, and ends it when steps hang: nothing else stops them.
+func (a *App) supervise(ctx context.Context) error {
+	tick := time.NewTicker(pulseEvery)
+	defer tick.Stop()
+	for {
+		a.pulse.Tick()
+		select {
+		case <-tick.C:
+		case <-a.runner.Stuck():
+			return fault.Errorf(fault.Internal, "enrich articles: several steps hang; the process must start again")
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// retryNumber is the wait between two tries to learn the vocabulary's number.
+const retryNumber = time.Second
+
+// number asks the bucket for the number of the vocabulary in force, waiting for the broker as long as it takes.
+func (a *App) number(ctx context.Context) (int, error) {
+	book := a.bus.Bucket(event.BucketTaxonomy)
+	tick := time.NewTicker(retryNumber)
+	defer tick.Stop()
+	for {
+		n, err := taxonomy.Number(ctx, book, a.matcher.Vocabulary().Hash())
+		switch fault.KindOf(err) {
+		case "":
+			return n, nil
+		case fault.Conflict:
+			continue // another replica starts at the same moment
+		case fault.Malformed:
+			return 0, err
+		}
+		a.pulse.Tick()
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return 0, errors.Join(err, ctx.Err())
+		}
+	}
+}

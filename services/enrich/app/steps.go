@@ -1,0 +1,36 @@
+package app
+
+import (
+	"tidings.internal/services/enrich/internal/decode"
+	"tidings.internal/services/enrich/internal/entities"
+	"tidings.internal/services/enrich/internal/extract"
+	"tidings.internal/services/enrich/internal/language"
+	"tidings.internal/services/enrich/internal/metadata"
+	"tidings.internal/services/enrich/internal/phrases"
+	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/sanitize"
+	"tidings.internal/services/enrich/internal/summary"
+	"tidings.internal/services/enrich/internal/tags"
+	"tidings.internal/services/enrich/internal/taxonomy"
+)
+
+// Engine rises with any change of what the steps give for the same input. It is part of an article's version: after a
+// rise a replay of RAW replaces what an older engine made.
+const Engine = 1
+
+// steps lists the steps in their order. A new step is a folder below internal and a line here. The story is no step: it
+// needs the broker, and an article waits for it rather than go without.
+func steps(matcher func() *taxonomy.Matcher) []pipeline.Step {
+	return []pipeline.Step{
+		decode.Step{},
+		metadata.Step{},
+		extract.Step{},
+		sanitize.New(),
+		language.NewStep(),
+		entities.Step{},
+		phrases.Step{},
+		taxonomy.Step{Matcher: matcher},
+		tags.Step{Matcher: matcher},
+		summary.Step{},
+	}
+}

@@ -1,0 +1,78 @@
+package story
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/services/enrich/internal/words"
+)
+
+const (
+	aliasLength = 16 // characters of base32: 80 bits
+	maxAliases  = 16
+	// minContent is the length in words of a text whose hash is an alias. Shorter ones ("Read more on our site") are
+	// the same in different stories.
+	minContent = 20
+)
+
+// Document is what an article is known by.
+type Document struct {
+	Article  string
+	Revision uint64
+	Source   string
+	URL      string
+	GUID     string
+	Title    string
+	Text     string
+	// FirstSeen is when ingest first saw the article, in UTC.
+	FirstSeen int64 // Unix milliseconds
+}
+
+// aliases returns the names under which the same report is certain to be the same: hashed, since keys and values of a
+// bucket hold no personal data.
+func (d *Document) aliases(tokens []string) []string {
+	var list []string
+	if key := addressKey(d.URL); key != "" {
+		list = append(list, article.Digest(aliasLength, "url", key))
+	}
+	if d.GUID != "" {
+		list = append(list, article.Digest(aliasLength, "guid", d.Source, d.GUID))
+	}
+	if len(tokens) >= minContent {
+		list = append(list, article.Digest(aliasLength, "content", words.Fold(strings.TrimSpace(d.Title)), strings.Join(tokens, " ")))
+	}
+	return list
+}
+
+// addressKey reduces a URL to what names the document. The address of a whole site names none.
+func addressKey(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || strings.Trim(u.Path, "/") == "" && u.RawQuery == "" {
+		return ""
+	}
+	host := strings.TrimPrefix(strings.ToLower(u.Host), "www.")
+	key := host + strings.TrimRight(u.EscapedPath(), "/")
+	if u.RawQuery != "" {
+		key += "?" + u.RawQuery
+	}
+	if u.Fragment != "" {
+		key += "#" + u.Fragment
+	}
+	return key
+}
+
+// union puts the newer names first and keeps the most that an article may have.
+func union(newer, older []string) []string {
+	list := slices.Clone(newer)
+	for _, a := range older {
+		if len(list) == maxAliases {
+			break
+		}
+		if !slices.Contains(list, a) {
+			list = append(list, a)
+		}
+	}
+	return list
+}

@@ -1,0 +1,137 @@
+package story
+
+import (
+	"encoding/binary"
+	"hash/fnv"
+	"strings"
+	"unicode"
+
+	"tidings.internal/services/enrich/internal/words"
+)
+
+const (
+	hashes = 128 // 32 bits each
+	bands  = 42
+	rows   = 3
+	// shingle is how many words in a row are one feature.
+	shingle = 3
+	// minProse is the length in words of a text that is compared at all, maxNumbers the share of numbers in it: tables
+	// of results and prices have nearly all their words in common and tell different stories.
+	minProse   = 60
+	maxNumbers = 0.4
+
+	// minJaccard makes two texts duplicates, minContainment versions of one report.
+	minJaccard     = 0.5
+	minContainment = 0.55
+)
+
+// sketch stands for the set of shingles of a text (minhash): the share of equal hashes of two sketches estimates how
+// much of their sets is common.
+type sketch struct {
+	hash [hashes]uint32
+	n    int // shingles
+}
+
+// tokens cuts a text into the words that are compared.
+func tokens(text string) []string {
+	return strings.FieldsFunc(words.Fold(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
+}
+
+// newSketch returns nil for a text that only exact names can tell.
+func newSketch(list []string) *sketch {
+	numbers := 0
+	for _, t := range list {
+		if t[0] >= '0' && t[0] <= '9' {
+			numbers++
+		}
+	}
+	if len(list) < minProse || float64(numbers) > maxNumbers*float64(len(list)) {
+		return nil
+	}
+	s := &sketch{}
+	for i := range s.hash {
+		s.hash[i] = ^uint32(0)
+	}
+	seen := map[uint64]bool{}
+	for i := 0; i+shingle <= len(list); i++ {
+		h := fnv.New64a()
+		for _, w := range list[i : i+shingle] {
+			h.Write([]byte(w))
+			h.Write([]byte{0})
+		}
+		x := h.Sum64()
+		if seen[x] {
+			continue
+		}
+		seen[x] = true
+		for k := range s.hash {
+			if v := uint32(mix(x+uint64(k)*0x9E3779B97F4A7C15) >> 32); v < s.hash[k] {
+				s.hash[k] = v
+			}
+		}
+	}
+	s.n = len(seen)
+	return s
+}
+
+// mix is the finaliser of SplitMix64: every bit of the input reaches every bit of the output.
+func mix(x uint64) uint64 {
+	x ^= x >> 30
+	x *= 0xBF58476D1CE4E5B9
+	x ^= x >> 27
+	x *= 0x94D049BB133111EB
+	return x ^ x>>31
+}
+
+func (s *sketch) bytes() []byte {
+	if s == nil {
+		return nil
+	}
+	b := make([]byte, 4, 4+4*hashes)
+	binary.BigEndian.PutUint32(b, uint32(s.n))
+	for _, h := range s.hash {
+		b = binary.BigEndian.AppendUint32(b, h)
+	}
+	return b
+}
+
+func readSketch(b []byte) *sketch {
+	if len(b) != 4+4*hashes {
+		return nil
+	}
+	s := &sketch{n: int(binary.BigEndian.Uint32(b))}
+	for i := range s.hash {
+		s.hash[i] = binary.BigEndian.Uint32(b[4+4*i:])
+	}
+	return s
+}
+
+// band is the key under which sketches with the same hashes in one band meet.
+type band struct {
+	number uint8
+	hash   [rows]uint32
+}
+
+func (s *sketch) bands() []band {
+	list := make([]band, bands)
+	for i := range list {
+		list[i] = band{number: uint8(i), hash: [rows]uint32(s.hash[rows*i : rows*i+rows])}
+	}
+	return list
+}
+
+// compare estimates what two sets of shingles have in common: the Jaccard index, and how much of the smaller one is in
+// the larger.
+func (s *sketch) compare(o *sketch) (jaccard, containment float64) {
+	equal := 0
+	for i := range s.hash {
+		if s.hash[i] == o.hash[i] {
+			equal++
+		}
+	}
+	jaccard = float64(equal) / hashes
+	if small := min(s.n, o.n); small > 0 {
+		containment = min(1, jaccard*float64(s.n+o.n)/((1+jaccard)*float64(small)))
+	}
+	return jaccard, containment
+}

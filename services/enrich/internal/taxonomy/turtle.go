@@ -1,0 +1,278 @@
+package taxonomy
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const (
+	skos    = "http://www.w3.org/2004/02/skos/core#"
+	rdfType = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
+	owlGone = "http://www.w3.org/2002/07/owl#deprecated"
+)
+
+// String gives file:line:column and what is wrong.
+func (p Problem) String() string {
+	return p.File + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column) + ": " + p.Text
+}
+
+type place struct {
+	file      string
+	line, col int
+}
+
+func (p place) problemf(format string, args ...any) Problem {
+	return Problem{File: p.file, Line: p.line, Column: p.col, Text: fmt.Sprintf(format, args...)}
+}
+
+// maxFile is the size of the largest vocabulary file, in bytes.
+const maxFile = 32 << 20
+
+// turtle reads a file of the Turtle subset (RDF 1.1 Turtle): @prefix, @base, a, ";", ",", language tags, comments.
+// Statements about blank nodes are skipped; what SKOS does not define is ignored. After a mistake it goes on behind the
+// next full stop, so that all mistakes are found in one run.
+func (v *Vocabulary) turtle(f File, places map[string]place) Problems {
+	if len(f.Data) > maxFile {
+		return Problems{{File: f.Name, Line: 1, Column: 1, Text: fmt.Sprintf("the file is longer than %d bytes", maxFile)}}
+	}
+	p := &parser{lexer: lexer{file: f.Name, text: string(f.Data), line: 1, col: 1}, prefixes: map[string]string{}, v: v, places: places}
+	if !utf8.Valid(f.Data) {
+		return Problems{{File: f.Name, Line: 1, Column: 1, Text: "the file is not valid UTF-8"}}
+	}
+	p.next()
+	for p.tok.kind != end {
+		if !p.statement() {
+			p.resync()
+		}
+		if len(p.problems) >= 100 {
+			break
+		}
+	}
+	return p.problems
+}
+
+type parser struct {
+	lexer
+	tok      token
+	base     string
+	prefixes map[string]string
+	v        *Vocabulary
+	places   map[string]place
+	problems Problems
+}
+
+func (p *parser) next() { p.tok = p.scan() }
+
+func (p *parser) fail(format string, args ...any) bool {
+	if p.tok.kind == bad {
+		format, args = "%s", []any{p.tok.text}
+	}
+	p.problems = append(p.problems, p.tok.at.problemf(format, args...))
+	return false
+}
+
+// resync goes on behind the next full stop.
+func (p *parser) resync() {
+	for p.tok.kind != end && p.tok.kind != dot {
+		p.next()
+	}
+	if p.tok.kind == dot {
+		p.next()
+	}
+}
+
+func (p *parser) expect(k kind, what string) bool {
+	if p.tok.kind != k {
+		return p.fail("expected %s, found %s", what, p.tok)
+	}
+	p.next()
+	return true
+}
+
+func (p *parser) statement() bool {
+	switch {
+	case p.tok.kind == keyword && strings.EqualFold(strings.TrimPrefix(p.tok.text, "@"), "prefix"):
+		sparql := p.tok.text[0] != '@'
+		p.next()
+		name := p.tok
+		if name.kind != prefixed || !strings.HasSuffix(name.text, ":") {
+			return p.fail("expected a prefix such as skos:, found %s", p.tok)
+		}
+		p.next()
+		p.prefixes[strings.TrimSuffix(name.text, ":")] = p.absolute(p.tok.text)
+		return p.expect(iri, "an address in <>") && (sparql || p.expect(dot, "a full stop"))
+	case p.tok.kind == keyword && strings.EqualFold(strings.TrimPrefix(p.tok.text, "@"), "base"):
+		sparql := p.tok.text[0] != '@'
+		p.next()
+		p.base = p.tok.text
+		return p.expect(iri, "an address in <>") && (sparql || p.expect(dot, "a full stop"))
+	}
+	at := p.tok.at
+	subject, ok := p.node()
+	if !ok {
+		return false
+	}
+	for {
+		predicate := rdfType
+		if p.tok.kind == keyword && p.tok.text == "a" {
+			p.next()
+		} else if predicate, ok = p.node(); !ok {
+			return false
+		}
+		for {
+			if !p.object(subject, predicate, at) {
+				return false
+			}
+			if p.tok.kind != comma {
+				break
+			}
+			p.next()
+		}
+		if p.tok.kind != semicolon {
+			break
+		}
+		for p.tok.kind == semicolon {
+			p.next()
+		}
+		if p.tok.kind == dot {
+			break
+		}
+	}
+	return p.expect(dot, "a full stop")
+}
+
+// node reads an address, written out or with a prefix.
+func (p *parser) node() (string, bool) {
+	switch p.tok.kind {
+	case iri:
+		s := p.absolute(p.tok.text)
+		p.next()
+		return s, true
+	case prefixed:
+		name, local, _ := strings.Cut(p.tok.text, ":")
+		if name == "_" {
+			p.next()
+			return "", true // a blank node: read and left out
+		}
+		base, ok := p.prefixes[name]
+		if !ok {
+			return "", p.fail("prefix %q is not declared", name)
+		}
+		p.next()
+		return base + local, true
+	}
+	return "", p.fail("expected an address, found %s", p.tok)
+}
+
+func (p *parser) absolute(s string) string {
+	if p.base != "" && !strings.Contains(s, ":") {
+		return p.base + s
+	}
+	return s
+}
+
+func (p *parser) object(subject, predicate string, at place) bool {
+	switch p.tok.kind {
+	case literal:
+		text, lang := p.tok.text, p.tok.lang
+		p.next()
+		p.value(subject, predicate, text, lang, at)
+		return true
+	case keyword:
+		if p.tok.text == "true" || p.tok.text == "false" {
+			p.value(subject, predicate, p.tok.text, "", at)
+			p.next()
+			return true
+		}
+	case number:
+		p.next()
+		return true
+	case open:
+		return p.skipBlank()
+	}
+	object, ok := p.node()
+	if !ok {
+		return false
+	}
+	p.link(subject, predicate, object, at)
+	return true
+}
+
+// skipBlank reads over a blank node with its properties.
+func (p *parser) skipBlank() bool {
+	for depth := 0; p.tok.kind != end; p.next() {
+		switch p.tok.kind {
+		case open:
+			depth++
+		case shut:
+			if depth--; depth == 0 {
+				p.next()
+				return true
+			}
+		case bad:
+			return p.fail("")
+		}
+	}
+	return p.fail("a bracket is not closed")
+}
+
+func (p *parser) concept(address string, at place) *Concept {
+	id := slugOf(address)
+	if id == "" {
+		return nil
+	}
+	c := p.v.concepts[id]
+	if c == nil {
+		c = &Concept{ID: id}
+		p.v.concepts[id] = c
+		p.places[id] = at
+	}
+	return c
+}
+
+func (p *parser) value(subject, predicate, text, lang string, at place) {
+	kind := map[string]string{skos + "prefLabel": Pref, skos + "altLabel": Alt, skos + "hiddenLabel": Hidden}[predicate]
+	switch {
+	case kind != "":
+		if text = strings.Join(strings.Fields(text), " "); text == "" {
+			p.problems = append(p.problems, at.problemf("a label of %q is empty", slugOf(subject)))
+		} else if c := p.concept(subject, at); c != nil {
+			c.Labels = append(c.Labels, Label{Lang: strings.ToLower(lang), Text: text, Kind: kind})
+		}
+	case predicate == owlGone && text == "true":
+		if c := p.concept(subject, at); c != nil {
+			c.Deprecated = true
+		}
+	}
+}
+
+func (p *parser) link(subject, predicate, object string, at place) {
+	switch {
+	case predicate == rdfType && object == skos+"Concept":
+		p.concept(subject, at)
+	case predicate == skos+"broader":
+		if c, id := p.concept(subject, at), slugOf(object); c != nil && id != "" {
+			c.Broader = append(c.Broader, id)
+		}
+	}
+}
+
+// slugOf makes an id of the last part of an address.
+func slugOf(address string) string {
+	if i := strings.LastIndexAny(address, "#/:"); i >= 0 {
+		address = address[i+1:]
+	}
+	var b strings.Builder
+	for _, r := range strings.ToLower(address) {
+		switch {
+		case unicode.IsLetter(r), unicode.IsDigit(r):
+			b.WriteRune(r)
+		case r == '-' || r == '_' || r == '.':
+			b.WriteByte('-')
+		}
+	}
+	return strings.Trim(b.String(), "-")
+}
