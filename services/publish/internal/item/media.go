@@ -3,6 +3,7 @@ package item
 import (
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"tidings.internal/pkg/article"
@@ -34,10 +35,8 @@ func mediaType(told, link string, kinds ...string) string {
 		if !ok || sub == "" || strings.ContainsAny(sub, " /,\"") {
 			continue
 		}
-		for _, k := range kinds {
-			if kind == k {
-				return t
-			}
+		if slices.Contains(kinds, kind) {
+			return t
 		}
 	}
 	return ""

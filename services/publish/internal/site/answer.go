@@ -2,6 +2,7 @@ package site
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -81,9 +82,7 @@ func (a *answer) choose(r *http.Request) *answer {
 
 func (a *answer) write(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
-	for name, values := range a.header {
-		h[name] = values
-	}
+	maps.Copy(h, a.header)
 	w.WriteHeader(a.status)
 	if r.Method != http.MethodHead && len(a.body) > 0 {
 		_, _ = w.Write(a.body) // the client has gone: there is nobody left to tell

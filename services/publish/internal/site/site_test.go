@@ -1,0 +1,287 @@
+package site
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"tidings.internal/pkg/config"
+	"tidings.internal/services/publish/internal/document"
+	"tidings.internal/services/publish/internal/feed"
+	"tidings.internal/services/publish/internal/page"
+	"tidings.internal/services/publish/internal/projection"
+	"tidings.internal/services/publish/internal/render"
+)
+
+var modified = time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
+
+// shelf holds the feeds of a test.
+type shelf map[string]*projection.Published
+
+func (s shelf) Known(id string) bool { return id == "building" || s[id] != nil }
+
+func (s shelf) Feed(id string) (*projection.Published, bool) {
+	p, ok := s[id]
+	return p, ok
+}
+
+func published(t testing.TB, c feed.Config) *projection.Published {
+	t.Helper()
+	f, err := feed.New(c, config.Site{Title: "News", Language: "de"}, "https://news.example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &projection.Published{Feed: f, Documents: map[render.Format]*document.Document{}}
+	for _, kind := range append(render.Formats(), projection.HTML) {
+		contentType := "text/html; charset=utf-8"
+		if kind != projection.HTML {
+			contentType = kind.ContentType()
+		}
+		if p.Documents[kind], err = document.New(contentType, []byte(string(kind)+" of "+c.ID+strings.Repeat(" body", 100)), modified); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return p
+}
+
+func newSite(t testing.TB) *Site {
+	t.Helper()
+	feeds := shelf{
+		"all":    published(t, feed.Config{ID: "all", Index: true}),
+		"hidden": published(t, feed.Config{ID: "hidden", Hubs: []string{"https://hub.example/"}}),
+	}
+	s, err := New(Config{
+		Feeds: feeds, List: []*feed.Feed{feeds["all"].Feed, feeds["hidden"].Feed}, Base: "https://news.example.org", Title: "News <b>", Description: "About & more", Language: "de",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func ask(s *Site, method, path string, header ...string) *http.Response {
+	r := httptest.NewRequest(method, "http://evil.example"+path, nil)
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	return w.Result()
+}
+
+func TestHTTP(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	plain, packed := "", ""
+	{
+		d := s.Feeds.(shelf)["all"].Documents[render.RSS]
+		plain, packed = d.ETag, d.GzipETag
+	}
+	weak := "W/" + plain
+	before, after := modified.Add(-time.Second).Format(http.TimeFormat), modified.Format(http.TimeFormat)
+	for _, c := range []struct {
+		name    string
+		request string
+		header  []string
+		status  int
+		want    []string // "Header: value", "Header:" for absent, "=text" for a part of the body, "=" for an empty one
+	}{
+		{"rss", "GET /feeds/all.rss", nil, 200, []string{
+			"Content-Type: application/rss+xml; charset=utf-8", "ETag: " + plain, "Last-Modified: " + after, "Vary: Accept-Encoding",
+			"Cache-Control: public, max-age=60, stale-while-revalidate=300", "X-Content-Type-Options: nosniff", "Content-Encoding:",
+			`Link: <https://news.example.org/feeds/all.rss>; rel="self"`, "Access-Control-Allow-Origin: *", "X-Robots-Tag:", "Content-Length: 510",
+			"=rss of all", "Set-Cookie:", "Content-Security-Policy:",
+		}},
+		{"atom", "GET /feeds/all.atom", nil, 200, []string{"Content-Type: application/atom+xml; charset=utf-8", "=atom of all"}},
+		{"json", "GET /feeds/all.json", nil, 200, []string{"Content-Type: application/feed+json; charset=utf-8", "=json of all"}},
+		{"hub and noindex", "GET /feeds/hidden.rss", nil, 200, []string{
+			`Link: <https://hub.example/>; rel="hub", <https://news.example.org/feeds/hidden.rss>; rel="self"`, "X-Robots-Tag: noindex",
+		}},
+		{"HEAD", "HEAD /feeds/all.rss", nil, 200, []string{"Content-Length: 510", "ETag: " + plain, "="}},
+		{"gzip", "GET /feeds/all.rss", []string{"Accept-Encoding", "br;q=1.0, gzip;q=0.8"}, 200, []string{"Content-Encoding: gzip", "ETag: " + packed, "Vary: Accept-Encoding"}},
+		{"gzip refused", "GET /feeds/all.rss", []string{"Accept-Encoding", "gzip;q=0"}, 200, []string{"Content-Encoding:", "ETag: " + plain}},
+		{"gzip by star", "GET /feeds/all.rss", []string{"Accept-Encoding", "*"}, 200, []string{"Content-Encoding: gzip"}},
+		{"star without gzip", "GET /feeds/all.rss", []string{"Accept-Encoding", "gzip;q=0, *"}, 200, []string{"Content-Encoding:"}},
+		{"identity preferred", "GET /feeds/all.rss", []string{"Accept-Encoding", "gzip;q=0.5, identity"}, 200, []string{"Content-Encoding:"}},
+		{"weight of nonsense", "GET /feeds/all.rss", []string{"Accept-Encoding", "gzip;q=much"}, 200, []string{"Content-Encoding:"}},
+
+		{"same tag", "GET /feeds/all.rss", []string{"If-None-Match", plain}, 304, []string{"ETag: " + plain, "Cache-Control: public, max-age=60, stale-while-revalidate=300", "Vary: Accept-Encoding", "Content-Type:", "Content-Length:", "="}},
+		{"same tag, HEAD", "HEAD /feeds/all.rss", []string{"If-None-Match", plain}, 304, nil},
+		{"weak tag", "GET /feeds/all.rss", []string{"If-None-Match", weak}, 304, nil},
+		{"list of tags", "GET /feeds/all.rss", []string{"If-None-Match", `"a,b", ` + plain}, 304, nil},
+		{"two lines of tags", "GET /feeds/all.rss", []string{"If-None-Match", `"a"`, "If-None-Match", plain}, 304, nil},
+		{"any tag", "GET /feeds/all.rss", []string{"If-None-Match", "*"}, 304, nil},
+		{"tag of the other coding", "GET /feeds/all.rss", []string{"If-None-Match", packed}, 200, nil},
+		{"tag of gzip", "GET /feeds/all.rss", []string{"If-None-Match", packed, "Accept-Encoding", "gzip"}, 304, []string{"ETag: " + packed, "Content-Encoding:"}},
+		{"part of a tag", "GET /feeds/all.rss", []string{"If-None-Match", plain[:8] + `"`}, 200, nil},
+		{"tag within a tag", "GET /feeds/all.rss", []string{"If-None-Match", `"x` + strings.Trim(plain, `"`) + `"`}, 200, nil},
+		{"tag without quotes", "GET /feeds/all.rss", []string{"If-None-Match", strings.Trim(plain, `"`)}, 200, nil},
+		{"open tag", "GET /feeds/all.rss", []string{"If-None-Match", `"abc`}, 200, nil},
+		{"not modified since", "GET /feeds/all.rss", []string{"If-Modified-Since", after}, 304, nil},
+		{"modified since", "GET /feeds/all.rss", []string{"If-Modified-Since", before}, 200, nil},
+		{"garbage for a date", "GET /feeds/all.rss", []string{"If-Modified-Since", "yesterday"}, 200, nil},
+		{"the tag wins over the date", "GET /feeds/all.rss", []string{"If-None-Match", `"other"`, "If-Modified-Since", after}, 200, nil},
+		{"no ranges", "GET /feeds/all.rss", []string{"Range", "bytes=0-3"}, 200, []string{"Content-Length: 510"}},
+
+		{"page", "GET /feeds/all", nil, 200, []string{"Content-Type: text/html; charset=utf-8", "Content-Security-Policy: " + page.Policy, "Vary: Accept, Accept-Encoding", "Content-Location:", "=html of all"}},
+		{"page for a browser", "GET /feeds/all", []string{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}, 200, []string{"=html of all"}},
+		{"page for anything", "GET /feeds/all", []string{"Accept", "*/*"}, 200, []string{"=html of all"}},
+		{"page for nothing we have", "GET /feeds/all", []string{"Accept", "image/png"}, 200, []string{"=html of all"}},
+		{"rss by Accept", "GET /feeds/all", []string{"Accept", "application/rss+xml, application/atom+xml;q=0.9"}, 200, []string{"=rss of all", "Content-Location: https://news.example.org/feeds/all.rss", "Vary: Accept, Accept-Encoding", "Content-Security-Policy:"}},
+		{"atom by Accept", "GET /feeds/all", []string{"Accept", "application/atom+xml, */*;q=0.1"}, 200, []string{"=atom of all"}},
+		{"json by Accept", "GET /feeds/all", []string{"Accept", "application/json"}, 200, []string{"=json of all"}},
+		{"xml by Accept", "GET /feeds/all", []string{"Accept", "text/xml"}, 200, []string{"=rss of all"}},
+		{"rss refused", "GET /feeds/all", []string{"Accept", "application/*, application/xhtml+xml;q=0, application/rss+xml;q=0, application/xml;q=0, text/xml;q=0"}, 200, []string{"=atom of all"}},
+		{"page with a mark", "GET /feeds/all?utm_source=x", nil, 200, []string{"=html of all"}},
+
+		{"index", "GET /", nil, 200, []string{"Content-Type: text/html; charset=utf-8", "Content-Security-Policy: " + page.Policy, `=href="feeds/all"`, "=News &lt;b&gt;"}},
+		{"OPML", "GET /opml.xml", nil, 200, []string{"Content-Type: text/x-opml; charset=utf-8", `=xmlUrl="https://news.example.org/feeds/all.rss"`, `=text="News"`}},
+		{"robots", "GET /robots.txt", nil, 200, []string{"Content-Type: text/plain; charset=utf-8", "=Disallow: /t/"}},
+		{"style", "GET /style.css", nil, 200, []string{"Content-Type: text/css; charset=utf-8"}},
+
+		{"preflight", "OPTIONS /feeds/all.rss", []string{"Origin", "https://x.example", "Access-Control-Request-Method", "GET"}, 204, []string{
+			"Access-Control-Allow-Origin: *", "Access-Control-Allow-Methods: GET, HEAD", "Access-Control-Allow-Headers: If-None-Match, If-Modified-Since", "=",
+		}},
+		{"POST", "POST /feeds/all.rss", nil, 405, []string{"Allow: GET, HEAD, OPTIONS", "Content-Type: text/plain; charset=utf-8", "=GET or HEAD"}},
+		{"unknown feed", "GET /feeds/<script>.rss", nil, 404, []string{"Content-Type: text/plain; charset=utf-8", "=https://news.example.org/."}},
+		{"unknown page", "GET /nothing", nil, 404, []string{"=nothing at this address"}},
+		{"unknown format", "GET /feeds/all.pdf", nil, 404, nil},
+		{"no id", "GET /feeds/", nil, 404, nil},
+		{"deeper", "GET /feeds/all/x.rss", nil, 404, nil},
+		{"climbing", "GET /feeds/../style.css", nil, 404, nil},
+		{"parameters", "GET /feeds/all.rss?lang=de", nil, 400, []string{"=takes no parameters"}},
+		{"not built yet", "GET /feeds/building.rss", nil, 503, []string{"Retry-After: 5", "=Try again"}},
+		{"long address", "GET /" + strings.Repeat("x", maxURL), nil, 414, []string{"=Shorten it"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			method, path, _ := strings.Cut(c.request, " ")
+			res := ask(s, method, path, c.header...)
+			body, err := io.ReadAll(res.Body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if res.StatusCode != c.status {
+				t.Errorf("status %d, want %d", res.StatusCode, c.status)
+			}
+			for _, w := range c.want {
+				if part, ok := strings.CutPrefix(w, "="); ok {
+					if part == "" && len(body) > 0 || !bytes.Contains(body, []byte(part)) {
+						t.Errorf("body %.300q, want %q", body, part)
+					}
+					continue
+				}
+				name, value, _ := strings.Cut(w, ":")
+				if got := strings.Join(res.Header.Values(name), " AND "); got != strings.TrimSpace(value) {
+					t.Errorf("%s: %q, want %q", name, got, strings.TrimSpace(value))
+				}
+			}
+			if bytes.Contains(body, []byte("evil.example")) || bytes.Contains(body, []byte("<script>")) {
+				t.Error("the answer repeats the request")
+			}
+		})
+	}
+}
+
+func TestCodingsHoldTheSameBytes(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	plain, err := io.ReadAll(ask(s, "GET", "/feeds/all.rss").Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := gzip.NewReader(ask(s, "GET", "/feeds/all.rss", "Accept-Encoding", "gzip").Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	packed, err := io.ReadAll(z)
+	if err != nil || !bytes.Equal(plain, packed) {
+		t.Errorf("%v: %d and %d bytes", err, len(plain), len(packed))
+	}
+}
+
+func TestServerHasLimits(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := newSite(t).Server(slog.New(slog.DiscardHandler))
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	t.Cleanup(func() {
+		if err := server.Shutdown(context.WithoutCancel(t.Context())); err != nil {
+			t.Error(err)
+		}
+		<-done
+	})
+	say := func(text string) int {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, text); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		return res.StatusCode
+	}
+	for text, want := range map[string]int{
+		"GET /robots.txt HTTP/1.1\r\nHost: x\r\n\r\n":                                              200,
+		fmt.Sprintf("GET / HTTP/1.1\r\nHost: x\r\nX-Big: %s\r\n\r\n", strings.Repeat("x", 64<<10)): 431,
+		"GET / HTTP/1.1\r\n\r\n": 400,
+		"nonsense\r\n\r\n":       400,
+		fmt.Sprintf("GET /%s HTTP/1.1\r\nHost: x\r\n\r\n", strings.Repeat("x", 8<<10)):                    414,
+		"POST /feeds/all.rss HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello":                       405,
+		"GET /feeds/all.rss HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\nConnection: close\r\n\r\n": 200,
+	} {
+		if got := say(text); got != want {
+			t.Errorf("%.60q: status %d, want %d", text, got, want)
+		}
+	}
+	if server.ReadHeaderTimeout != headerTimeout || server.WriteTimeout == 0 || server.IdleTimeout == 0 {
+		t.Errorf("limits %v %v %v", server.ReadHeaderTimeout, server.WriteTimeout, server.IdleTimeout)
+	}
+}
+
+func FuzzMatches(f *testing.F) {
+	f.Add(`"a", W/"b", *`)
+	f.Fuzz(func(t *testing.T, list string) {
+		if matches(list, `"tag"`) && !strings.Contains(list, `"tag"`) && !strings.Contains(list, "*") {
+			t.Errorf("%q matches", list)
+		}
+		weighed(http.Header{"Accept": {list}}, "Accept")
+	})
+}
+
+func BenchmarkServe(b *testing.B) {
+	s := newSite(b)
+	for name, tag := range map[string]string{"200": "", "304": s.Feeds.(shelf)["all"].Documents[render.RSS].GzipETag} {
+		b.Run(name, func(b *testing.B) {
+			r := httptest.NewRequest("GET", "/feeds/all.rss", nil)
+			r.Header.Set("Accept-Encoding", "gzip")
+			if tag != "" {
+				r.Header.Set("If-None-Match", tag)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				s.ServeHTTP(httptest.NewRecorder(), r)
+			}
+		})
+	}
+}
