@@ -21,7 +21,6 @@ import (
 	"tidings.internal/pkg/run"
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/deliver/internal/dispatch"
-	"tidings.internal/services/deliver/internal/ledger"
 	"tidings.internal/services/deliver/internal/send"
 )
 
@@ -58,7 +57,6 @@ func New(ctx context.Context, d Deps) (*App, error) {
 	}
 	a := &App{client: client}
 	m := newMetrics(a)
-	book := ledger.New(d.Bus.Bucket(event.BucketDeliveries))
 	owner := crand.Text()[:12]
 	for _, c := range s.channels {
 		sender, err := c.network.Open(send.Options{Channel: c.Channel, Client: client, Now: time.Now})
@@ -66,7 +64,7 @@ func New(ctx context.Context, d Deps) (*App, error) {
 			return nil, err
 		}
 		a.channels = append(a.channels, dispatch.New(dispatch.Options{
-			Config: c.Channel, Network: c.network, Sender: sender, Ledger: book, Bus: d.Bus, Log: d.Log, Observe: m,
+			Config: c.Channel, Network: c.network, Sender: sender, Ledger: book(d.Bus), Bus: d.Bus, Log: d.Log, Observe: m,
 			Owner: owner, MaxOpen: s.deliver.MaxOpen, Now: time.Now, Random: rand.Float64,
 			Tick: d.Checks.Alive("channel "+c.ID, pulse+c.Timeout).Tick,
 		}))

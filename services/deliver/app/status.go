@@ -52,7 +52,7 @@ type DeliveryStatus struct {
 
 // Deliveries lists deliveries, the last changed first.
 func Deliveries(ctx context.Context, b *bus.Bus, f DeliveryFilter) ([]DeliveryStatus, error) {
-	rows, err := ledger.New(b.Bucket(event.BucketDeliveries)).Rows(ctx, f.Channel)
+	rows, err := book(b).Rows(ctx, f.Channel)
 	if err != nil {
 		return nil, err
 	}
@@ -113,12 +113,11 @@ type ChannelStatus struct {
 
 // Channels lists every channel that was ever sent to, by id.
 func Channels(ctx context.Context, b *bus.Bus) ([]ChannelStatus, error) {
-	book := ledger.New(b.Bucket(event.BucketDeliveries))
-	rows, err := book.Channels(ctx)
+	rows, err := book(b).Channels(ctx)
 	if err != nil {
 		return nil, err
 	}
-	deliveries, err := book.Rows(ctx, "")
+	deliveries, err := book(b).Rows(ctx, "")
 	if err != nil {
 		return nil, err
 	}

@@ -87,7 +87,14 @@ func (c *Channel) fly(ctx context.Context, r *ledger.Row) (receipt send.Receipt,
 			err = fault.Errorf(fault.Uncertain, "send delivery %s: the sender panicked", r.ID())
 		}
 	}()
-	return send.Do(flying, c.Sender, job(r))
+	receipt, err = send.Do(flying, c.Sender, job(r))
+	if f, ok := c.Sender.(send.Finder); ok && err == nil && r.Op == ledger.Create && receipt.Remote.IsZero() {
+		// Accepted, but the receipt could not be read. Without it neither edit nor deletion will find the post.
+		if remote, found, err := f.Find(flying, job(r)); err == nil && found {
+			receipt.Remote = remote
+		}
+	}
+	return receipt, err
 }
 
 // outlive returns a context that ends after limit, or some grace after ctx has ended.

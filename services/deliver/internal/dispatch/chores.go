@@ -3,7 +3,6 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"time"
 
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
@@ -205,7 +204,7 @@ func (c *Channel) tryResume(ctx context.Context, state ledger.Channel) (bool, er
 		if s.Pause == nil || s.Pause.Credential == c.Sender.Credential() {
 			return false
 		}
-		s.Pause, s.Failures, s.Failing, s.Wait, s.WaitReason = nil, 0, time.Time{}, time.Time{}, ""
+		s.Resume()
 		return true
 	})
 	return err == nil, err

@@ -32,6 +32,11 @@ type Channel struct {
 	Pause    *Pause    `json:"pause,omitempty"`
 }
 
+// Resume ends a pause and everything that the channel waits for.
+func (c *Channel) Resume() {
+	c.Pause, c.Failures, c.Failing, c.Wait, c.WaitReason = nil, 0, time.Time{}, time.Time{}, ""
+}
+
 // Pause stops a channel until somebody resumes it. Its queue is kept.
 type Pause struct {
 	At time.Time `json:"at"`

@@ -309,6 +309,40 @@ func TestFailedRowsComeBackByNewerRevisionOrByVerb(t *testing.T) {
 	}
 }
 
+func TestADeadLetterThatIsSentBackIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	p := composed(event.ActionCreate, 1, "one")
+	r, err := Take(nil, p, 10, everything(), start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = must(t)(r.Begin(start, time.Minute, "me"))
+	r = must(t)(r.Refuse(start, fault.Invalid, "no", everything()))
+	if same, err := Take(r, p, 10, everything(), start); same != nil || err != nil {
+		t.Errorf("a redelivery changes the row: %v", err)
+	}
+	back, err := Take(r, p, 11, everything(), start)
+	if err != nil || back == nil || back.State != Planned || back.Attempt != 0 {
+		t.Fatalf("sent back: %+v, %v", back, err)
+	}
+	if twice, err := Take(back, p, 11, everything(), start); twice != nil || err != nil {
+		t.Errorf("its redelivery changes the row: %v", err)
+	}
+	if s := sent(t, everything()); take(t, s, p, everything(), start) != s {
+		t.Error("a post that was sent is tried again")
+	}
+	gone := composed(event.ActionDelete, 9, "")
+	r, err = Take(sent(t, everything()), gone, 20, everything(), start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = must(t)(r.Begin(start, time.Minute, "me"))
+	r = must(t)(r.Refuse(start, fault.Invalid, "no", everything()))
+	if r, err = Take(r, gone, 21, everything(), start); err != nil || r.State != Planned || r.Op != Delete {
+		t.Errorf("a deletion sent back: %+v, %v", r, err)
+	}
+}
+
 func TestApprovedWordsGoOutAsApproved(t *testing.T) {
 	t.Parallel()
 	rules := everything()

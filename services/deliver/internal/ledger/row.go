@@ -32,8 +32,9 @@ type Row struct {
 	// Revision is that of the payload in hand, Seen the newest that arrived: what is not above it is a repeat.
 	Revision uint64 `json:"revision"`
 	Seen     uint64 `json:"seen"`
-	// Ordinal is the place in which the post arrived.
+	// Ordinal is the place in which the post arrived, Arrived that of the last message that counted.
 	Ordinal   uint64    `json:"ordinal"`
+	Arrived   uint64    `json:"arrived,omitempty"`
 	Published time.Time `json:"published"`
 	FirstSeen time.Time `json:"first_seen,omitzero"`
 	Backfill  bool      `json:"backfill,omitempty"`

@@ -53,11 +53,19 @@ func Take(old *Row, p event.Post, ordinal uint64, rules Rules, now time.Time) (*
 		return first(p, ordinal, rules, now)
 	}
 	// Revisions of another article are not comparable, and the story belongs to the article that told it first.
-	if p.Article != old.Article || p.Revision <= old.Seen {
+	if p.Article != old.Article {
 		return nil, nil
 	}
 	r := old.clone()
-	r.Seen = p.Revision
+	if p.Revision == old.Seen && old.State == Failed && ordinal > old.Arrived {
+		// The same post in a new place: an operator sent its dead letter back. A redelivery has the place it had.
+		r.Arrived = ordinal
+		return r, r.again(p, now)
+	}
+	if p.Revision <= old.Seen {
+		return nil, nil
+	}
+	r.Seen, r.Arrived = p.Revision, ordinal
 	if p.Action == event.ActionDelete {
 		return r, r.withdraw(p, rules, now)
 	}
@@ -68,7 +76,7 @@ func Take(old *Row, p event.Post, ordinal uint64, rules Rules, now time.Time) (*
 func first(p event.Post, ordinal uint64, rules Rules, now time.Time) (*Row, error) {
 	r := &Row{
 		Channel: p.Channel, Story: p.Story, Network: p.Network, Article: p.Article, Op: Create, Revision: p.Revision,
-		Seen: p.Revision, Ordinal: ordinal, Published: p.Published, FirstSeen: p.FirstSeen, Backfill: p.Backfill,
+		Seen: p.Revision, Ordinal: ordinal, Arrived: ordinal, Published: p.Published, FirstSeen: p.FirstSeen, Backfill: p.Backfill,
 		URL: p.URL, First: now.UTC(), Key: CreateKey(p.Channel, p.Story),
 	}
 	if r.Published.IsZero() {
@@ -159,8 +167,16 @@ func (r *Row) space(rules Rules) {
 	}
 }
 
-// again plans a failed row with the payload of a newer revision.
+// again plans a failed row with the payload that has arrived.
 func (r *Row) again(p event.Post, now time.Time) error {
+	if p.Action == event.ActionDelete {
+		if !r.posted() {
+			return nil // there is nothing to delete
+		}
+		r.Next = &Next{Op: Delete, Revision: p.Revision, Payload: &p, First: now.UTC()}
+		r.takeNext(now)
+		return r.move(Planned, now, Self, "")
+	}
 	r.Op, r.Key = Create, CreateKey(r.Channel, r.Story)
 	if r.posted() {
 		r.Op, r.Key = Edit, EditKey(r.Channel, r.Story, Edit, p.Revision)

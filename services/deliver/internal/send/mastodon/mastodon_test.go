@@ -177,3 +177,41 @@ func TestSurvivesEveryCrash(t *testing.T) {
 		})
 	}
 }
+
+func TestAReceiptThatCannotBeReadIsLookedUp(t *testing.T) {
+	t.Parallel()
+	r := sendtest.NewRig(t, sendtest.Case{Network: Network, New: func(t *testing.T, clock *sendtest.Clock) sendtest.Fake { return newFake(t, clock, true) }})
+	p := r.Start("")
+	if err := p.Take(r.Post(sendtest.Story(1), 1, ledger.Create, "one")); err != nil {
+		t.Fatal(err)
+	}
+	r.Server().Next(sendtest.Step{Act: true, Status: http.StatusOK, Body: "<html>"})
+	p.Work(time.Minute)
+	if row := r.Row(sendtest.Story(1)); row.State != ledger.Sent || row.Remote.ID == "" {
+		t.Errorf("%s with receipt %+v", row.State, row.Remote)
+	}
+}
+
+func TestATokenOfAnotherAccountPausesTheChannel(t *testing.T) {
+	t.Parallel()
+	var f *fake
+	r := sendtest.NewRig(t, sendtest.Case{Network: Network, New: func(t *testing.T, clock *sendtest.Clock) sendtest.Fake {
+		f = newFake(t, clock, true)
+		return f
+	}})
+	p := r.Start("")
+	if err := p.Take(r.Post(sendtest.Story(1), 1, ledger.Create, "one")); err != nil {
+		t.Fatal(err)
+	}
+	p.Work(time.Minute)
+	p.Stop()
+	f.account = "43"
+	p = r.Start("")
+	if err := p.Take(r.Post(sendtest.Story(2), 1, ledger.Create, "two")); err != nil {
+		t.Fatal(err)
+	}
+	p.Work(time.Hour)
+	if p.Paused() != ledger.AccountChanged || len(r.Made()) != 1 || r.Row(sendtest.Story(2)).State != ledger.Planned {
+		t.Errorf("paused %q, made %q, %s", p.Paused(), r.Made(), r.Row(sendtest.Story(2)).State)
+	}
+}
