@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// Exit ends the process. It is for the one binary with verbs of its own; services end in [Main].
+// Exit ends the process with a code. It is for a binary with commands beside those of [Main], which exits by itself;
+// nothing that must be closed may be open.
 func Exit(code int) { os.Exit(code) }
 
 // Tell prints an error for a person: what happened, what its kind means, what to do.
