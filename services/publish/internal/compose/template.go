@@ -1,8 +1,10 @@
 package compose
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"text/template"
 	"time"
@@ -59,13 +61,28 @@ func NewFields(in Input, escape func(string) string) Fields {
 
 // parse reads a template. Its functions are a closed list: none of them reaches outside of the article.
 func (c *Channel) parse(text string) (*template.Template, error) {
-	return template.New("template").Option("missingkey=error").Funcs(template.FuncMap{
+	t, err := template.New("template").Option("missingkey=error").Funcs(template.FuncMap{
 		"hashtags": c.hashtags, "truncate": truncate, "words": firstWords, "sentence": sentences, "plain": clean.Plain,
 		"upper": strings.ToUpper, "lower": strings.ToLower, "trim": strings.TrimSpace,
 		"replace": func(old, new, s string) string { return strings.ReplaceAll(s, old, new) },
 		"join":    join, "default": fallback, "date": date, "host": host, "utm": c.utm,
 		"quote": func(s string) string { return "“" + s + "”" },
 	}).Parse(text)
+	if err != nil {
+		return nil, &Error{TemplateError, readable(err)}
+	}
+	return t, nil
+}
+
+var (
+	placeForm = regexp.MustCompile(`^template: template:(\d+)(?::\d+)?: (?:executing "template" at )?`)
+	fieldForm = regexp.MustCompile(`can't evaluate field (\w+) in type compose\.\w+`)
+)
+
+// readable takes the names of Go types out of an error of text/template, whose reader is an operator.
+func readable(err error) error {
+	text := placeForm.ReplaceAllString(err.Error(), "line $1: ")
+	return errors.New(fieldForm.ReplaceAllString(text, "there is no $1; articles have Title, Summary, URL, Tags, Authors, Source, Published, Language, Channel and Site"))
 }
 
 // apply runs the template and tidies the result: no white space at the ends of lines, at most one empty line on end,
@@ -73,7 +90,7 @@ func (c *Channel) parse(text string) (*template.Template, error) {
 func (c *Channel) apply(f Fields) (string, error) {
 	out := &limit{most: maxOutput}
 	if err := c.template.Execute(out, f); err != nil {
-		return "", &Error{TemplateError, err}
+		return "", &Error{TemplateError, readable(err)}
 	}
 	lines := strings.Split(clean.Text(out.String()), "\n")
 	kept := lines[:0]
