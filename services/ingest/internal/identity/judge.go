@@ -38,6 +38,8 @@ type Policy struct {
 	// EditGap is the least time between two revisions of an item; a change in between is held back until then. Zero
 	// lets every change through.
 	EditGap time.Duration
+	// Old, when set, tells of a new item whether it is old already: it fills feeds and is not news.
+	Old func(item *parse.Item) bool
 }
 
 const (
@@ -156,6 +158,7 @@ func (m *Memory) settle(c *candidate, p Policy, now time.Time, report *Report) {
 		if c.item.Published != nil {
 			r.Dated = c.item.Published.Unix()
 		}
+		r.Old = p.Old != nil && p.Old(c.item)
 		r.learn(c)
 		c.row = r
 		m.Rows = append(m.Rows, r)

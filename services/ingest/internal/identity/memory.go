@@ -45,6 +45,8 @@ type Row struct {
 	Deleted bool
 	// Held tells that the document has a change that was held back because the last one is too young.
 	Held bool
+	// Old tells that it was no news when it was first seen. It stays so through every revision.
+	Old bool
 }
 
 // Memory is what is known of the items of a source. The zero value knows none.
@@ -111,6 +113,7 @@ const (
 	flagChanged
 	flagDated
 	flagAbsent
+	flagOld
 )
 
 const (
@@ -138,7 +141,7 @@ func (r *Row) pack(out []byte) []byte {
 		bit byte
 	}{
 		{r.Fingerprint != 0, flagFingerprint}, {r.Deleted, flagDeleted}, {r.Held, flagHeld}, {r.Changed != 0, flagChanged},
-		{r.Dated != r.First, flagDated}, {r.Absent > 0, flagAbsent},
+		{r.Dated != r.First, flagDated}, {r.Absent > 0, flagAbsent}, {r.Old, flagOld},
 	} {
 		if f.on {
 			flags |= f.bit
@@ -249,6 +252,6 @@ func (u *unpacker) row() *Row {
 	if flags&flagAbsent != 0 {
 		r.Absent = u.take(1)[0]
 	}
-	r.Deleted, r.Held = flags&flagDeleted != 0, flags&flagHeld != 0
+	r.Deleted, r.Held, r.Old = flags&flagDeleted != 0, flags&flagHeld != 0, flags&flagOld != 0
 	return r
 }

@@ -38,26 +38,32 @@ type Document struct {
 
 // Feed is what a document says of itself.
 type Feed struct {
-	ID, Title, Description    string
-	SiteURL, SelfURL, NextURL string
-	Language, Rights, Image   string
-	Authors                   []article.Person
-	Hubs                      []string
+	ID          string           `json:"id,omitempty"`
+	Title       string           `json:"title,omitempty"`
+	Description string           `json:"description,omitempty"`
+	SiteURL     string           `json:"site_url,omitempty"`
+	SelfURL     string           `json:"self_url,omitempty"`
+	NextURL     string           `json:"next_url,omitempty"`
+	Language    string           `json:"language,omitempty"`
+	Rights      string           `json:"rights,omitempty"`
+	Image       string           `json:"image,omitempty"`
+	Authors     []article.Person `json:"authors,omitempty"`
+	Hubs        []string         `json:"hubs,omitempty"`
 	// TTL is how long the publisher asks to wait between polls, from ttl or sy:updatePeriod; zero when it does not.
-	TTL       time.Duration
-	SkipHours []int // of the day in GMT
-	SkipDays  []time.Weekday
+	TTL       time.Duration  `json:"ttl,omitempty"`
+	SkipHours []int          `json:"skip_hours,omitempty"` // of the day in GMT
+	SkipDays  []time.Weekday `json:"skip_days,omitempty"`
 	// Ended tells that nothing will come any more (JSON expired, itunes:complete).
-	Ended bool
+	Ended bool `json:"ended,omitempty"`
 	// NewURL is itunes:new-feed-url.
-	NewURL string
+	NewURL string `json:"new_url,omitempty"`
 }
 
 // Item is an article as the document has it. The fields that need memory (id, revision, source, first seen) are empty.
 type Item struct {
 	article.Raw
 	// About is rdf:about.
-	About string
+	About string `json:"about,omitempty"`
 }
 
 // Deleted is an item that its publisher withdrew.

@@ -1,0 +1,198 @@
+// Package app is the ingest service: it polls the sources of the configuration and appends what is new in them to RAW.
+//
+// It is the only service that asks strangers for documents, and it does so only through package web. It tags nothing,
+// cleans nothing and decides nothing about who reads an article; it says what a source offered, once, and remembers it.
+package app
+
+import (
+	"context"
+	crand "crypto/rand"
+	"errors"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/run"
+	"tidings.internal/pkg/web"
+	"tidings.internal/services/ingest/internal/admission"
+	"tidings.internal/services/ingest/internal/engine"
+	"tidings.internal/services/ingest/internal/fetch"
+	"tidings.internal/services/ingest/internal/owner"
+	"tidings.internal/services/ingest/internal/poll"
+)
+
+// Name is the service's name.
+const Name = "ingest"
+
+// Deps are what the service is given.
+type Deps struct {
+	Config  *config.Doc
+	Bus     *bus.Bus
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+	Checks  *run.Checks
+}
+
+// App is the running service.
+type App struct {
+	bus       *bus.Bus
+	log       *slog.Logger
+	client    *web.Client
+	admission *admission.Gate
+	engine    *engine.Engine
+	owner     *owner.Owner
+}
+
+// pulse is how long the loop that looks after the shards may be silent: one look waits for the broker several times.
+const pulse = 3 * time.Minute
+
+// New makes the service. It dials nobody: leases, states and sources are asked for in Run.
+func New(_ context.Context, d Deps) (*App, error) {
+	s := read(d.Config)
+	if err := d.Config.Err(); err != nil {
+		return nil, err
+	}
+	client, err := newClient(s)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{bus: d.Bus, log: d.Log, client: client}
+	m := newMetrics(a)
+	if err := m.register(d.Metrics); err != nil {
+		return nil, err
+	}
+	gate := web.NewGate(web.GateConfig{Hosts: hosts(s.ingest.Hosts)})
+	a.admission = admission.New(d.Bus, s.raw, time.Now, a.admissionChanged)
+	poller := poll.New(poll.Deps{
+		Config:  poll.Config{DefaultEvery: s.ingest.DefaultEvery, BackfillAfter: s.ingest.BackfillAfter, RevisionGap: s.ingest.RevisionGap},
+		Fetcher: fetch.New(client), Gate: gate, Bus: d.Bus, States: d.Bus.Bucket(event.BucketSourceState), Log: d.Log, Observe: m, Now: time.Now,
+	})
+	a.engine = engine.New(engine.Config{
+		Poller: poller, Gate: gate, Admission: a.admission, Workers: s.ingest.Workers, Sources: s.sources, Log: d.Log, Now: time.Now,
+		Late: m.late, Every: poller.Every,
+	})
+	a.owner = owner.New(owner.Config{
+		Bus: d.Bus, Leases: d.Bus.Bucket(event.BucketLeases), Replica: strings.ToLower(crand.Text()[:12]), Wanted: a.engine.Shards,
+		Gained: a.engine.Gained, Lost: a.engine.Lost, Log: d.Log, Alive: d.Checks.Alive("ingest shards", pulse).Tick,
+	})
+	d.Checks.Add("nats", d.Bus.Probe)
+	d.Checks.Add("topology", func(ctx context.Context) error {
+		return d.Bus.ProbeTopology(ctx, event.StreamRaw, "KV_"+event.BucketSourceState, "KV_"+event.BucketSourceConfig, "KV_"+event.BucketLeases, "OBJ_"+event.StoreBlobs)
+	})
+	d.Checks.Degrade("admission", a.admitted)
+	return a, nil
+}
+
+// newClient makes the way out.
+func newClient(s settings) (*web.Client, error) {
+	c := web.Config{UserAgent: userAgent(s.site, run.BuildInfo().Version), DenyPorts: s.denied}
+	for _, text := range s.ingest.AllowNetworks {
+		allowed, err := web.ParseAllowed(text)
+		if err != nil {
+			return nil, err
+		}
+		c.Allow = append(c.Allow, allowed)
+	}
+	for _, port := range s.ingest.AllowPorts {
+		c.AllowPorts = append(c.AllowPorts, uint16(port))
+	}
+	return web.New(c)
+}
+
+func hosts(in map[string]Host) map[string]web.HostLimit {
+	out := make(map[string]web.HostLimit, len(in))
+	for name, h := range in {
+		out[strings.ToLower(name)] = web.HostLimit{Concurrency: h.Concurrency, Gap: h.Gap}
+	}
+	return out
+}
+
+// Run polls until ctx ends, then finishes what publishes, and gives the leases back.
+func (a *App) Run(ctx context.Context) error {
+	defer a.client.Close()
+	group, ctx := errgroup.WithContext(ctx)
+	drained := make(chan struct{})
+	group.Go(func() error {
+		// Leases are given back only after the last poll under them has ended.
+		defer close(drained)
+		return a.engine.Run(ctx)
+	})
+	group.Go(func() error { return a.owner.Run(ctx, drained) })
+	group.Go(func() error { return a.admission.Run(ctx) })
+	group.Go(func() error { return a.watch(ctx) })
+	group.Go(func() error { return a.serve(ctx) })
+	return group.Wait()
+}
+
+// watch grants the wishes for a refresh.
+func (a *App) watch(ctx context.Context) error {
+	return a.bus.Bucket(event.BucketSourceConfig).Watch(ctx, ">", func(e bus.Entry) {
+		if e.Deleted {
+			return
+		}
+		if w, err := readWish(e.Value); err == nil {
+			a.engine.Refresh(e.Key, w.RefreshAt)
+		}
+	}, func() {})
+}
+
+// serve answers how the sources of this replica stand, which is newer than what the bucket holds.
+func (a *App) serve(ctx context.Context) error {
+	for {
+		stop, err := a.bus.Serve(ctx, serveVersion, verbSources, func(context.Context, []byte) (any, error) {
+			return a.engine.Status(), nil
+		})
+		if err == nil {
+			<-ctx.Done()
+			stop()
+			return nil
+		}
+		a.log.Debug("could not serve the verb of the operator", "kind", fault.KindOf(err), "err", err)
+		again := time.NewTimer(time.Second)
+		select {
+		case <-ctx.Done():
+			again.Stop()
+			return nil
+		case <-again.C:
+		}
+	}
+}
+
+// serveVersion is that of the verbs, in the form that micro services ask for.
+const serveVersion = "1.0.0"
+
+func (a *App) admissionChanged(lane string, open bool, reason string) {
+	typ, text := "admission_closed", "no poll starts: "+reason
+	if open {
+		typ, text = "admission_opened", "polls start again"
+		a.log.Info("admission opened", "lane", lane)
+	} else {
+		a.log.Warn("admission closed", "lane", lane, "err", reason)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), noticeLimit)
+	defer cancel()
+	a.bus.Notice(ctx, event.Notice{Type: typ, Reason: lane, Text: text})
+}
+
+const noticeLimit = 5 * time.Second
+
+// admitted says why no poll starts.
+func (a *App) admitted(context.Context) error {
+	var errs []error
+	for _, lane := range []string{admission.Live, admission.Backfill} {
+		if open, reason := a.admission.State(lane); !open {
+			errs = append(errs, fault.Errorf(fault.Throttled, "%s: %s", lane, reason))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Check decodes what ingest reads, so that all problems come together. It dials nothing.
+func Check(doc *config.Doc) { read(doc) }

@@ -1,0 +1,131 @@
+package app
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"tidings.internal/services/ingest/internal/admission"
+	"tidings.internal/services/ingest/internal/poll"
+	"tidings.internal/services/ingest/internal/state"
+)
+
+// metrics counts what ingest does. No label names a source: they are without number, and /metrics is not the place to
+// look at one.
+type metrics struct {
+	fetches  *prometheus.CounterVec
+	seconds  prometheus.Histogram
+	bytes    *prometheus.CounterVec
+	articles *prometheus.CounterVec
+	skipped  *prometheus.CounterVec
+	lateness prometheus.Histogram
+
+	sources *prometheus.Desc
+	closed  *prometheus.Desc
+	shards  *prometheus.Desc
+	app     *App
+}
+
+var (
+	_ poll.Observer        = (*metrics)(nil)
+	_ prometheus.Collector = (*metrics)(nil)
+)
+
+func newMetrics(a *App) *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidings_ingest_" + name, Help: help}, labels)
+	}
+	return &metrics{
+		fetches:  counter("fetches_total", "Polls by what came of them: ok, unchanged, partial, or the reason of the failure.", "outcome"),
+		bytes:    counter("bytes_total", "Bytes of documents: as they travelled (wire) and as clean text (decoded).", "kind"),
+		articles: counter("articles_total", "Articles appended to RAW, by lane (live, backfill) and change (new, edited, removed).", "lane", "change"),
+		skipped:  counter("items_skipped_total", "Items and addresses of documents that were left out, by reason.", "reason"),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tidings_ingest_fetch_duration_seconds", Help: "Time of an exchange with a host.",
+			Buckets: []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
+		}),
+		lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tidings_ingest_poll_lateness_seconds", Help: "How long after its time a poll started.",
+			Buckets: []float64{0.01, 0.1, 0.5, 1, 2.5, 5, 15, 60, 300},
+		}),
+		sources: prometheus.NewDesc("tidings_ingest_sources", "Sources of the shards that this replica owns, by state.", []string{"state"}, nil),
+		closed:  prometheus.NewDesc("tidings_ingest_admission_closed", "1 while no poll starts because RAW could not keep what it finds.", []string{"lane"}, nil),
+		shards:  prometheus.NewDesc("tidings_ingest_shards_owned", "Polling shards that this replica owns.", nil, nil),
+		app:     a,
+	}
+}
+
+func (m *metrics) collectors() []prometheus.Collector {
+	return []prometheus.Collector{m.fetches, m.seconds, m.bytes, m.articles, m.skipped, m.lateness, m}
+}
+
+// register registers all or none.
+func (m *metrics) register(r prometheus.Registerer) error {
+	var done []prometheus.Collector
+	for _, c := range m.collectors() {
+		if err := r.Register(c); err != nil {
+			for _, d := range done {
+				r.Unregister(d)
+			}
+			return errors.Join(errors.New("register metrics of ingest"), err)
+		}
+		done = append(done, c)
+	}
+	return nil
+}
+
+// Describe implements prometheus.Collector.
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	ch <- m.sources
+	ch <- m.closed
+	ch <- m.shards
+}
+
+// Collect implements prometheus.Collector.
+func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	if m.app.engine == nil {
+		return
+	}
+	phases := m.app.engine.Phases()
+	for _, p := range []state.Phase{state.Waiting, state.Active, state.Failing, state.Dormant, state.Gone, state.Ended, state.Paused} {
+		ch <- prometheus.MustNewConstMetric(m.sources, prometheus.GaugeValue, float64(phases[p]), string(p))
+	}
+	for _, lane := range []string{admission.Live, admission.Backfill} {
+		v := 1.0
+		if m.app.admission.Open(lane) {
+			v = 0
+		}
+		ch <- prometheus.MustNewConstMetric(m.closed, prometheus.GaugeValue, v, lane)
+	}
+	ch <- prometheus.MustNewConstMetric(m.shards, prometheus.GaugeValue, float64(m.app.owner.Held()))
+}
+
+// Fetched implements poll.Observer.
+func (m *metrics) Fetched(outcome string, took time.Duration) {
+	m.fetches.WithLabelValues(outcome).Inc()
+	if took > 0 {
+		m.seconds.Observe(took.Seconds())
+	}
+}
+
+// Bytes implements poll.Observer.
+func (m *metrics) Bytes(wire, decoded int) {
+	m.bytes.WithLabelValues("wire").Add(float64(wire))
+	m.bytes.WithLabelValues("decoded").Add(float64(decoded))
+}
+
+// Published implements poll.Observer.
+func (m *metrics) Published(lane, change string, n int) {
+	m.articles.WithLabelValues(lane, change).Add(float64(n))
+}
+
+// Skipped implements poll.Observer.
+func (m *metrics) Skipped(reason string, n int) {
+	if n > 0 {
+		m.skipped.WithLabelValues(reason).Add(float64(n))
+	}
+}
+
+// late observes how late a poll starts.
+func (m *metrics) late(d time.Duration) { m.lateness.Observe(max(d, 0).Seconds()) }

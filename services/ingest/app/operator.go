@@ -1,0 +1,138 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+	"tidings.internal/services/ingest/internal/state"
+)
+
+// SourceStatus is how a source stands, for an operator.
+type SourceStatus struct {
+	ID    string `json:"id"`
+	URL   string `json:"url"`
+	Title string `json:"title,omitempty"`
+	// State is waiting, active, failing, dormant, gone, ended or paused.
+	State       string    `json:"state"`
+	LastSuccess time.Time `json:"last_success,omitzero"`
+	LastPoll    time.Time `json:"last_poll,omitzero"`
+	NextPoll    time.Time `json:"next_poll,omitzero"`
+	// Reason is a closed word for what went wrong, Sentence the same for people, Detail the error itself.
+	Reason   string `json:"reason,omitempty"`
+	Sentence string `json:"sentence,omitempty"`
+	Detail   string `json:"detail,omitempty"`
+	Status   int    `json:"status,omitempty"` // of HTTP
+	// Errors counts the failures in a row, Items what is remembered, Published the articles and revisions ever sent.
+	Errors    int    `json:"errors,omitempty"`
+	Items     int    `json:"items"`
+	Published uint64 `json:"published"`
+	Format    string `json:"format,omitempty"`
+}
+
+// verbSources asks for the states of the sources that a replica owns.
+const verbSources = "sources"
+
+// Sources lists the sources of the configuration as they stand: as the bucket holds them, and where a replica of ingest
+// answers, as it knows them at the moment.
+func Sources(ctx context.Context, b *bus.Bus, doc *config.Doc) ([]SourceStatus, error) {
+	s := read(doc)
+	if err := doc.Err(); err != nil {
+		return nil, err
+	}
+	entries, err := b.Bucket(event.BucketSourceState).Entries(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]*state.Source{}
+	for _, e := range entries {
+		if st, err := state.Peek(e.Value); err == nil {
+			known[e.Key] = st
+		}
+	}
+	live := map[string]state.Source{}
+	if err := b.Ask(ctx, Name, verbSources, nil, &live); err != nil && fault.KindOf(err) != fault.Unreachable {
+		return nil, err
+	}
+	list := make([]SourceStatus, 0, len(s.sources))
+	for _, src := range s.sources {
+		st := known[src.ID]
+		if now, ok := live[src.ID]; ok && (st == nil || now.Polled.After(st.Polled)) {
+			st = &now
+		}
+		if st == nil || st.URL != src.URL {
+			st = state.New(src.URL, "")
+		}
+		list = append(list, status(src.ID, src.Title, st))
+	}
+	return list, nil
+}
+
+func status(id, title string, st *state.Source) SourceStatus {
+	if title == "" {
+		title = st.Title
+	}
+	out := SourceStatus{
+		ID: id, URL: st.URL, Title: title, State: string(st.Phase), LastSuccess: st.Success, LastPoll: st.Polled, NextPoll: st.Next,
+		Reason: string(st.Reason), Detail: st.Detail, Status: st.Status, Errors: st.Failures, Items: st.Count, Published: st.Published, Format: st.Format,
+	}
+	switch {
+	case st.Reason != "":
+		out.Sentence = st.Reason.Row().Sentence
+	case st.Warning != "":
+		out.Sentence = st.Warning
+	}
+	return out
+}
+
+// wish is what the bucket source_config holds for a declared source.
+type wish struct {
+	RefreshAt time.Time `json:"refresh_at,omitzero"`
+}
+
+func readWish(b []byte) (wish, error) {
+	var w wish
+	err := json.Unmarshal(b, &w)
+	return w, err
+}
+
+// refreshTries is how often a refresh is tried that others write at the same moment.
+const refreshTries = 10
+
+// Refresh asks for a poll of a source as soon as its host may be asked, whatever its backoff.
+func Refresh(ctx context.Context, b *bus.Bus, id string) error {
+	bucket := b.Bucket(event.BucketSourceConfig)
+	for range refreshTries {
+		e, ok, err := bucket.Read(ctx, id)
+		if err != nil {
+			return err
+		}
+		// Other keys of the entry stay as they are.
+		fields := map[string]json.RawMessage{}
+		if ok && len(e.Value) > 0 {
+			if err := json.Unmarshal(e.Value, &fields); err != nil {
+				return fault.Errorf(fault.Malformed, "read configuration of source %s: %w", id, err)
+			}
+		}
+		if fields["refresh_at"], err = json.Marshal(time.Now().UTC()); err != nil {
+			return fault.Errorf(fault.Internal, "refresh source %s: %w", id, err)
+		}
+		value, err := json.Marshal(fields)
+		if err != nil {
+			return fault.Errorf(fault.Internal, "refresh source %s: %w", id, err)
+		}
+		if ok {
+			_, err = bucket.Update(ctx, id, value, e.Revision)
+		} else {
+			_, err = bucket.Create(ctx, id, value)
+		}
+		if fault.KindOf(err) != fault.Conflict {
+			return err
+		}
+	}
+	return fault.Errorf(fault.Conflict, "refresh source %s: others change it all the time", id)
+}

@@ -1,0 +1,205 @@
+package app
+
+import (
+	_ "embed" // for example.yaml
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/web"
+	"tidings.internal/services/ingest/internal/poll"
+)
+
+//go:embed example.yaml
+var example string
+
+// Settings is the section `ingest`; example.yaml is the manual of its keys.
+type Settings struct {
+	Workers       int             `yaml:"workers"`
+	DefaultEvery  time.Duration   `yaml:"default_every"`
+	AllowNetworks []string        `yaml:"allow_networks"`
+	AllowPorts    []int           `yaml:"allow_ports"`
+	BackfillAfter time.Duration   `yaml:"backfill_after"`
+	RevisionGap   time.Duration   `yaml:"revision_gap"`
+	Hosts         map[string]Host `yaml:"hosts"`
+	Proxy         string          `yaml:"proxy"`
+}
+
+// Host is how one host is asked.
+type Host struct {
+	Concurrency int           `yaml:"concurrency"`
+	Gap         time.Duration `yaml:"gap"`
+}
+
+var (
+	_ config.Checker   = (*Settings)(nil)
+	_ config.Checker   = (*Host)(nil)
+	_ config.Defaulter = (*Host)(nil)
+)
+
+// DefaultSettings returns the section as it is when the file has none.
+func DefaultSettings() Settings {
+	return Settings{Workers: 64, DefaultEvery: 15 * time.Minute, BackfillAfter: 24 * time.Hour, RevisionGap: 10 * time.Minute}
+}
+
+const longest = 31 * 24 * time.Hour
+
+// Check reports what is wrong.
+func (s *Settings) Check(at config.At) {
+	if s.Workers < 1 || s.Workers > 1024 {
+		at.Key("workers").Problemf("%d is not within 1 and 1024", s.Workers)
+	}
+	at.Key("default_every").Between(s.DefaultEvery, time.Second, longest)
+	at.Key("backfill_after").Between(s.BackfillAfter, 0, longest)
+	at.Key("revision_gap").Between(s.RevisionGap, 0, 24*time.Hour)
+	for i, text := range s.AllowNetworks {
+		if _, err := web.ParseAllowed(text); err != nil {
+			at.Key("allow_networks").Index(i).Problemf("%s", strings.TrimPrefix(err.Error(), "read allowed network "))
+		}
+	}
+	for i, port := range s.AllowPorts {
+		if port < 1 || port > 65535 {
+			at.Key("allow_ports").Index(i).Problemf("%d is not a port; use 1 to 65535", port)
+		}
+	}
+	for name := range s.Hosts {
+		if host, port, err := net.SplitHostPort(name); err != nil || host == "" || port == "" {
+			at.Key("hosts").Key(name).Problemf("%q is not a host with its port, such as example.org:443", name)
+		}
+	}
+	if s.Proxy != "" {
+		at.Key("proxy").URL(s.Proxy, "socks5", "https", "http")
+	}
+}
+
+// SetDefaults fills in what an entry need not say.
+func (h *Host) SetDefaults() { *h = Host{Concurrency: 1, Gap: time.Second} }
+
+// Check reports what is wrong.
+func (h *Host) Check(at config.At) {
+	if h.Concurrency < 1 || h.Concurrency > 256 {
+		at.Key("concurrency").Problemf("%d is not within 1 and 256", h.Concurrency)
+	}
+	at.Key("gap").Between(h.Gap, 0, time.Hour)
+}
+
+// settings is everything that ingest reads.
+type settings struct {
+	ingest  Settings
+	site    config.Site
+	sources []*poll.Source
+	raw     time.Duration // retention of RAW
+	denied  []uint16      // ports of our own
+}
+
+// read decodes the sections. Problems are collected in doc.
+func read(doc *config.Doc) settings {
+	s := settings{ingest: DefaultSettings(), site: config.DefaultSite()}
+	doc.Section("ingest", &s.ingest)
+	doc.Section("site", &s.site)
+	var list []config.Source
+	doc.Section("sources", &list)
+	for i, c := range list {
+		at := doc.At("sources", i)
+		src := &poll.Source{Source: c, Options: options(c.HTTP, s.ingest.Proxy, at), Pass: pass(c.Filters)}
+		s.sources = append(s.sources, src)
+	}
+	nats := config.DefaultNATS()
+	doc.Peek("nats", &nats)
+	s.raw = nats.Retention.Raw
+	admin := config.DefaultAdmin()
+	doc.Peek("admin", &admin)
+	s.denied = ports(nats.URL, nats.Listen, admin.Listen)
+	return s
+}
+
+// natsPort is where a broker listens unless it is told otherwise.
+const natsPort = 4222
+
+// ports collects the ports of addresses, which no source may reach whatever is allowed.
+func ports(addresses ...string) []uint16 {
+	list := []uint16{natsPort}
+	for _, many := range addresses {
+		for one := range strings.SplitSeq(many, ",") {
+			if _, after, ok := strings.Cut(one, "://"); ok {
+				one = after
+			}
+			_, port, err := net.SplitHostPort(strings.TrimSpace(one))
+			if n, e := strconv.ParseUint(port, 10, 16); err == nil && e == nil && n > 0 && !slices.Contains(list, uint16(n)) {
+				list = append(list, uint16(n))
+			}
+		}
+	}
+	return list
+}
+
+// maxHeadersFile bounds a file of headers.
+const maxHeadersFile = 64 << 10
+
+// options turns the keys of a source into those of the web client.
+func options(h config.SourceHTTP, proxy string, at config.At) web.Options {
+	o := web.Options{
+		UserAgent: h.UserAgent, Bearer: h.Bearer.Reveal(), Cookie: h.Cookie.Reveal(), Proxy: h.Proxy, HTTP1: !h.HTTP2,
+		TLS: web.TLS{Insecure: h.InsecureTLS, CAFile: h.CAFile, CertFile: h.CertFile, KeyFile: h.KeyFile},
+	}
+	if o.Proxy == "" {
+		o.Proxy = proxy
+	}
+	if h.Basic.User != "" {
+		o.Basic = &web.Basic{User: h.Basic.User, Password: h.Basic.Password.Reveal()}
+	}
+	header := http.Header{}
+	for name, value := range h.Headers {
+		header.Set(name, value)
+	}
+	if h.HeadersFile != "" {
+		readHeaders(h.HeadersFile, header, at.Key("http").Key("headers_file"))
+	}
+	if len(header) == 0 {
+		return o
+	}
+	if err := web.CheckHeader(header); err != nil {
+		at.Key("http").Key("headers").Problemf("%s", err)
+		return o
+	}
+	o.Header = header
+	return o
+}
+
+// readHeaders reads a file with one header a line, as "Name: value". Its text is secret: no problem quotes it.
+func readHeaders(name string, into http.Header, at config.At) {
+	data, err := os.ReadFile(name)
+	if err != nil || len(data) > maxHeadersFile {
+		at.Problemf("cannot read the file, or it is larger than %d KB", maxHeadersFile>>10)
+		return
+	}
+	n := 0
+	for line := range strings.Lines(string(data)) {
+		n++
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		key, value, ok := strings.Cut(line, ":")
+		if !ok || strings.TrimSpace(key) == "" {
+			at.Problemf("line %d of the file is not a header such as X-Key: value", n)
+			return
+		}
+		into.Add(strings.TrimSpace(key), strings.TrimSpace(value))
+	}
+}
+
+// userAgent is how we present ourselves.
+func userAgent(site config.Site, version string) string {
+	agent := "Tidings/" + version
+	if u, err := url.Parse(site.URL); err == nil && u.Host != "" {
+		agent += " (+" + site.URL + ")"
+	}
+	return agent
+}

@@ -1,0 +1,281 @@
+// Package engine keeps the sources of the shards that this replica owns in the queue, and lets workers poll them.
+//
+// It joins the parts: who owns (package owner), when (package schedule), whether (package admission), how (package
+// poll). A source is polled by one worker at a time, and only under a valid lease of its shard.
+package engine
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/web"
+	"tidings.internal/services/ingest/internal/admission"
+	"tidings.internal/services/ingest/internal/poll"
+	"tidings.internal/services/ingest/internal/schedule"
+	"tidings.internal/services/ingest/internal/state"
+)
+
+// Config is what an engine is given.
+type Config struct {
+	Poller    *poll.Poller
+	Gate      *web.Gate
+	Admission *admission.Gate
+	Workers   int
+	Sources   []*poll.Source
+	Every     func(s *poll.Source) time.Duration
+	Log       *slog.Logger
+	Now       func() time.Time
+	// Late is told how late each poll starts.
+	Late func(time.Duration)
+}
+
+// Engine polls.
+type Engine struct {
+	config Config
+	queue  *schedule.Queue
+
+	mu      sync.Mutex
+	sources map[string]*item
+	shards  map[int][]*item
+}
+
+// item is a source with its place.
+type item struct {
+	source *poll.Source
+	host   string // host:port, the key of the gate
+	shard  int
+
+	mu    sync.Mutex // held while it is polled or loaded
+	known *bus.Lease // under which its state was read
+
+	// The rest is under the engine's lock.
+	lease   *bus.Lease // nil while the shard is another's
+	refresh time.Time  // the last wish for a refresh
+	last    state.Source
+	cancel  context.CancelFunc // of the poll that runs
+}
+
+// New makes an engine. Nothing runs before [Engine.Run].
+func New(c Config) *Engine {
+	e := &Engine{config: c, sources: map[string]*item{}, shards: map[int][]*item{}}
+	e.queue = schedule.NewQueue(c.Gate, (c.Workers+3)/4, c.Now, e.admit)
+	for _, s := range c.Sources {
+		it := &item{source: s}
+		if u, err := url.Parse(s.URL); err == nil {
+			it.host, it.shard = web.HostPort(u), article.Shard(u.Hostname())
+		}
+		it.last = *state.New(s.URL, "")
+		e.sources[s.ID] = it
+		e.shards[it.shard] = append(e.shards[it.shard], it)
+	}
+	return e
+}
+
+// Shards lists the shards that have sources.
+func (e *Engine) Shards() []int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := make([]int, 0, len(e.shards))
+	for shard := range e.shards {
+		list = append(list, shard)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// admit tells whether a poll of a source may start now.
+func (e *Engine) admit(id string) bool {
+	if !e.config.Admission.Open(admission.Live) {
+		return false
+	}
+	e.mu.Lock()
+	it := e.sources[id]
+	firstPoll := it != nil && it.last.First()
+	e.mu.Unlock()
+	return !firstPoll || e.config.Admission.Open(admission.Backfill)
+}
+
+// Run polls until ctx ends and every worker is done.
+func (e *Engine) Run(ctx context.Context) error {
+	var workers errgroup.Group
+	workers.SetLimit(e.config.Workers)
+	e.queue.Run(ctx, func(j schedule.Job) {
+		workers.Go(func() error {
+			e.work(ctx, j)
+			return nil
+		})
+	})
+	return workers.Wait()
+}
+
+// work polls one source.
+func (e *Engine) work(ctx context.Context, j schedule.Job) {
+	release := sync.OnceFunc(j.Release)
+	defer release()
+	e.config.Late(e.config.Now().Sub(j.Due))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	e.mu.Lock()
+	it := e.sources[j.ID]
+	var lease *bus.Lease
+	if it != nil {
+		lease, it.cancel = it.lease, cancel
+	}
+	e.mu.Unlock()
+	if lease == nil || !lease.Valid() || ctx.Err() != nil {
+		release()
+		e.queue.Done(j, e.config.Now().Add(schedule.OursWait))
+		return
+	}
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	if it.known != lease {
+		// Another replica may have polled between the two leases.
+		it.source.Reset()
+		it.known = lease
+	}
+	result := e.poll(ctx, it, lease, j.Host, release)
+	e.mu.Lock()
+	it.cancel = nil
+	if s := it.source.State(); s != nil {
+		it.last = *s
+		it.last.Memory.Rows, it.last.Items = nil, nil
+		it.last.Count = len(s.Memory.Rows)
+		it.last.Next = result.Next
+	}
+	e.mu.Unlock()
+	e.queue.Done(j, result.Next)
+}
+
+// poll runs one poll. A panic in it is a bug in one source's poll and must not end all others.
+func (e *Engine) poll(ctx context.Context, it *item, lease *bus.Lease, host string, release func()) (r poll.Result) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.config.Log.Error("poll panicked", "source", it.source.ID, "err", p)
+			it.source.Reset()
+			r = poll.Result{Outcome: "ours", Next: e.config.Now().Add(time.Minute)}
+		}
+	}()
+	return e.config.Poller.Poll(ctx, it.source, lease, host, release)
+}
+
+// Gained takes over a shard: its sources are read from the bucket and put into the queue.
+func (e *Engine) Gained(ctx context.Context, shard int, lease *bus.Lease) {
+	e.mu.Lock()
+	items := slices.Clone(e.shards[shard])
+	for _, it := range items {
+		it.lease = lease
+	}
+	e.mu.Unlock()
+	now := e.config.Now()
+	type due struct {
+		it *item
+		at time.Time
+	}
+	var overdue []due
+	for _, it := range items {
+		at := e.next(ctx, it, lease, now)
+		if at.After(now) {
+			e.queue.Set(it.source.ID, it.host, at)
+			continue
+		}
+		overdue = append(overdue, due{it, at})
+	}
+	slices.SortStableFunc(overdue, func(a, b due) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) })
+	for n, d := range overdue {
+		e.queue.Set(d.it.source.ID, d.it.host, now.Add(schedule.Spread(n, len(overdue))))
+	}
+}
+
+// next tells when a source of a new shard is due: as its last owner wrote, but no later than its interval allows, since
+// the interval may have been shortened.
+func (e *Engine) next(ctx context.Context, it *item, lease *bus.Lease, now time.Time) time.Time {
+	it.mu.Lock()
+	defer it.mu.Unlock()
+	if it.known != lease {
+		it.source.Reset()
+		it.known = lease
+	}
+	if err := e.config.Poller.Load(ctx, it.source); err != nil {
+		e.config.Log.Debug("could not read the state of a source", "source", it.source.ID, "err", err)
+		return now // the poll reads it again
+	}
+	s := it.source.State()
+	e.mu.Lock()
+	it.last = *s
+	it.last.Memory.Rows = nil
+	it.last.Count = len(s.Memory.Rows)
+	wish := it.refresh
+	e.mu.Unlock()
+	if wish.After(s.Polled) {
+		return now
+	}
+	// A wait that the host asked for, or a phase that is left alone, stands; nothing else is longer than the interval.
+	most := now.Add(schedule.Interval(e.config.Every(it.source), s.Weight))
+	if s.Reason == "" && s.Next.After(most) {
+		return most
+	}
+	return s.Next
+}
+
+// Lost stops work on a shard.
+func (e *Engine) Lost(shard int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, it := range e.shards[shard] {
+		it.lease = nil
+		if it.cancel != nil {
+			it.cancel()
+		}
+		e.queue.Remove(it.source.ID)
+	}
+}
+
+// Refresh polls a source soon because somebody wished so at a time. A wish that lies before the last poll is granted
+// already.
+func (e *Engine) Refresh(id string, at time.Time) {
+	e.mu.Lock()
+	it := e.sources[id]
+	if it == nil || !at.After(it.refresh) {
+		e.mu.Unlock()
+		return
+	}
+	it.refresh = at
+	due := it.lease != nil && at.After(it.last.Polled)
+	host := it.host
+	e.mu.Unlock()
+	if due {
+		e.queue.Set(id, host, e.config.Now())
+	}
+}
+
+// Status lists how the sources stand that this replica owns.
+func (e *Engine) Status() map[string]state.Source {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	list := map[string]state.Source{}
+	for id, it := range e.sources {
+		if it.lease != nil {
+			list[id] = it.last
+		}
+	}
+	return list
+}
+
+// Phases counts the sources of this replica by phase.
+func (e *Engine) Phases() map[state.Phase]int {
+	counts := map[state.Phase]int{}
+	for _, s := range e.Status() {
+		counts[s.Phase]++
+	}
+	return counts
+}

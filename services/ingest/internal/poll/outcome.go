@@ -1,0 +1,219 @@
+package poll
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strconv"
+	"time"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/web"
+	"tidings.internal/services/ingest/internal/cause"
+	"tidings.internal/services/ingest/internal/identity"
+	"tidings.internal/services/ingest/internal/schedule"
+	"tidings.internal/services/ingest/internal/state"
+)
+
+// quietWrite is how often the state of a source is written that only says that nothing happened.
+const quietWrite = time.Hour
+
+// goneAfter is how far apart two 410 must lie before the source is taken for gone.
+const goneAfter = 24 * time.Hour
+
+// endedEvery is how often a source is asked that says of itself that it has ended.
+const endedEvery = 24 * time.Hour
+
+// Every gives the interval of a source.
+func (p *Poller) Every(s *Source) time.Duration {
+	if s.Every > 0 {
+		return s.Every
+	}
+	return p.config.DefaultEvery
+}
+
+// succeeded commits a poll that gave a document, or the word that there is no other.
+func (p *Poller) succeeded(ctx context.Context, t *turn, outcome string, report *identity.Report) Result {
+	st := t.state
+	was := st.Clone()
+	firstPoll := st.First()
+	st.Success = t.now
+	st.Reason, st.Detail, st.Failures, st.Weight, st.GoneAt = "", "", 0, 0, time.Time{}
+	st.Warning = t.warning
+	if st.Phase != state.Ended {
+		st.Phase = state.Active
+	}
+	every := p.Every(t.source)
+	if st.Phase == state.Ended {
+		every = max(every, endedEvery)
+	}
+	st.Next = t.now.Add(schedule.Jitter(every, t.source.ID, st.Polls))
+	p.observe.Fetched(outcome, t.took)
+	changed := report != nil && (len(report.Changes) > 0 || report.Held > 0 || report.Demoted) || firstPoll ||
+		was.Phase != st.Phase || was.Reason != "" || was.Warning != st.Warning || was.Body != t.source.state.Body ||
+		was.ETag != t.source.state.ETag || was.LastModified != t.source.state.LastModified || t.source.revision == 0
+	if changed || t.now.Sub(t.source.written) >= quietWrite {
+		if r, ok := p.commit(ctx, t); !ok {
+			return r
+		}
+	} else {
+		t.source.state = st // known here, written within the hour: a crash costs one unconditional look at most
+	}
+	p.tell(ctx, t, t.source.ID, was, firstPoll, report)
+	return Result{Outcome: outcome, Next: st.Next}
+}
+
+// tell sends the notices that a success gives rise to.
+func (p *Poller) tell(ctx context.Context, t *turn, id string, was *state.Source, firstPoll bool, report *identity.Report) {
+	if firstPoll {
+		n := 0
+		if report != nil {
+			n = len(report.Changes)
+		}
+		p.bus.Notice(ctx, event.Notice{Type: "source_first_poll", Source: id, Text: "the source was read for the first time", Data: map[string]string{"articles": strconv.Itoa(n)}})
+	}
+	if was.Phase == state.Failing || was.Phase == state.Dormant || was.Phase == state.Gone || was.Weight >= schedule.FailingWeight {
+		p.log.Info("source recovered", "source", id)
+		p.bus.Notice(ctx, event.Notice{Type: "source_recovered", Source: id, Text: "the source can be read again"})
+	}
+	if report == nil {
+		return
+	}
+	if report.Demoted {
+		p.log.Warn("source repeats or omits its ids, items go by their links", "source", id)
+		p.bus.Notice(ctx, event.Notice{Type: "source_demoted", Source: id, Text: "the ids of the source repeat; its items go by their links"})
+	}
+	if report.Flapping > 0 {
+		p.bus.Notice(ctx, event.Notice{Type: "source_flapping", Source: id, Text: "items change too often; they are left alone for a day", Data: map[string]string{"items": strconv.Itoa(report.Flapping)}})
+	}
+}
+
+// commit writes the state. Only then does this replica believe it, too.
+func (p *Poller) commit(ctx context.Context, t *turn) (Result, bool) {
+	revision, err := state.Save(ctx, p.states, t.source.ID, t.state, t.source.revision)
+	if err != nil {
+		// A conflict: another owner was quicker, and what it knows counts. Anything else: whether it was written is not
+		// known. Either way the next poll reads the state again and judges anew.
+		t.source.Reset()
+		return p.ours(t.source, err), false
+	}
+	t.source.state, t.source.revision, t.source.written = t.state, revision, t.now
+	return Result{}, true
+}
+
+// ours ends a poll that failed for a reason that is not the source's: nothing is counted against it, and it is polled
+// again soon.
+func (p *Poller) ours(s *Source, err error) Result {
+	if !cause.Ended(err) {
+		p.log.Debug("poll not finished", "source", s.ID, "kind", fault.KindOf(err), "err", err)
+	}
+	wait := max(schedule.OursWait, fault.After(err))
+	if fault.KindOf(err) == fault.Conflict {
+		wait = time.Second // read again and go on
+	}
+	p.observe.Fetched(string(cause.Ours), 0)
+	return Result{Outcome: string(cause.Ours), Next: p.now().Add(schedule.Jitter(wait, s.ID, uint64(p.now().UnixNano()))), Err: err}
+}
+
+// failed accounts for a poll that gave no document.
+func (p *Poller) failed(ctx context.Context, t *turn, hostport string, err error) Result {
+	reason := cause.Of(err)
+	if ctx.Err() != nil || reason == cause.Ours {
+		return p.ours(t.source, err)
+	}
+	st := t.state
+	was := st.Phase
+	row := reason.Row()
+	st.Reason, st.Failures, st.Weight = reason, st.Failures+1, st.Weight+row.Weight
+	st.Detail, _ = article.Cut(err.Error(), maxDetail)
+	if status := statusOf(err); status != 0 {
+		st.Status = status
+	}
+	p.phase(t, err)
+	next := t.now.Add(schedule.Jitter(p.backoff(t), t.source.ID, st.Polls))
+	st.Next = later(next, p.limited(t, hostport, err))
+	p.observe.Fetched(outcomeOf(err), t.took)
+	if r, ok := p.commit(ctx, t); !ok {
+		return r
+	}
+	if was != st.Phase && st.Phase != state.Active {
+		p.log.Warn("source cannot be read", "source", t.source.ID, "status", st.Phase, "kind", row.Kind, "err", err, "retry_in", st.Next.Sub(t.now).Round(time.Second))
+		p.bus.Notice(ctx, event.Notice{Type: "source_" + string(st.Phase), Source: t.source.ID, Reason: string(reason), Text: row.Sentence,
+			Data: map[string]string{"next": st.Next.Format(time.RFC3339)}})
+	}
+	return Result{Outcome: outcomeOf(err), Next: st.Next, Err: err}
+}
+
+// maxDetail is the longest text of an error that is kept.
+const maxDetail = 300
+
+// phase brings the phase up to date after a failure. No number of failures ends a source: giving up silently is what
+// readers are blamed for most.
+func (p *Poller) phase(t *turn, err error) {
+	st := t.state
+	if !isGone(err) {
+		st.GoneAt = time.Time{}
+	} else if st.GoneAt.IsZero() {
+		st.GoneAt = t.now
+	}
+	switch {
+	case !st.GoneAt.IsZero() && t.now.Sub(st.GoneAt) >= goneAfter:
+		st.Phase = state.Gone
+	case st.Weight >= schedule.DormantWeight:
+		st.Phase = state.Dormant
+	case st.Weight >= schedule.FailingWeight:
+		st.Phase = state.Failing
+	}
+}
+
+func (p *Poller) backoff(t *turn) time.Duration {
+	if t.state.Phase == state.Gone {
+		return schedule.DormantInterval
+	}
+	return schedule.Interval(p.Every(t.source), t.state.Weight)
+}
+
+// limited obeys a host that asks to be left alone: the whole host if it is a public one, the one source if it was
+// reached through the allow-list, where many sources sit behind one bridge. It returns until when.
+func (p *Poller) limited(t *turn, hostport string, err error) time.Time {
+	if cause.Of(err) != cause.Reason(web.RateLimited) {
+		return time.Time{}
+	}
+	wait := fault.After(err)
+	if wait <= 0 {
+		p.gate.Slow(hostport)
+		return time.Time{}
+	}
+	until := t.now.Add(wait)
+	if !private(err) {
+		p.gate.Block(hostport, time.Now().Add(wait))
+	}
+	return until
+}
+
+func private(err error) bool {
+	e, ok := errors.AsType[*web.Error](err)
+	return ok && e.Private
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// parseHost gives the host of an address without its port.
+func parseHost(address string) (string, error) {
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("read host: %w", err)
+	case u.Hostname() == "":
+		return "", errors.New("read host: there is none")
+	}
+	return u.Hostname(), nil
+}

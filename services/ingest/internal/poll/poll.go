@@ -1,0 +1,362 @@
+// Package poll is one poll of a source from the request to the committed state.
+//
+//	fetch → parse → judge → publish to RAW, await every ack → compare-and-set the state
+//
+// The order of the last two is the promise that nothing is lost: the state says that an item was published only after
+// RAW has it. Nothing is published twice because the message id of an article is made of its id, revision and content:
+// a poll that is repeated after a crash publishes the same ids, and the broker drops them. The package is told which
+// source, under which lease; when to poll, and whether, is decided by its caller.
+package poll
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/web"
+	"tidings.internal/services/ingest/internal/cause"
+	"tidings.internal/services/ingest/internal/fetch"
+	"tidings.internal/services/ingest/internal/identity"
+	"tidings.internal/services/ingest/internal/parse"
+	"tidings.internal/services/ingest/internal/state"
+)
+
+// Bus is what a poll needs of the broker.
+type Bus interface {
+	Append(ctx context.Context, messages []event.Message) error
+	PutBlob(ctx context.Context, data []byte, now time.Time) (article.Blob, error)
+	Notice(ctx context.Context, n event.Notice)
+}
+
+// Lease is the right to poll a source.
+type Lease interface {
+	Fence() uint64
+	Valid() bool
+}
+
+// Observer counts. Its methods must be quick and safe for concurrent use.
+type Observer interface {
+	Fetched(outcome string, took time.Duration)
+	Bytes(wire, decoded int)
+	Published(lane, change string, n int)
+	Skipped(reason string, n int)
+}
+
+// Config is what an operator decides for all sources.
+type Config struct {
+	DefaultEvery  time.Duration
+	BackfillAfter time.Duration
+	RevisionGap   time.Duration
+}
+
+// Deps are what a poller is given.
+type Deps struct {
+	Config  Config
+	Fetcher *fetch.Fetcher
+	Gate    *web.Gate
+	Bus     Bus
+	States  state.Bucket
+	Log     *slog.Logger
+	Observe Observer
+	Now     func() time.Time
+}
+
+// Poller polls sources. It is safe for concurrent use, but a source must be polled by one goroutine at a time.
+type Poller struct {
+	config  Config
+	fetcher *fetch.Fetcher
+	gate    *web.Gate
+	bus     Bus
+	states  state.Bucket
+	log     *slog.Logger
+	observe Observer
+	now     func() time.Time
+}
+
+// New makes a poller.
+func New(d Deps) *Poller {
+	return &Poller{config: d.Config, fetcher: d.Fetcher, gate: d.Gate, bus: d.Bus, states: d.States, log: d.Log, observe: d.Observe, now: d.Now}
+}
+
+// Source is a source with what is known of it. Its owner keeps one for each source it polls.
+type Source struct {
+	config.Source
+	Options web.Options
+	// Pass, when set, tells which items are published. One that is not is remembered all the same.
+	Pass func(item *parse.Item) bool
+
+	state    *state.Source
+	revision uint64
+	written  time.Time
+	loaded   bool
+}
+
+// Reset forgets what is known, so that the next poll reads it again: after a lost lease somebody else may have written.
+func (s *Source) Reset() { s.state, s.revision, s.loaded = nil, 0, false }
+
+// State gives what is known, nil before it was loaded.
+func (s *Source) State() *state.Source { return s.state }
+
+// Load reads the state of a source if it is not known.
+func (p *Poller) Load(ctx context.Context, s *Source) error {
+	if s.loaded {
+		return nil
+	}
+	st, revision, err := state.Load(ctx, p.states, s.ID)
+	if err != nil {
+		return err
+	}
+	if st == nil {
+		st = state.New(s.URL, partition(s.URL))
+	}
+	if st.URL != s.URL {
+		// Another address: what was learnt of the old one (validators, errors, the feed's own words) does not hold.
+		// The partition and the items stay, so that no subject and no article changes.
+		fresh := state.New(s.URL, st.Partition)
+		fresh.Memory, fresh.Polls, fresh.Published, fresh.Success = st.Memory, st.Polls, st.Published, st.Success
+		st = fresh
+	}
+	s.state, s.revision, s.loaded, s.written = st, revision, true, p.now()
+	return nil
+}
+
+// Result is what came of a poll.
+type Result struct {
+	// Outcome is a closed word: ok, unchanged, partial, or a reason of package cause.
+	Outcome string
+	// Next is when to poll again.
+	Next time.Time
+	Err  error
+}
+
+// turn is one poll on its way.
+type turn struct {
+	source  *Source
+	state   *state.Source // as it will be
+	fence   uint64
+	now     time.Time
+	partial bool
+	took    time.Duration
+	warning string
+}
+
+// Poll polls a source once. release ends the exchange with the host that the caller entered; it is called as early as
+// possible.
+func (p *Poller) Poll(ctx context.Context, s *Source, lease Lease, hostport string, release func()) Result {
+	defer release()
+	if err := p.Load(ctx, s); err != nil {
+		return p.ours(s, err)
+	}
+	t := &turn{source: s, state: s.state.Clone(), fence: lease.Fence(), now: p.now().UTC()}
+	t.state.Polls++
+	t.state.Polled = t.now
+	begun := time.Now()
+	answer, err := p.get(ctx, t, hostport, release)
+	t.took = time.Since(begun)
+	if err != nil {
+		return p.failed(ctx, t, hostport, err)
+	}
+	defer answer.Done()
+	p.gate.Ease(hostport)
+	p.observe.Bytes(answer.Wire, len(answer.Text))
+	if answer.NotModified || answer.Hash == t.state.Body && !answer.Cut && !t.waiting() {
+		t.validators(answer)
+		return p.succeeded(ctx, t, "unchanged", nil)
+	}
+	ctx, stop := linger(ctx, finishLimit)
+	defer stop()
+	return p.document(ctx, t, lease, answer, hostport)
+}
+
+// finishLimit is how long a poll whose document has arrived may go on after it was told to stop: what it publishes
+// would otherwise be published again by the next owner.
+const finishLimit = 10 * time.Second
+
+// linger returns a context that ends some time after its parent.
+func linger(ctx context.Context, after time.Duration) (context.Context, context.CancelFunc) {
+	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	unhook := context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(after, cancel)
+		context.AfterFunc(own, func() { timer.Stop() })
+	})
+	return own, func() { unhook(); cancel() }
+}
+
+func (t *turn) waiting() bool { return t.state.Memory.Waiting(t.source.Deletions) }
+
+// get asks for the document, conditionally where that is allowed.
+func (p *Poller) get(ctx context.Context, t *turn, hostport string, release func()) (*fetch.Answer, error) {
+	s := t.source
+	r := fetch.Request{URL: s.URL, Options: s.Options, MaxBody: int64(s.HTTP.MaxBody), Received: release}
+	if t.state.Asked == fetch.Asked(s.URL, s.Options) && !t.waiting() {
+		r.ETag, r.LastModified = t.state.ETag, t.state.LastModified
+	}
+	entered := false
+	r.Enter = func(ctx context.Context, host string) (func(), error) {
+		if !entered && host == hostport {
+			entered = true
+			return release, nil // the caller has entered for us
+		}
+		// A redirect to another host waits there for its turn, but not for ever: a worker is held meanwhile.
+		ctx, cancel := context.WithTimeout(ctx, maxGate)
+		defer cancel()
+		leave, err := p.gate.Enter(ctx, host)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return nil, cause.Errorf(cause.Reason(web.Timeout), "wait for the turn at a host redirected to: more than %v", maxGate)
+		}
+		return leave, err
+	}
+	answer, err := p.fetcher.Get(ctx, r)
+	if err == nil && answer.NotModified && t.state.First() {
+		return nil, cause.Errorf(cause.NotAFeed, "fetch document: the host says that nothing changed, and nothing was ever read")
+	}
+	return answer, err
+}
+
+// maxGate is how long a poll waits for a host that it was redirected to.
+const maxGate = 30 * time.Second
+
+// validators takes over what to send back next time, also when the answer was 304 or one of the two is new.
+func (t *turn) validators(a *fetch.Answer) {
+	etag, lastModified := a.Validators()
+	if a.NotModified {
+		// A 304 need not repeat them (RFC 9110 section 15.4.5).
+		etag, lastModified = first(etag, t.state.ETag), first(lastModified, t.state.LastModified)
+	}
+	t.state.ETag, t.state.LastModified, t.state.Asked = etag, lastModified, fetch.Asked(t.source.URL, t.source.Options)
+	t.state.Status = a.Status
+}
+
+// document reads what was fetched, publishes what is new in it and commits.
+func (p *Poller) document(ctx context.Context, t *turn, lease Lease, a *fetch.Answer, hostport string) Result {
+	doc, err := parse.Read(a.Text, parse.Options{
+		URL: a.URL, ContentLocation: a.Header.Get("Content-Location"), ContentLanguage: a.Header.Get("Content-Language"), Now: t.now,
+	})
+	if err != nil {
+		t.state.Status = a.Status
+		return p.failed(ctx, t, hostport, err)
+	}
+	doc.Partial = doc.Partial || a.Cut
+	t.partial = doc.Partial
+	t.describe(doc)
+	memory := t.state.Memory.Clone()
+	report := memory.Judge(doc, identity.Policy{
+		Source: t.source.ID, Deletions: t.source.Deletions, EditGap: p.config.RevisionGap, Old: p.old(t.state.First(), t.now),
+	}, t.now)
+	t.state.Memory = *memory
+	if doc.Partial {
+		// A document that broke off is no proof of anything next time.
+		t.state.ETag, t.state.LastModified, t.state.Body = "", "", ""
+		t.state.Status = a.Status
+		t.warning = "the document was only partly readable; its whole items were taken"
+	} else {
+		t.validators(a)
+		t.state.Body = a.Hash
+	}
+	for reason, n := range doc.Skipped {
+		p.observe.Skipped(reason, n)
+	}
+	p.observe.Skipped("doubled", report.Doubled)
+	p.observe.Skipped("held", report.Held)
+	if err := p.publish(ctx, t, lease, report.Changes); err != nil {
+		// Nothing was committed: the memory that was judged is dropped, and the next poll publishes all of it again.
+		// What RAW has already it drops by its message id.
+		return p.ours(t.source, err)
+	}
+	outcome := "ok"
+	switch {
+	case doc.Partial:
+		outcome = "partial"
+	case len(report.Changes) == 0:
+		outcome = "unchanged"
+	}
+	return p.succeeded(ctx, t, outcome, &report)
+}
+
+// describe takes over what the feed says of itself.
+func (t *turn) describe(doc *parse.Document) {
+	f := doc.Feed
+	t.state.Title, t.state.SiteURL, t.state.Language, t.state.Rights = f.Title, f.SiteURL, f.Language, f.Rights
+	t.state.Format = string(doc.Format)
+	t.state.Phase = state.Active
+	if f.Ended {
+		t.state.Phase = state.Ended
+	}
+}
+
+// publish appends the changes to RAW and waits for every ack.
+func (p *Poller) publish(ctx context.Context, t *turn, lease Lease, changes []identity.Change) error {
+	if len(changes) == 0 {
+		return nil
+	}
+	// A kill before or within this loop leaves the state as it was: the poll is repeated whole.
+	messages := make([]event.Message, 0, len(changes))
+	lanes := map[[2]string]int{}
+	for _, c := range changes {
+		if c.Item != nil && t.source.Pass != nil && !t.source.Pass(c.Item) {
+			p.observe.Skipped("filtered", 1)
+			continue
+		}
+		m, err := p.message(ctx, t, c)
+		if err != nil {
+			return err
+		}
+		messages = append(messages, m)
+		lane := "live"
+		if c.Row.Old && c.Kind == identity.New {
+			lane = "backfill"
+		}
+		lanes[[2]string{lane, string(c.Kind)}]++
+	}
+	if len(messages) == 0 {
+		return nil
+	}
+	if !lease.Valid() {
+		return fault.Errorf(fault.Conflict, "publish for source %s: the lease was lost", t.source.ID)
+	}
+	ctx, cancel := context.WithTimeout(ctx, appendLimit)
+	defer cancel()
+	if err := p.bus.Append(ctx, messages); err != nil {
+		return err
+	}
+	// A kill here: RAW has all, the state nothing. The next owner polls again and publishes the same message ids, which
+	// the broker drops. What the publisher changed meanwhile has another id under the same revision; it carries a later
+	// fence and a later sequence, so it wins downstream.
+	for lane, n := range lanes {
+		p.observe.Published(lane[0], lane[1], n)
+	}
+	t.state.Published += uint64(len(messages))
+	t.state.LastNew = t.now
+	return nil
+}
+
+// appendLimit bounds the wait for the acks of one document: 2,000 of them at 100 a second.
+const appendLimit = time.Minute
+
+func partition(address string) string {
+	host, err := parseHost(address)
+	if err != nil {
+		host = address
+	}
+	return article.Partition(host)
+}
+
+// outcomeOf is the word under which a failure is counted.
+func outcomeOf(err error) string { return string(cause.Of(err)) }
+
+// statusOf gives the HTTP status of a failure, 0 when there was none.
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*web.Error](err); ok {
+		return e.Status
+	}
+	return 0
+}
+
+// isGone reports whether an error is a 410.
+func isGone(err error) bool { return statusOf(err) == http.StatusGone }
