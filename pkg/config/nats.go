@@ -19,6 +19,8 @@ type NATS struct {
 	// Listen opens the embedded server to other processes. Empty: it has no port.
 	Listen          string `yaml:"listen"`
 	CredentialsFile string `yaml:"credentials_file,path"`
+	// TLS encrypts the connection to url.
+	TLS TLS `yaml:"tls"`
 	// Sync is when the embedded server flushes to disk: always, default, or a duration. See [NATS.SyncInterval].
 	Sync         string        `yaml:"sync"`
 	Replicas     int           `yaml:"replicas"`
@@ -35,9 +37,17 @@ type Retention struct {
 	Stories  time.Duration `yaml:"stories"`
 }
 
+// TLS names the files of an encrypted connection.
+type TLS struct {
+	CAFile   string `yaml:"ca_file,path"`
+	CertFile string `yaml:"cert_file,path"`
+	KeyFile  string `yaml:"key_file,path"`
+}
+
 var (
 	_ Checker = (*NATS)(nil)
 	_ Checker = (*Retention)(nil)
+	_ Checker = (*TLS)(nil)
 )
 
 // DefaultNATS returns the section as it is when the file has none.
@@ -68,6 +78,9 @@ func (n *NATS) Check(at At) {
 		if n.URL != "" {
 			at.Key("listen").Problemf("opens the embedded server, but nats.url names another one; keep one of the two")
 		}
+	}
+	if n.TLS != (TLS{}) && n.URL == "" {
+		at.Key("tls").Problemf("encrypts the connection to nats.url, which is not set")
 	}
 	if n.Sync != SyncAlways && n.Sync != SyncDefault {
 		if every, err := time.ParseDuration(n.Sync); err != nil || every <= 0 {
@@ -108,5 +121,15 @@ func (r *Retention) Check(at At) {
 			at.Key(ages[i].key).Problemf("%s is not longer than %s of %s; it must be raw < articles < posts < stories",
 				durationText(ages[i].age), durationText(before.age), before.key)
 		}
+	}
+}
+
+// Check reports half a pair. Whether the files can be read is found out by who connects: "check" may run elsewhere.
+func (t *TLS) Check(at At) {
+	switch {
+	case t.CertFile != "" && t.KeyFile == "":
+		at.Key("cert_file").Problemf("has no key; set key_file too")
+	case t.KeyFile != "" && t.CertFile == "":
+		at.Key("key_file").Problemf("has no certificate; set cert_file too")
 	}
 }
