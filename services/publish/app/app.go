@@ -91,8 +91,12 @@ func build(d Deps, s settings, listener net.Listener) (*App, error) {
 	m := newMetrics()
 	id := feed.SiteID(s.site)
 	a.announcer = announce.New(d.Bus, d.Log, time.Now)
+	watch, err := watched(s)
+	if err != nil {
+		return nil, err
+	}
 	a.projection = projection.New(projection.Config{
-		Site: id, Feeds: a.feeds, Last: d.Bus.Last, Changed: a.announcer.Changed, Log: d.Log, Observe: m,
+		Site: id, Feeds: a.feeds, Watch: watch, Last: d.Bus.Last, Changed: a.announcer.Changed, Log: d.Log, Observe: m,
 	})
 	a.composer = composer.New(composer.Config{
 		Channels: s.channels, Site: id, Bus: d.Bus, Log: d.Log, Now: time.Now,
@@ -166,7 +170,32 @@ func (a *App) Run(ctx context.Context) error {
 			Stream: event.StreamArticles, Consumer: event.ConsumerComposer, Workers: composers, Handle: a.composer.Handle,
 		})
 	})
+	for i, ch := range a.composer.Channels {
+		group.Go(func() error {
+			return a.composer.Backfill(ctx, ch, func(n int) ([]string, time.Duration) { return a.projection.Newest(i, n) })
+		})
+	}
 	return group.Wait()
+}
+
+// watched gives the selections of the channels, in their order, for the projection to keep.
+func watched(s settings) ([]*feed.Feed, error) {
+	var list []*feed.Feed
+	for _, ch := range s.channels {
+		var c feed.Config
+		c.SetDefaults()
+		if ch.Channel.Backfill > 0 {
+			c.Select = ch.Select
+		} else {
+			c.Select.Sources = []string{""} // nothing: nobody asks for it
+		}
+		f, err := feed.New(c, s.site, "")
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, f)
+	}
+	return list, nil
 }
 
 // close lets requests under way end, for a short time.

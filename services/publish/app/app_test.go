@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/natstest"
 	"tidings.internal/pkg/run"
 	"tidings.internal/services/publish/internal/render/rendertest"
@@ -454,4 +456,84 @@ func TestArticleThatNothingCanLinkToIsPutAside(t *testing.T) {
 		letters, err := operator.DeadList(t.Context(), bus.DeadFilter{})
 		return err == nil && len(letters) == 1 && letters[0].Reason == "bad_link" && letters[0].Service == "publish", fmt.Sprint(letters, err)
 	})
+}
+
+func TestBackfillComposesTheNewestOldestFirst(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	enrich := server.Bus(t, "enrich")
+	s := start(t, server.Bus(t, "publish"), sample+"  - {id: filled, network: webhook, backfill: 3, select: {tags: [crm]}}\n")
+	other := news("other", "Ein anderes Thema")
+	other.Tags, other.Backfill = nil, true
+	emit(t, enrich, other)
+	for i := range 20 {
+		a := news(fmt.Sprint(i), fmt.Sprint("Altes ", i))
+		published := seen.Add(-time.Duration((i*7)%20) * time.Hour) // in no order; 0, 3 and 6 are the newest
+		a.Published, a.Backfill = &published, true
+		emit(t, enrich, a)
+	}
+	var sequences []uint64
+	for _, i := range []int{6, 3, 0} { // the oldest first
+		p := posted(t, enrich, "filled", article.NewID("blog", fmt.Sprint(i)), event.ActionCreate, 1)
+		if !p.Backfill {
+			t.Errorf("the post of article %d is not marked", i)
+		}
+		sequences = append(sequences, post(t, enrich, "filled", p.Story).Sequence)
+	}
+	if !slices.IsSorted(sequences) {
+		t.Errorf("they came in the order %v", sequences)
+	}
+	live := news("live", "Neues")
+	emit(t, enrich, live)
+	if p := posted(t, enrich, "filled", live.Story.ID, event.ActionCreate, 1); p.Backfill {
+		t.Error("a new article is marked as backfill")
+	}
+	s.stop()
+	again := start(t, server.Bus(t, "publish"), sample+"  - {id: filled, network: webhook, backfill: 9, select: {tags: [crm]}}\n")
+	again.shows("/feeds/all.rss", "Neues")
+	until(t, "the time for a backfill", func() (bool, string) {
+		_, quiet := again.app.projection.Newest(2, 1)
+		return quiet > 7*time.Second, quiet.String()
+	})
+	state, err := enrich.StreamState(t.Context(), event.StreamPosts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// filled has four posts; hook and masto have the live one.
+	if state.Messages != 6 {
+		t.Errorf("%d posts after a restart with another number, want 6", state.Messages)
+	}
+}
+
+func TestRestartServesTheSameToReaders(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	enrich := server.Bus(t, "enrich")
+	s := start(t, server.Bus(t, "publish"), sample)
+	emit(t, enrich, news("1", "Bleibt"))
+	s.shows("/feeds/all.rss", "Bleibt")
+	before, _ := s.get("/feeds/all.rss")
+	s.stop()
+	again := start(t, server.Bus(t, "publish"), sample)
+	again.shows("/feeds/all.rss", "Bleibt")
+	after, _ := again.get("/feeds/all.rss")
+	for _, name := range []string{"ETag", "Last-Modified"} {
+		if a, b := before.Header.Get(name), after.Header.Get(name); a != b || a == "" {
+			t.Errorf("%s is %q after a restart, it was %q", name, b, a)
+		}
+	}
+	if res, _ := again.get("/feeds/all.rss", "If-None-Match", before.Header.Get("ETag")); res.StatusCode != http.StatusNotModified {
+		t.Errorf("a reader that has the bytes gets %s", res.Status)
+	}
+}
+
+func TestPortInUseIsASentence(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	s := start(t, server.Bus(t, "publish"), sample)
+	doc := config.New("tidings.yaml", fmt.Appendf(nil, "publish: {listen: %q}", s.app.Addr()), nil)
+	_, err := New(t.Context(), Deps{Config: doc, Bus: server.Bus(t, "publish"), Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Checks: new(run.Checks)})
+	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "publish.listen") || !strings.Contains(err.Error(), "address already in use") {
+		t.Errorf("%v", err)
+	}
 }

@@ -41,6 +41,8 @@ const (
 type Config struct {
 	Site  string // from which ids of items are made
 	Feeds []*feed.Feed
+	// Watch are selections that are kept in order like feeds but never rendered, see [Projection.Newest].
+	Watch []*feed.Feed
 	// Last reads the newest message of a subject ([bus.Bus.Last]).
 	Last    func(ctx context.Context, subject string) (*bus.Record, error)
 	Changed func(Change)
@@ -51,7 +53,8 @@ type Config struct {
 // Projection is a [bus.Fold] over ARTICLES. [Projection.Run] renders what changes.
 type Projection struct {
 	Config
-	wake chan struct{}
+	wake  chan struct{}
+	known map[string]bool
 
 	mu       sync.Mutex
 	live     *index
@@ -62,6 +65,7 @@ type Projection struct {
 
 	published atomic.Pointer[map[string]*Published] // nil before the first catch-up
 	staged    map[string]*Published                 // of Run alone
+	moved     time.Time                             // when a record was applied last
 }
 
 var _ bus.Fold = (*Projection)(nil)
@@ -92,8 +96,12 @@ const (
 
 // New makes a projection that has applied nothing yet.
 func New(c Config) *Projection {
+	known := map[string]bool{}
+	for _, f := range c.Feeds {
+		known[f.ID] = true
+	}
 	return &Projection{
-		Config: c, wake: make(chan struct{}, 1), dirty: map[string]*mark{}, last: map[string]time.Time{},
+		Config: c, wake: make(chan struct{}, 1), known: known, dirty: map[string]*mark{}, last: map[string]time.Time{},
 		shown: map[string][]*row{}, staged: map[string]*Published{},
 	}
 }
@@ -112,16 +120,14 @@ func (p *Projection) Feed(id string) (*Published, bool) {
 }
 
 // Known reports whether there is a feed of that id, whether or not it has been rendered.
-func (p *Projection) Known(id string) bool {
-	return slices.ContainsFunc(p.Feeds, func(f *feed.Feed) bool { return f.ID == id })
-}
+func (p *Projection) Known(id string) bool { return p.known[id] }
 
 // Reset implements [bus.Fold]: a new index is filled beside the one in use.
 func (p *Projection) Reset(reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.building = &index{rows: map[string]*row{}}
-	for _, f := range p.Feeds {
+	for _, f := range p.shelved() {
 		p.building.shelves = append(p.building.shelves, newShelf(f))
 	}
 	p.Log.Debug("began to build the feeds", "reason", reason)
@@ -149,6 +155,7 @@ func (p *Projection) apply(r bus.Record) (string, error) {
 		x.newest = r.Time
 	}
 	x.applied.Sequence = r.Sequence
+	p.moved = time.Now()
 	touched := x.remove(r.Subject)
 	outcome := Deleted
 	switch {
@@ -184,7 +191,7 @@ func (p *Projection) read(r bus.Record) (*row, error) {
 	}
 	fresh := newRow(&a, it)
 	fresh.subject, fresh.sequence, fresh.item = r.Subject, r.Sequence, it
-	for i, f := range p.Feeds {
+	for i, f := range p.shelved() {
 		if f.Takes(&a) {
 			fresh.takenBy = append(fresh.takenBy, i)
 		}
@@ -221,8 +228,14 @@ func (x *index) remove(subject string) []*shelf {
 	return r.shelves
 }
 
-// touch marks a feed for rendering.
+// shelved lists everything that has a shelf.
+func (p *Projection) shelved() []*feed.Feed { return slices.Concat(p.Feeds, p.Watch) }
+
+// touch marks a feed for rendering. A selection that is only watched is none.
 func (p *Projection) touch(id string, stored time.Time, news bool) {
+	if !p.Known(id) {
+		return
+	}
 	m := p.dirty[id]
 	if m == nil {
 		m = &mark{since: time.Now()}
@@ -282,6 +295,26 @@ func (p *Projection) Evicted(first uint64) {
 			}
 		}
 	}
+}
+
+// Newest returns the subjects of at most n articles that a watched selection shows, the newest first, one a story. quiet
+// is how long no record came; it is zero before the first catch-up.
+func (p *Projection) Newest(watch, n int) (subjects []string, quiet time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.live == nil || p.building != nil {
+		return nil, 0
+	}
+	s := p.live.shelves[len(p.Feeds)+watch]
+	for _, r := range s.rows {
+		if len(subjects) == n {
+			break
+		}
+		if s.shows(r) {
+			subjects = append(subjects, r.subject)
+		}
+	}
+	return subjects, time.Since(p.moved)
 }
 
 // Rows returns the number of articles in the index.
