@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/run"
+	"tidings.internal/services/tidings/internal/demo"
+	"tidings.internal/services/tidings/internal/ops"
+	"tidings.internal/services/tidings/internal/standalone"
+)
+
+type runVerb struct {
+	Demo bool `help:"Run the demo although there is a tidings.yaml."`
+}
+
+// Run is the verb run.
+func (v *runVerb) Run(g *grammar, w *world) error {
+	if v.Demo && g.Config != "" {
+		return &usageError{"--demo and --config exclude each other"}
+	}
+	began := time.Now()
+	if v.Demo || w.config == "" {
+		return w.demo(began)
+	}
+	a := &announcement{world: w, began: began}
+	return run.Start(w.ctx, standalone.Program(a.opened), run.Options{
+		Config: w.config, Data: w.data, Lock: true, Environ: w.environ, Stdout: w.stdout, Stderr: w.stderr, Ready: a.ready,
+	})
+}
+
+// demo runs the sample origin beside the whole.
+func (w *world) demo(began time.Time) (err error) {
+	// Taken here and not by the process: the origin keeps its addresses in the directory and starts first.
+	data := ops.DemoData(w.data)
+	unlock, err := run.LockData(data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	d, err := demo.Open(w.ctx, data, w.environ)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	a := &announcement{world: w, began: began}
+	return run.Start(w.ctx, standalone.Program(a.opened), run.Options{
+		Doc: d.Config(), Data: data, Environ: w.environ, Stdout: w.stdout, Stderr: w.stderr, Ready: a.ready,
+	})
+}
+
+// announcement is what a start prints: where the feeds are, and that it is ready.
+type announcement struct {
+	world *world
+	began time.Time
+}
+
+// maxListed is how many feeds a start prints; the index page of the site has all.
+const maxListed = 12
+
+// opened prints the addresses. They answer 503 until the process is ready.
+func (a *announcement) opened(feeds string, doc *config.Doc) {
+	base := run.BaseURL(feeds)
+	lines := []string{"feeds:"}
+	for i, id := range feedIDs(doc) {
+		if i == maxListed {
+			lines = append(lines, "  all others: "+base+"/")
+			break
+		}
+		lines = append(lines, "  "+base+"/feeds/"+id+".rss")
+		if i == 0 {
+			lines = append(lines, "  "+base+"/feeds/"+id+".atom", "  "+base+"/feeds/"+id+".json")
+		}
+	}
+	_, _ = fmt.Fprintln(a.world.stdout, strings.Join(lines, "\n")) // nobody reads it: that is no reason to stop
+}
+
+// ready prints how long the start took.
+func (a *announcement) ready(admin string) {
+	_, _ = fmt.Fprintf(a.world.stdout, "admin: %s\nready in %.1fs\n", run.BaseURL(admin), time.Since(a.began).Seconds())
+}
+
+// feedIDs lists the feed that always is and those of the configuration.
+func feedIDs(doc *config.Doc) []string {
+	var feeds []struct {
+		ID string `yaml:"id"`
+	}
+	doc.Peek("feeds", &feeds)
+	ids := []string{"all"}
+	for _, f := range feeds {
+		if f.ID != "all" && f.ID != "" {
+			ids = append(ids, f.ID)
+		}
+	}
+	return ids
+}

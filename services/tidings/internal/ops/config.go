@@ -1,0 +1,93 @@
+package ops
+
+import (
+	"strings"
+
+	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+	deliver "tidings.internal/services/deliver/app"
+	enrich "tidings.internal/services/enrich/app"
+	ingest "tidings.internal/services/ingest/app"
+	publish "tidings.internal/services/publish/app"
+)
+
+// Check decodes every section of every service, so that all problems of a configuration come together. It dials
+// nothing.
+func Check(doc *config.Doc) {
+	log, admin := config.DefaultLog(), config.DefaultAdmin()
+	doc.Section("log", &log)
+	doc.Section("admin", &admin)
+	n := ReadNATS(doc)
+	if doc.Err() == nil {
+		if _, err := Topology(n); err != nil {
+			doc.At("nats").Problemf("%s", err)
+		}
+	}
+	ingest.Check(doc)
+	enrich.Check(doc)
+	publish.Check(doc)
+	deliver.Check(doc)
+}
+
+// ReadNATS reads the section nats. Problems stay with the document.
+func ReadNATS(doc *config.Doc) config.NATS {
+	n := config.DefaultNATS()
+	doc.Section("nats", &n)
+	return n
+}
+
+// Topology is what must exist on the broker by the operator's settings.
+func Topology(n config.NATS) (event.Topology, error) {
+	return event.NewTopology(event.Settings{
+		Replicas: n.Replicas, MaxFile: int64(n.MaxFile), DedupeWindow: n.DedupeWindow,
+		Retention: event.Retention{Raw: n.Retention.Raw, Articles: n.Retention.Articles, Posts: n.Retention.Posts, Stories: n.Retention.Stories},
+	})
+}
+
+// Setting is one value in force and where it came from.
+type Setting struct {
+	Path   string `json:"path"`
+	Value  string `json:"value"`
+	Origin string `json:"origin"`
+}
+
+// Settings lists the values in force of the sections that begin with a prefix. Secrets are ***.
+func Settings(doc *config.Doc, prefix string) []Setting {
+	Check(doc)
+	list := []Setting{}
+	for v := range doc.Values() {
+		if prefix == "" || v.Path == prefix || strings.HasPrefix(v.Path, prefix+".") || strings.HasPrefix(v.Path, prefix+"[") {
+			list = append(list, Setting{v.Path, v.Text, v.Origin.String()})
+		}
+	}
+	return list
+}
+
+// Example returns the manual of a section, or of all.
+func Example(section string) (string, error) {
+	var all []string
+	for _, name := range config.Sections() {
+		if section != "" && section != name {
+			continue
+		}
+		if text := manual(name); text != "" {
+			all = append(all, strings.TrimSpace(text)+"\n")
+		}
+	}
+	if len(all) == 0 {
+		return "", fault.Errorf(fault.Invalid, "there is no example of section %q; sections are %s", section, strings.Join(config.Sections(), ", "))
+	}
+	return strings.Join(all, "\n"), nil
+}
+
+// manual finds the example of a section with whoever owns it.
+func manual(section string) string {
+	if text, ok := config.Example(section); ok {
+		return text
+	}
+	if text, ok := enrich.Example(section); ok {
+		return text
+	}
+	return publish.Examples()[section]
+}
