@@ -30,6 +30,8 @@ type Config struct {
 	CredentialsFile string
 	// Seed is the seed itself, where the caller has it already.
 	Seed []byte
+	// TLS encrypts the connection, where any of its files is named.
+	TLS TLS
 	// InProcess connects to a server in this process without a socket.
 	InProcess nats.InProcessConnProvider
 	// Name tells connections of one service apart in the broker's lists; the service if empty.
@@ -150,6 +152,11 @@ func (l *link) options(c Config) ([]nats.Option, error) {
 	if c.InProcess != nil {
 		opts = append(opts, nats.InProcessServer(c.InProcess))
 	}
+	secure, err := c.TLS.options()
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, secure...)
 	seed := c.Seed
 	if c.CredentialsFile != "" {
 		data, err := os.ReadFile(c.CredentialsFile)

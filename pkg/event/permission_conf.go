@@ -26,8 +26,8 @@ func ServerConf(users []User, maxFile int64) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	line("# The NATS server of Tidings. Written from pkg/event/permission.go by \"go test ./pkg/event -update\"; a change by hand is")
-	line("# found by that test. What differs between machines is given by flags: -a and -p for the address, -sd for the folder,")
-	line("# -m for the port of the figures, --cluster and --routes for a cluster.")
+	line("# found by that test. What differs between machines is given by flags: -a and -p for the address, -m for the port")
+	line("# of the figures, --cluster and --routes for a cluster. The folder is that of a volume in every container.")
 	line("")
 	line("# The public keys of the users, NKEY_<USER>: see users.conf.example. A variable that is missing, and one that is not")
 	line("# used, both stop the server.")

@@ -1,0 +1,35 @@
+package bus
+
+import (
+	"github.com/nats-io/nats.go"
+
+	"tidings.internal/pkg/fault"
+)
+
+// TLS names the files of an encrypted connection. They are read again at each connect, so that a renewed certificate
+// needs no restart.
+type TLS struct {
+	// CAFile holds the certificates of the authorities that may vouch for the server; those of the system if empty.
+	CAFile string
+	// CertFile and KeyFile are our own certificate and its key, where the server asks for one.
+	CertFile string
+	KeyFile  string
+}
+
+// options returns what the library needs. Any file makes TLS a must: a server without it is not talked to.
+func (c TLS) options() ([]nats.Option, error) {
+	var opts []nats.Option
+	if c.CAFile != "" {
+		opts = append(opts, nats.RootCAs(c.CAFile))
+	}
+	if c.CertFile != "" || c.KeyFile != "" {
+		opts = append(opts, nats.ClientCert(c.CertFile, c.KeyFile))
+	}
+	for _, opt := range opts {
+		// Each reads its files when it is applied; here, so that a file that is missing is told as what it is.
+		if err := opt(&nats.Options{}); err != nil {
+			return nil, fault.Errorf(fault.Invalid, "read the files of nats.tls: %w", err)
+		}
+	}
+	return opts, nil
+}
