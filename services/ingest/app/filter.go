@@ -31,12 +31,7 @@ func pass(f config.Filters) func(*parse.Item) bool {
 }
 
 func ruleMatches(r config.Rule, raw *article.Raw) bool {
-	for _, text := range ruleTexts(r.Field, raw) {
-		if r.Pattern.MatchString(text) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(ruleTexts(r.Field, raw), r.Pattern.MatchString)
 }
 
 // ruleTexts gives the texts that a field of a filter means.

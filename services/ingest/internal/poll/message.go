@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,10 +120,8 @@ func (p *Poller) blob(ctx context.Context, t *article.Text, now time.Time) error
 }
 
 func named(list []string, field string) []string {
-	for _, f := range list {
-		if f == field {
-			return list
-		}
+	if slices.Contains(list, field) {
+		return list
 	}
 	return append(list, field)
 }
