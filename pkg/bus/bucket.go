@@ -3,6 +3,7 @@ package bus
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -134,6 +135,9 @@ func (k *Bucket) Delete(ctx context.Context, key string) error {
 
 // DeleteAt removes a key whose revision must be the one named.
 func (k *Bucket) DeleteAt(ctx context.Context, key string, revision uint64) error {
+	if revision == 0 { // the library would delete whatever is there
+		return fault.Errorf(fault.Invalid, "delete %s in %s: no revision is named", key, k.name)
+	}
 	return k.run(ctx, "delete", key, func(ctx context.Context, kv jetstream.KeyValue) error {
 		return kv.Delete(ctx, key, jetstream.LastRevision(revision))
 	})
@@ -153,11 +157,11 @@ func (k *Bucket) Entries(ctx context.Context, filters ...string) ([]Entry, error
 	if err != nil {
 		return nil, err
 	}
-	w, err := kv.WatchFiltered(ctx, filters, jetstream.IgnoreDeletes())
+	w, stop, err := k.watch(ctx, kv, slices.Clone(filters), jetstream.IgnoreDeletes())
 	if err != nil {
 		return nil, classify(err, "read bucket %s", k.name)
 	}
-	defer func() { _ = w.Stop() }() // the subscription ends with the connection anyway
+	defer stop()
 	idle := time.NewTimer(getWait)
 	defer idle.Stop()
 	var list []Entry
@@ -180,70 +184,116 @@ func (k *Bucket) Entries(ctx context.Context, filters ...string) ([]Entry, error
 	}
 }
 
+// watch subscribes to keys. stop ends it and takes what is still on its way: the library's goroutine waits for ever with
+// an update that nobody reads (nats.go v1.55.0, kv.go, WatchFiltered). keys is overwritten.
+func (k *Bucket) watch(ctx context.Context, kv jetstream.KeyValue, keys []string, opts ...jetstream.WatchOpt) (jetstream.KeyWatcher, func(), error) {
+	// The library ends the subscription with this context, so it lives as long as the watch, and must not end before
+	// the library has heard of our interest in its end.
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	slow := time.AfterFunc(ackWait, cancel)
+	w, err := kv.WatchFiltered(ctx, keys, opts...)
+	if !slow.Stop() && err == nil {
+		err = context.DeadlineExceeded
+	}
+	if err != nil {
+		cancel()
+		return nil, nil, err
+	}
+	return w, func() {
+		defer cancel()
+		_ = w.Stop() // it fails when the connection is closed, which ends the subscription, too
+		for {
+			select {
+			case _, open := <-w.Updates():
+				if !open {
+					return
+				}
+			case <-k.bus.closed:
+				return
+			}
+		}
+	}, nil
+}
+
 // Watch shows every entry that matches a filter, those that are there first, then each change, until ctx ends. level
 // is called each time the present state has been shown. After an outage the state is shown again, so each must bear to
-// see an entry twice; revisions tell which is newer.
+// see an entry twice; revisions tell which is newer. A key that went meanwhile without leaving a marker is shown as
+// deleted, with revision 0, before level is called.
 func (k *Bucket) Watch(ctx context.Context, filter string, each func(Entry), level func()) error {
-	wait := 100 * time.Millisecond
-	for ctx.Err() == nil {
-		started := time.Now()
-		if err := k.watchOnce(ctx, filter, each, level); err != nil && ctx.Err() == nil {
-			k.bus.log.Warn("stopped watching for now", "stream", "KV_"+k.name, "retry_in", wait, "err", err)
-		}
-		if time.Since(started) > time.Minute {
-			wait = 100 * time.Millisecond
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-			wait = min(2*wait, 5*time.Second)
-		}
-	}
+	w := &bucketWatch{Bucket: k, filter: filter, each: each, level: level}
+	k.bus.again(ctx, "stopped watching for now", w.once, "stream", "KV_"+k.name)
 	return nil
 }
 
-func (k *Bucket) watchOnce(ctx context.Context, filter string, each func(Entry), level func()) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	kv, err := k.open(ctx)
-	if err != nil {
-		return err
-	}
-	created, err := k.bus.StreamState(ctx, "KV_"+k.name)
-	if err != nil {
-		return err
-	}
-	w, err := kv.Watch(ctx, filter)
-	if err != nil {
-		return classify(err, "watch bucket %s", k.name)
-	}
-	defer func() { _ = w.Stop() }() // the subscription ends with the connection anyway
-	back, forget := k.bus.onReconnect()
+type bucketWatch struct {
+	*Bucket
+	filter string
+	each   func(Entry)
+	level  func()
+	known  map[string]struct{} // live keys that were shown
+}
+
+func (w *bucketWatch) once(ctx context.Context) error {
+	back, forget := w.bus.onReconnect()
 	defer forget()
-	check := time.NewTicker(followCheck)
+	kv, err := w.open(ctx)
+	if err != nil {
+		return err
+	}
+	begun, err := w.bus.StreamState(ctx, "KV_"+w.name)
+	if err != nil {
+		return err
+	}
+	updates, stop, err := w.watch(ctx, kv, []string{w.filter})
+	if err != nil {
+		return classify(err, "watch bucket %s", w.name)
+	}
+	defer stop()
+	check := time.NewTicker(w.bus.followEvery)
 	defer check.Stop()
 	var seen uint64
+	known, full := map[string]struct{}{}, false
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case e, open := <-w.Updates():
-			if !open {
-				return fault.Errorf(fault.Unreachable, "watch bucket %s: the subscription ended", k.name)
-			}
-			if e == nil {
-				level()
+		case v, open := <-updates.Updates():
+			switch {
+			case !open:
+				return fault.Errorf(fault.Unreachable, "watch bucket %s: the subscription ended", w.name)
+			case v == nil:
+				w.forget(known)
+				w.known, full = known, true
+				w.level()
 				continue
 			}
-			seen = max(seen, e.Revision())
-			each(entry(e))
+			e := entry(v)
+			seen = max(seen, e.Revision)
+			if e.Deleted {
+				delete(known, e.Key)
+			} else {
+				known[e.Key] = struct{}{}
+			}
+			if !full && w.known != nil {
+				w.known[e.Key] = struct{}{} // if this attempt ends early, the next must know what it has shown
+			}
+			w.each(e)
 		case <-back:
 			// The library renews the subscription only when it misses heartbeats; a fresh one is quicker and sure.
-			return fault.Errorf(fault.Unreachable, "watch bucket %s: the connection was renewed", k.name)
+			return fault.Errorf(fault.Unreachable, "watch bucket %s: the connection was renewed", w.name)
 		case <-check.C:
-			if s, err := k.bus.StreamState(ctx, "KV_"+k.name); err == nil && (!s.Created.Equal(created.Created) || s.Last < seen) {
+			if s, err := w.bus.StreamState(ctx, "KV_"+w.name); err == nil && (!s.Created.Equal(begun.Created) || s.Last < seen) {
 				return errNotTheSame
 			}
+		}
+	}
+}
+
+// forget shows as deleted what was known and is not there any more.
+func (w *bucketWatch) forget(now map[string]struct{}) {
+	for key := range w.known {
+		if _, there := now[key]; !there {
+			w.each(Entry{Key: key, Deleted: true})
 		}
 	}
 }

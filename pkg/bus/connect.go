@@ -77,6 +77,9 @@ type link struct {
 	observe   Observer
 	closed    chan struct{}
 	violation atomic.Pointer[string]
+	refused   atomic.Bool
+
+	followEvery, evictEvery time.Duration // see followCheck and evictCheck
 
 	mu          sync.Mutex
 	buckets     map[string]jetstream.KeyValue
@@ -99,7 +102,7 @@ const (
 // [Bus.Probe] tells how it stands. A seed that cannot be read is one.
 func Connect(ctx context.Context, c Config) (*Bus, error) {
 	l := &link{
-		log: c.Log, observe: c.Observer, closed: make(chan struct{}),
+		log: c.Log, observe: c.Observer, closed: make(chan struct{}), followEvery: followCheck, evictEvery: evictCheck,
 		buckets: map[string]jetstream.KeyValue{}, stores: map[string]jetstream.ObjectStore{}, reconnected: map[chan struct{}]struct{}{},
 	}
 	if l.log == nil {
@@ -131,6 +134,8 @@ func (l *link) options(c Config) ([]nats.Option, error) {
 		nats.Name(name),
 		// The library's default gives up for ever after 60 attempts.
 		nats.MaxReconnects(-1), nats.RetryOnFailedConnect(true),
+		// Nor does it give up when its credentials are refused twice: an operator repairs them while we wait.
+		nats.IgnoreAuthErrorAbort(),
 		nats.CustomReconnectDelay(func(int) time.Duration { return 250*time.Millisecond + rand.N(250*time.Millisecond) }),
 		// No buffer for publishes while disconnected: what leaves late would be sent behind the back of a caller who
 		// was told of a time-out.
@@ -138,14 +143,14 @@ func (l *link) options(c Config) ([]nats.Option, error) {
 		nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2),
 		nats.DrainTimeout(drainWait), nats.Timeout(5 * time.Second),
 		nats.CustomInboxPrefix("_INBOX_" + c.Service),
-		nats.ConnectHandler(func(*nats.Conn) { l.observe.Connected(true) }),
+		nats.ConnectHandler(func(*nats.Conn) { l.connected() }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			l.observe.Connected(false)
 			if err != nil {
 				l.log.Warn("lost the connection to NATS", "err", err)
 			}
 		}),
-		nats.ReconnectHandler(func(*nats.Conn) { l.observe.Connected(true); l.log.Info("connected to NATS again"); l.wake() }),
+		nats.ReconnectHandler(func(*nats.Conn) { l.connected(); l.log.Info("connected to NATS again"); l.wake() }),
 		nats.ClosedHandler(func(*nats.Conn) { close(l.closed) }),
 		nats.ErrorHandler(l.asyncError),
 	}
@@ -179,6 +184,13 @@ func (l *link) options(c Config) ([]nats.Option, error) {
 	return opts, nil
 }
 
+// connected begins a new connection: what the last one was denied may be granted now.
+func (l *link) connected() {
+	l.violation.Store(nil)
+	l.refused.Store(false)
+	l.observe.Connected(true)
+}
+
 // asyncError hears what no caller hears: a denied publish gives its caller only a time-out.
 func (l *link) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 	switch {
@@ -187,6 +199,10 @@ func (l *link) asyncError(_ *nats.Conn, sub *nats.Subscription, err error) {
 		l.violation.Store(&text)
 		l.observe.Violation(text)
 		l.log.Error("was denied a subject by NATS", "err", err)
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired):
+		if !l.refused.Swap(true) { // it is tried again several times a second
+			l.log.Error("was refused by NATS", "err", err)
+		}
 	case errors.Is(err, nats.ErrSlowConsumer):
 		l.observe.SlowConsumer()
 		l.log.Warn("fell behind the broker", "subject", subjectOf(sub))
@@ -319,7 +335,7 @@ func classify(err error, format string, args ...any) error {
 		errors.Is(err, jetstream.ErrNoStreamResponse), errors.Is(err, nats.ErrConnectionClosed), errors.Is(err, nats.ErrDisconnected),
 		errors.Is(err, nats.ErrReconnectBufExceeded), errors.Is(err, nats.ErrConnectionReconnecting), errors.Is(err, nats.ErrNoServers),
 		errors.Is(err, jetstream.ErrAsyncPublishTimeout), errors.Is(err, jetstream.ErrTooManyStalledMsgs), errors.Is(err, nats.ErrConnectionDraining),
-		errors.Is(err, nats.ErrStaleConnection), errors.Is(err, jetstream.ErrNoHeartbeat), errors.Is(err, nats.ErrBadSubscription):
+		errors.Is(err, nats.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, nats.ErrStaleConnection), errors.Is(err, jetstream.ErrNoHeartbeat), errors.Is(err, nats.ErrBadSubscription):
 		kind = fault.Unreachable
 	case errors.Is(err, nats.ErrMaxPayload):
 		kind = fault.TooLarge

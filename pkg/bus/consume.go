@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"tidings.internal/pkg/event"
@@ -50,12 +51,19 @@ const (
 	shutdownGrace = 10 * time.Second
 	// afterShutdown is when a message that was pulled but not handled may go to another replica.
 	afterShutdown = time.Second
-	deadline      = 25 * time.Second
+	// hungAfter is how long a handler may go on when its context has ended. Both graces lie within the 25 s of a stop.
+	hungAfter = 5 * time.Second
+	// maxHung bounds the handlers that are left alone at once, so that a poisonous kind of message cannot fill the memory.
+	maxHung  = 8
+	deadline = 25 * time.Second
 )
 
 // Consume hands the messages of a durable consumer to a handler until ctx ends, then stops pulling, lets running
 // handlers finish, and returns nil. A missing or deleted consumer and a broker that is away are waited for: the
 // process is ready again when they are.
+//
+// A handler that does not return when its context ends is left alone: its message is settled as a fault, its goroutine
+// goes on beside. Of those there may be [maxHung]; then workers wait, and the broker gives their messages to others.
 func (b *Bus) Consume(ctx context.Context, c Consume) error {
 	if c.Workers == 0 {
 		c.Workers = 1
@@ -63,92 +71,107 @@ func (b *Bus) Consume(ctx context.Context, c Consume) error {
 	if c.Deadline == 0 {
 		c.Deadline = deadline
 	}
-	wait := 100 * time.Millisecond
-	for ctx.Err() == nil {
-		started := time.Now()
-		err := b.consumeOnce(ctx, c)
-		if err != nil && ctx.Err() == nil {
-			b.log.Warn("stopped consuming for now", "stream", c.Stream, "consumer", c.Consumer, "retry_in", wait, "err", err)
-		}
-		if time.Since(started) > time.Minute {
-			wait = 100 * time.Millisecond
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-			wait = min(2*wait, 5*time.Second)
-		}
-	}
+	w := &worker{bus: b, Consume: c, hung: make(chan struct{}, maxHung)}
+	b.again(ctx, "stopped consuming for now", w.once, "stream", c.Stream, "consumer", c.Consumer)
 	return nil
 }
 
-// consumeOnce binds to the consumer and works until ctx ends, the gate closes, or the consumer goes away.
-func (b *Bus) consumeOnce(ctx context.Context, c Consume) error {
-	if !b.awaitGate(ctx, c) {
+// once binds to the consumer and works until ctx ends, the gate closes, or the consumer goes away.
+func (w *worker) once(ctx context.Context) error {
+	if !w.awaitGate(ctx) {
 		return nil
 	}
-	consumer, err := b.js.Consumer(ctx, c.Stream, c.Consumer)
+	consumer, err := w.bus.js.Consumer(ctx, w.Stream, w.Consumer)
 	if err != nil {
-		return classify(err, "bind consumer %s of %s", c.Consumer, c.Stream)
+		return classify(err, "bind consumer %s of %s", w.Consumer, w.Stream)
 	}
-	w := &worker{bus: b, Consume: c}
+	w.attempts = 0
 	if text := consumer.CachedInfo().Config.Metadata[event.MetaAttempts]; text != "" {
 		if w.attempts, err = strconv.Atoi(text); err != nil {
-			return fault.Errorf(fault.Internal, "bind consumer %s of %s: its metadata says %q attempts", c.Consumer, c.Stream, text)
+			return fault.Errorf(fault.Internal, "bind consumer %s of %s: its metadata says %q attempts", w.Consumer, w.Stream, text)
 		}
 	}
-	jobs := make(chan jetstream.Msg)
-	var pool sync.WaitGroup
+	jobs, stopped, trouble := make(chan jetstream.Msg), make(chan struct{}), make(chan error, 1)
+	// Twice as many messages as workers are pulled ahead. The time for an ack runs from the delivery, not from the
+	// start of the handler, so a larger window would have messages expire in our own queue.
+	cc, err := consumer.Consume(func(m jetstream.Msg) {
+		select {
+		case jobs <- m:
+		case <-stopped: // the connection was closed meanwhile; the broker hands the message out again
+		}
+	}, jetstream.PullMaxMessages(2*w.Workers), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+		w.bus.log.Debug("heard of an error while consuming", "consumer", w.Consumer, "err", err)
+		if lostConsumer(err) {
+			select {
+			case trouble <- err:
+			default: // it is known already
+			}
+		}
+	}))
+	if err != nil {
+		return classify(err, "consume %s of %s", w.Consumer, w.Stream)
+	}
 	handling, release := graceful(ctx, shutdownGrace)
 	defer release()
-	for range c.Workers {
+	var pool sync.WaitGroup
+	for range w.Workers {
 		pool.Go(func() {
-			for m := range jobs {
-				w.work(ctx, handling, m)
+			for {
+				select {
+				case m := <-jobs:
+					w.work(ctx, handling, m)
+				case <-stopped:
+					return
+				}
 			}
 		})
 	}
-	// Twice as many messages as workers are pulled ahead. The time for an ack runs from the delivery, not from the
-	// start of the handler, so a larger window would have messages expire in our own queue.
-	cc, err := consumer.Consume(func(m jetstream.Msg) { jobs <- m }, jetstream.PullMaxMessages(2*c.Workers),
-		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-			b.log.Debug("heard of an error while consuming", "consumer", c.Consumer, "err", err)
-		}))
-	if err != nil {
-		close(jobs)
-		pool.Wait()
-		return classify(err, "consume %s of %s", c.Consumer, c.Stream)
+	reason := w.supervise(ctx, cc, trouble)
+	if w.bus.nc.IsConnected() {
+		cc.Drain() // what was pulled goes to the workers, who handle it or, at a stop, give it back
+	} else {
+		cc.Stop() // nothing can be given back, and a drain would wait for the broker
 	}
-	gone := b.superviseConsumer(ctx, c, cc)
-	cc.Drain()
-	<-cc.Closed() // after this no callback runs, so the channel can be closed
-	close(jobs)
+	select {
+	case <-cc.Closed():
+	case <-handling.Done(): // every worker is taken up by a handler that does not end
+	}
+	close(stopped)
 	pool.Wait()
-	return gone
+	return reason
 }
 
-// superviseConsumer waits for the reason to stop pulling. A deleted consumer ends the subscription for good.
-func (b *Bus) superviseConsumer(ctx context.Context, c Consume, cc jetstream.ConsumeContext) error {
+// lostConsumer says whether an error means that pulling has no object any more. The library ends by itself only where
+// the broker says so to a waiting pull; a consumer that was deleted during an outage is noticed by silence.
+func lostConsumer(err error) bool {
+	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoHeartbeat) || errors.Is(err, jetstream.ErrConsumerDeleted) ||
+		errors.Is(err, jetstream.ErrConsumerNotFound)
+}
+
+// supervise waits for the reason to stop pulling; nil when ctx ended or the gate closed.
+func (w *worker) supervise(ctx context.Context, cc jetstream.ConsumeContext, trouble <-chan error) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case err := <-trouble:
+			return classify(err, "consume %s of %s", w.Consumer, w.Stream)
 		case <-cc.Closed():
-			return fault.Errorf(fault.Unreachable, "consumer %s of %s has gone", c.Consumer, c.Stream)
+			return fault.Errorf(fault.Unreachable, "consumer %s of %s has gone", w.Consumer, w.Stream)
 		case <-tick.C:
-			if c.While != nil && !c.While(ctx) {
+			if w.While != nil && !w.While(ctx) {
 				return nil
 			}
 		}
 	}
 }
 
-func (b *Bus) awaitGate(ctx context.Context, c Consume) bool {
+func (w *worker) awaitGate(ctx context.Context) bool {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
-	for c.While != nil && !c.While(ctx) {
+	for w.While != nil && !w.While(ctx) {
 		select {
 		case <-ctx.Done():
 			return false
@@ -176,7 +199,8 @@ func graceful(ctx context.Context, grace time.Duration) (context.Context, func()
 type worker struct {
 	bus *Bus
 	Consume
-	attempts int // 0: without end
+	attempts int           // 0: without end
+	hung     chan struct{} // holds one for each handler that was left alone
 }
 
 // work handles one message and says what becomes of it. handling outlives ctx by the grace of a stop.
@@ -197,48 +221,72 @@ func (w *worker) work(ctx, handling context.Context, m jetstream.Msg) {
 	}
 	start := time.Now()
 	err = w.call(handling, m, d)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil { // a stop, no fault
+		w.answer(m, m.NakWithDelay(afterShutdown))
+		return
+	}
 	w.settle(handling, m, d, err, time.Since(start))
 }
 
-// call runs the handler under its deadline, reports to the broker that work goes on, and turns a panic into an error.
-func (w *worker) call(ctx context.Context, m jetstream.Msg, d *Delivery) (err error) {
-	ctx, cancel := context.WithTimeout(ctx, w.Deadline)
+// call runs the handler under its deadline and reports to the broker that work goes on. A handler that takes no notice
+// of the end of its time is left alone after a while.
+func (w *worker) call(handling context.Context, m jetstream.Msg, d *Delivery) error {
+	ctx, cancel := context.WithTimeout(handling, w.Deadline)
 	defer cancel()
-	var alive sync.WaitGroup
-	alive.Go(func() {
-		tick := time.NewTicker(heartbeat)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				w.answer(m, m.InProgress())
-			}
+	result := make(chan error, 1)
+	go func() { result <- w.guarded(ctx, d) }() // awaited here, or counted in hung
+	tick := time.NewTicker(heartbeat)
+	defer tick.Stop()
+	for {
+		select {
+		case err := <-result:
+			return w.late(ctx, err)
+		case <-tick.C:
+			w.answer(m, m.InProgress())
+			continue
+		case <-ctx.Done():
 		}
-	})
-	defer alive.Wait()
-	defer cancel()
+		grace := time.NewTimer(min(hungAfter, w.Deadline))
+		defer grace.Stop()
+		select {
+		case err := <-result:
+			return w.late(ctx, err)
+		case <-grace.C:
+		}
+		w.bus.log.Error("left a handler alone that takes no notice of its deadline", "consumer", w.Consumer, "subject", d.Subject)
+		select {
+		case err := <-result:
+			return w.late(ctx, err)
+		case <-handling.Done():
+		case w.hung <- struct{}{}:
+			go func() { <-result; <-w.hung }() // ends when the handler does
+		}
+		return fault.Errorf(fault.Internal, "handler took no notice of the end of its %v", w.Deadline)
+	}
+}
+
+// late says of a time-out that it was the handler's own.
+func (w *worker) late(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded) {
+		return fault.Errorf(fault.Internal, "handler took longer than %v: %w", w.Deadline, err)
+	}
+	return err
+}
+
+// guarded calls the handler and turns a panic into an error.
+func (w *worker) guarded(ctx context.Context, d *Delivery) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			w.bus.log.Error("recovered a panic in a handler", "consumer", w.Consumer, "subject", d.Subject, "err", p, "stack", string(debug.Stack()))
 			err = fault.Errorf(fault.Internal, "handler panicked: %v", p)
 		}
 	}()
-	err = w.Handle(ctx, d)
-	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded) {
-		err = fault.Errorf(fault.Internal, "handler took longer than %v: %w", w.Deadline, err)
-	}
-	return err
+	return w.Handle(ctx, d)
 }
 
 // settle gives the verdict. Whatever is sent here may be lost with the process: then the broker hands the message out
 // again after AckWait, and the handler finds its own work done.
 func (w *worker) settle(ctx context.Context, m jetstream.Msg, d *Delivery, err error, took time.Duration) {
-	if errors.Is(err, context.Canceled) { // a stop, no fault
-		w.answer(m, m.NakWithDelay(afterShutdown))
-		return
-	}
 	kind := fault.KindOf(err)
 	verdict := "ack"
 	switch v, delay := decide(err, d.Deliveries, w.attempts); v {
@@ -336,7 +384,7 @@ func (b *Bus) DropConsumer(ctx context.Context, stream, name string) error {
 
 func consumerConfig(c event.Consumer) jetstream.ConsumerConfig {
 	return jetstream.ConsumerConfig{
-		Durable: c.Name, Description: c.About, FilterSubject: c.Filter, FilterSubjects: c.Filters,
+		Durable: c.Name, Description: c.About, FilterSubject: c.Filter,
 		AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverAllPolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
 		MaxDeliver: c.MaxDeliver, MaxAckPending: c.MaxAckPending, AckWait: c.AckWait, Replicas: c.Replicas,
 		Metadata: map[string]string{event.MetaTopology: strconv.Itoa(event.TopologyNumber), event.MetaAttempts: strconv.Itoa(c.Attempts)},

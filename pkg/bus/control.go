@@ -34,7 +34,7 @@ func (b *Bus) Serve(ctx context.Context, version, verb string, handle func(ctx c
 func (b *Bus) answerVerb(ctx context.Context, r micro.Request, handle func(context.Context, []byte) (any, error)) {
 	ctx, cancel := context.WithTimeout(ctx, askWait)
 	defer cancel()
-	reply, err := handle(ctx, r.Data())
+	reply, err := guardedVerb(ctx, r.Data(), handle)
 	if err == nil {
 		err = r.RespondJSON(reply)
 	} else {
@@ -45,8 +45,18 @@ func (b *Bus) answerVerb(ctx context.Context, r micro.Request, handle func(conte
 	}
 }
 
+// guardedVerb calls a handler and turns a panic into an error: an operator's question must not take a service down.
+func guardedVerb(ctx context.Context, request []byte, handle func(context.Context, []byte) (any, error)) (reply any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fault.Errorf(fault.Internal, "handler panicked: %v", p)
+		}
+	}()
+	return handle(ctx, request)
+}
+
 // Ask sends a verb to a service and reads the first answer into a value. The error has the kind that the service gave
-// it; no service at all is unreachable.
+// it; no service at all is unreachable. A nil into takes any answer.
 func (b *Bus) Ask(ctx context.Context, service, verb string, request, into any) error {
 	body, err := json.Marshal(request)
 	if err != nil {
@@ -63,6 +73,9 @@ func (b *Bus) Ask(ctx context.Context, service, verb string, request, into any) 
 	}
 	if code := reply.Header.Get(micro.ErrorCodeHeader); code != "" {
 		return fault.Errorf(fault.Kind(code), "%s: %s", service, reply.Header.Get(micro.ErrorHeader))
+	}
+	if into == nil {
+		return nil
 	}
 	if err := json.Unmarshal(reply.Data, into); err != nil {
 		return fault.Errorf(fault.Malformed, "read the answer of %s to %s: %w", service, verb, err)

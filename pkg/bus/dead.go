@@ -1,10 +1,12 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,16 +39,20 @@ func Dead(reason string, err error) error {
 	return &deadReason{reason, err}
 }
 
-func reasonOf(err error) string {
+// reasonOf is the reason that a service named, or the kind where it named none or one that can be no part of a subject:
+// a letter under a plain reason is better than a message that comes back for ever.
+func reasonOf(service string, err error) string {
 	if r, ok := errors.AsType[*deadReason](err); ok {
-		return r.reason
+		if _, bad := event.DeadSubject(service, r.reason); bad == nil {
+			return r.reason
+		}
 	}
 	return string(fault.KindOf(err))
 }
 
 // writeDeadLetter stores a copy of a message with the story of its death and returns the reason it is filed under.
 func (b *Bus) writeDeadLetter(ctx context.Context, d *Delivery, cause error) (string, error) {
-	reason := reasonOf(cause)
+	reason := reasonOf(b.service, cause)
 	return reason, b.Bury(ctx, d, reason, cause)
 }
 
@@ -116,7 +122,7 @@ const maxDeliveriesAdvisory = "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES."
 // DeadList returns dead letters, oldest first.
 func (b *Bus) DeadList(ctx context.Context, f DeadFilter) ([]DeadLetter, error) {
 	var list []DeadLetter
-	letters := map[string]bool{}
+	letters := map[string]bool{} // and loops that are listed already: the broker may say so more than once
 	var loops []DeadLetter
 	err := b.scan(ctx, event.StreamDead, ">", 1, func(r Record) error {
 		letter, ok := deadLetter(r)
@@ -127,7 +133,7 @@ func (b *Bus) DeadList(ctx context.Context, f DeadFilter) ([]DeadLetter, error) 
 			loops = append(loops, letter)
 			return nil
 		}
-		letters[letter.Stream+":"+strconv.FormatUint(letter.Origin, 10)] = true
+		letters[letter.death()] = true
 		list = append(list, letter)
 		return nil
 	})
@@ -136,12 +142,17 @@ func (b *Bus) DeadList(ctx context.Context, f DeadFilter) ([]DeadLetter, error) 
 	}
 	for _, l := range loops {
 		// A letter that was written on the last delivery is the better account of the same death.
-		if !letters[l.Stream+":"+strconv.FormatUint(l.Origin, 10)] {
+		if !letters[l.death()] {
+			letters[l.death()] = true
 			list = append(list, l)
 		}
 	}
+	slices.SortFunc(list, func(a, b DeadLetter) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	return f.apply(list), nil
 }
+
+// death names the message that died.
+func (l DeadLetter) death() string { return l.Stream + ":" + strconv.FormatUint(l.Origin, 10) }
 
 func (f DeadFilter) apply(list []DeadLetter) []DeadLetter {
 	var kept []DeadLetter

@@ -172,8 +172,6 @@ func (b *Bus) tryEmit(ctx context.Context, m event.Message, mine event.Envelope,
 			return outcome, nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, ackWait)
-	defer cancel()
 	// No message id: on a retry the broker checks the sequence first, and a duplicate answer would hide the conflict.
 	return Stored, b.publish(ctx, m, func(h nats.Header) {
 		h[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(expected, 10)}
@@ -247,12 +245,12 @@ func (b *Bus) directGet(ctx context.Context, stream, subject string, body []byte
 	if err != nil {
 		return nil, classify(err, "read from %s", stream)
 	}
-	switch status := reply.Header.Get("Status"); status {
-	case "404":
+	// Only an answer without a message has a status of its own: a stored message may bear any header.
+	if len(reply.Header[jetstream.SequenceHeader]) == 0 {
+		if status := reply.Header.Get("Status"); status != "404" {
+			return nil, fault.Errorf(fault.Unreachable, "read from %s: the broker answered %q %s", stream, status, reply.Header.Get("Description"))
+		}
 		return nil, nil
-	case "":
-	default:
-		return nil, fault.Errorf(fault.Unreachable, "read from %s: the broker answered %s %s", stream, status, reply.Header.Get("Description"))
 	}
 	return record(reply, stream)
 }

@@ -1,8 +1,10 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -29,7 +31,7 @@ type Fold interface {
 const (
 	ResetStart     = "start"     // first fold of this process
 	ResetRecreated = "recreated" // the stream was made anew or restored
-	ResetRewound   = "rewound"   // the stream ends before what was applied: a store was rolled back
+	ResetRewound   = "rewound"   // the stream does not hold what was applied: a store was rolled back or emptied
 )
 
 const (
@@ -44,21 +46,7 @@ const (
 // waited for; a stream that was deleted, made again or rolled back is noticed and folded anew.
 func (b *Bus) Follow(ctx context.Context, stream, filter string, f Fold) error {
 	fo := &follower{bus: b, stream: stream, filter: filter, fold: f}
-	wait := 100 * time.Millisecond
-	for ctx.Err() == nil {
-		started := time.Now()
-		if err := fo.once(ctx); err != nil && ctx.Err() == nil {
-			b.log.Warn("stopped following for now", "stream", stream, "retry_in", wait, "err", err)
-		}
-		if time.Since(started) > time.Minute {
-			wait = 100 * time.Millisecond
-		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-			wait = min(2*wait, 5*time.Second)
-		}
-	}
+	b.again(ctx, "stopped following for now", fo.once, "stream", stream)
 	return nil
 }
 
@@ -68,28 +56,46 @@ type follower struct {
 	filter  string
 	fold    Fold
 	applied event.Applied
+	last    []trace // of the records applied last
 	epoch   string
 	begun   bool
 	level   bool   // CaughtUp was called since the last Reset
 	goal    uint64 // last sequence of the stream when the fold began
 }
 
+// trace is what tells whether a record is still the one that was applied.
+type trace struct {
+	subject  string
+	sequence uint64
+	at       time.Time
+}
+
+// traces is how many records are remembered to recognise a stream by.
+const traces = 16
+
 // once follows until something ends it. It continues after the last applied record as long as the stream is the same.
 func (fo *follower) once(ctx context.Context) error {
+	back, forget := fo.bus.onReconnect()
+	defer forget()
 	state, err := fo.bus.StreamState(ctx, fo.stream)
 	if err != nil {
 		return err
 	}
-	if reason := fo.reason(state); reason != "" {
+	reason, err := fo.recognise(ctx, state)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
 		if fo.begun {
 			fo.bus.observe.Rebuilt(reason)
 		}
 		fo.fold.Reset(reason)
-		fo.applied, fo.epoch = event.Applied{Created: state.Created}, state.Epoch
+		fo.applied, fo.epoch, fo.last = event.Applied{Created: state.Created}, state.Epoch, nil
 		fo.begun, fo.level, fo.goal = true, false, state.Last
 	}
 	consumer, err := fo.bus.js.OrderedConsumer(ctx, fo.stream, jetstream.OrderedConsumerConfig{
 		FilterSubjects: []string{fo.filter}, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: fo.applied.Sequence + 1,
+		MaxResetAttempts: 1, // with more the library tries for ever and cannot be stopped meanwhile; we try ourselves
 	})
 	if err != nil {
 		return classify(err, "follow %s", fo.stream)
@@ -97,30 +103,27 @@ func (fo *follower) once(ctx context.Context) error {
 	if consumer.CachedInfo().NumPending == 0 {
 		fo.caughtUp()
 	}
-	records := make(chan jetstream.Msg, 256)
-	done := make(chan struct{})
+	records, failed, done := make(chan jetstream.Msg, 256), make(chan error, 1), make(chan struct{})
 	cc, err := consumer.Consume(func(m jetstream.Msg) {
 		select {
 		case records <- m:
 		case <-done:
 		}
-	}, jetstream.PullMaxMessages(500))
+	}, jetstream.PullMaxMessages(500), jetstream.ConsumeErrHandler(endOn(failed)))
 	if err != nil {
 		return classify(err, "follow %s", fo.stream)
 	}
-	err = fo.loop(ctx, records, cc.Closed())
+	err = fo.loop(ctx, records, failed, back)
 	close(done)
 	cc.Stop()
 	<-cc.Closed()
 	return err
 }
 
-func (fo *follower) loop(ctx context.Context, records <-chan jetstream.Msg, closed <-chan struct{}) error {
-	check, evict := time.NewTicker(followCheck), time.NewTicker(evictCheck)
+func (fo *follower) loop(ctx context.Context, records <-chan jetstream.Msg, failed <-chan error, back <-chan struct{}) error {
+	check, evict := time.NewTicker(fo.bus.followEvery), time.NewTicker(fo.bus.evictEvery)
 	defer check.Stop()
 	defer evict.Stop()
-	back, forget := fo.bus.onReconnect()
-	defer forget()
 	for {
 		select {
 		case <-ctx.Done():
@@ -129,11 +132,16 @@ func (fo *follower) loop(ctx context.Context, records <-chan jetstream.Msg, clos
 			if err := fo.take(m); err != nil {
 				return err
 			}
-		case <-closed:
-			return fault.Errorf(fault.Unreachable, "the subscription to %s has ended", fo.stream)
+		case err := <-failed:
+			return classify(err, "follow %s", fo.stream)
 		case <-back:
-			if err := fo.check(ctx); err != nil {
+			// What the broker lost it lost before it came back, and others may have used its numbers again since.
+			state, err := fo.bus.StreamState(ctx, fo.stream)
+			if err != nil {
 				return err
+			}
+			if reason, err := fo.recognise(ctx, state); reason != "" || err != nil {
+				return cmp.Or(err, errNotTheSame)
 			}
 		case <-check.C:
 			if err := fo.check(ctx); err != nil {
@@ -158,7 +166,38 @@ func (fo *follower) check(ctx context.Context) error {
 	if fo.reason(state) != "" {
 		return errNotTheSame
 	}
+	if !fo.level {
+		// What was pending at the start may have been removed before it came; then nothing tells that the end is
+		// reached.
+		if next, err := fo.bus.Next(ctx, fo.stream, fo.filter, fo.applied.Sequence+1); err == nil && next == nil {
+			fo.caughtUp()
+		}
+	}
 	return nil
+}
+
+// recognise is [follower.reason] for a connection that is new: it also looks whether the stream still holds, under
+// their numbers, the records applied last, or newer ones on their subjects.
+func (fo *follower) recognise(ctx context.Context, s StreamState) (string, error) {
+	if reason := fo.reason(s); reason != "" || len(fo.last) == 0 {
+		return reason, nil
+	}
+	for _, t := range slices.Backward(fo.last) {
+		switch r, err := fo.bus.At(ctx, fo.stream, t.sequence); {
+		case err != nil:
+			return "", err
+		case r != nil && r.Time.Equal(t.at):
+			return "", nil
+		case r != nil:
+			return ResetRewound, nil
+		}
+	}
+	newest := fo.last[len(fo.last)-1]
+	r, err := fo.bus.last(ctx, fo.stream, newest.subject)
+	if err != nil || r != nil && r.Sequence > newest.sequence {
+		return "", err
+	}
+	return ResetRewound, nil
 }
 
 // reason says why what was applied cannot be continued, or "". A sequence alone proves nothing: after a roll-back the
@@ -192,6 +231,7 @@ func (fo *follower) take(m jetstream.Msg) error {
 		fo.bus.log.Warn("left a record out of the projection", "stream", fo.stream, "subject", r.Subject, "kind", fault.KindOf(err), "err", err)
 	}
 	fo.applied.Sequence = r.Sequence
+	fo.last = append(fo.last[max(0, len(fo.last)-traces+1):], trace{r.Subject, r.Sequence, r.Time})
 	if meta.NumPending == 0 || !fo.level && r.Sequence >= fo.goal {
 		fo.caughtUp()
 	}

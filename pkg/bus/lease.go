@@ -46,6 +46,9 @@ func (b *Bus) acquire(ctx context.Context, bucket *Bucket, name string, renew ti
 	}
 	start := time.Now()
 	rev, err := bucket.Create(ctx, name, value)
+	if fault.KindOf(err) == fault.Conflict {
+		return nil, fault.Errorf(fault.Conflict, "acquire lease %s: another holds it", name)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -96,20 +99,29 @@ func (l *Lease) renew(ctx context.Context, every time.Duration, value []byte) {
 	defer close(l.done)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	late := time.NewTimer(time.Until(l.good.Add(leaseStop)))
+	defer late.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
+		case <-late.C:
+			l.end()
+			return
+		case <-l.bucket.bus.closed:
+			l.end()
+			return
 		case <-tick.C:
 		}
 		start := time.Now()
-		rev, err := l.bucket.Update(ctx, l.name, value, l.revision)
+		rev, err := l.update(ctx, value)
 		switch {
 		case err == nil:
 			l.mu.Lock()
 			l.revision, l.good = rev, start
 			l.mu.Unlock()
-		case fault.KindOf(err) == fault.Unreachable && l.Valid():
+			late.Reset(time.Until(start.Add(leaseStop)))
+		case fault.KindOf(err) == fault.Unreachable:
 			// Whether it was renewed is not known. If it was, the next try meets a conflict and the lease is lost,
 			// which costs time and nothing else.
 		default:
@@ -117,4 +129,11 @@ func (l *Lease) renew(ctx context.Context, every time.Duration, value []byte) {
 			return
 		}
 	}
+}
+
+// update renews once. A release does not cut it short, since it must know the revision that it gives back.
+func (l *Lease) update(ctx context.Context, value []byte) (uint64, error) {
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), l.good.Add(leaseStop))
+	defer cancel()
+	return l.bucket.Update(ctx, l.name, value, l.revision)
 }

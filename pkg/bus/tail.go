@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
 )
 
 // Tail shows what is stored on the subjects that match a filter, from a time on and then as it comes, until ctx ends.
@@ -16,66 +17,83 @@ func (b *Bus) Tail(ctx context.Context, filter string, since time.Time, each fun
 	if filter == "" {
 		filter = ">"
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var mu sync.Mutex
-	var group sync.WaitGroup
-	failed := make(chan error, 1)
+	filters := map[string][]string{}
 	for _, stream := range []string{event.StreamRaw, event.StreamArticles, event.StreamPosts, event.StreamFeeds, event.StreamDead, event.StreamEvents} {
 		info, err := b.streamInfo(ctx, stream)
 		if err != nil {
 			return err
 		}
-		filters := narrow(filter, info.Config.Subjects)
-		if len(filters) == 0 {
-			continue
+		if parts := narrow(filter, info.Config.Subjects); len(parts) > 0 {
+			filters[stream] = parts
 		}
-		group.Go(func() {
-			err := b.tailOne(ctx, stream, filters, since, func(r Record) {
-				mu.Lock()
-				defer mu.Unlock()
-				each(r)
-			})
-			if err != nil {
-				select {
-				case failed <- err:
-				default: // one error is enough to stop
-				}
-				cancel()
-			}
-		})
+	}
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for stream, parts := range filters {
+		t := &tail{bus: b, stream: stream, filters: parts, since: since, each: func(r Record) {
+			mu.Lock()
+			defer mu.Unlock()
+			each(r)
+		}}
+		group.Go(func() { b.again(ctx, "stopped tailing for now", t.once, "stream", stream) })
 	}
 	group.Wait()
-	select {
-	case err := <-failed:
-		return err
-	default:
-		return nil
-	}
+	return nil
 }
 
-func (b *Bus) tailOne(ctx context.Context, stream string, filters []string, since time.Time, each func(Record)) error {
-	c := jetstream.OrderedConsumerConfig{FilterSubjects: filters, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since}
-	consumer, err := b.js.OrderedConsumer(ctx, stream, c)
-	if err != nil {
-		return classify(err, "tail %s", stream)
+type tail struct {
+	bus     *Bus
+	stream  string
+	filters []string
+	since   time.Time
+	each    func(Record)
+	shown   uint64
+}
+
+func (t *tail) once(ctx context.Context) error {
+	c := jetstream.OrderedConsumerConfig{FilterSubjects: t.filters, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &t.since, MaxResetAttempts: 1}
+	if t.shown > 0 {
+		c.DeliverPolicy, c.OptStartTime, c.OptStartSeq = jetstream.DeliverByStartSequencePolicy, nil, t.shown+1
 	}
+	consumer, err := t.bus.js.OrderedConsumer(ctx, t.stream, c)
+	if err != nil {
+		return classify(err, "tail %s", t.stream)
+	}
+	records, failed, done := make(chan jetstream.Msg), make(chan error, 1), make(chan struct{})
 	cc, err := consumer.Consume(func(m jetstream.Msg) {
-		if meta, err := m.Metadata(); err == nil {
-			each(Record{
-				Message: event.Message{Subject: m.Subject(), Header: event.Header(m.Headers()), Body: m.Data()},
-				Stream:  stream, Sequence: meta.Sequence.Stream, Time: meta.Timestamp, Marker: isMarker(event.Header(m.Headers()), m.Data()),
-			})
+		select {
+		case records <- m:
+		case <-done:
 		}
-	})
+	}, jetstream.ConsumeErrHandler(endOn(failed)))
 	if err != nil {
-		return classify(err, "tail %s", stream)
+		return classify(err, "tail %s", t.stream)
 	}
-	select {
-	case <-ctx.Done():
-	case <-cc.Closed():
-	}
+	err = t.loop(ctx, records, failed)
+	close(done)
 	cc.Stop()
 	<-cc.Closed()
-	return nil
+	return err
+}
+
+func (t *tail) loop(ctx context.Context, records <-chan jetstream.Msg, failed <-chan error) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			return classify(err, "tail %s", t.stream)
+		case m := <-records:
+			meta, err := m.Metadata()
+			if err != nil {
+				return fault.Errorf(fault.Internal, "read a record of %s: %w", t.stream, err)
+			}
+			t.shown = meta.Sequence.Stream
+			header := event.Header(m.Headers())
+			t.each(Record{
+				Message: event.Message{Subject: m.Subject(), Header: header, Body: m.Data()},
+				Stream:  t.stream, Sequence: meta.Sequence.Stream, Time: meta.Timestamp, Marker: isMarker(header, m.Data()),
+			})
+		}
+	}
 }

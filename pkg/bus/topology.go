@@ -44,7 +44,7 @@ func (b *Bus) StreamState(ctx context.Context, name string) (StreamState, error)
 }
 
 func (b *Bus) streamInfo(ctx context.Context, name string) (*jetstream.StreamInfo, error) {
-	ctx, cancel := context.WithTimeout(ctx, ackWait)
+	ctx, cancel := context.WithTimeout(ctx, getWait)
 	defer cancel()
 	s, err := b.js.Stream(ctx, name) // asks the broker for the info
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -253,7 +253,7 @@ func (b *Bus) planStream(ctx context.Context, s event.Stream, number int) (*Chan
 		return nil, classify(err, "look at stream %s", want.Name)
 	}
 	info := stream.CachedInfo()
-	details, destructive := diffStream(info, want)
+	details, destructive := diffStream(info, want, number)
 	if len(details) == 0 {
 		return nil, nil
 	}
@@ -263,7 +263,12 @@ func (b *Bus) planStream(ctx context.Context, s event.Stream, number int) (*Chan
 		if next.Metadata == nil {
 			next.Metadata = map[string]string{}
 		}
-		next.Metadata[event.MetaTopology] = strconv.Itoa(number)
+		if have, _ := strconv.Atoi(next.Metadata[event.MetaTopology]); have < number {
+			next.Metadata[event.MetaTopology] = strconv.Itoa(number)
+		}
+		if next.Metadata[event.MetaEpoch] == "" { // made by somebody else under our name
+			next.Metadata[event.MetaEpoch] = rand.Text()
+		}
 		_, err := b.js.UpdateStream(ctx, next)
 		return classify(err, "change stream %s", want.Name)
 	}}
@@ -275,7 +280,7 @@ func (b *Bus) planStream(ctx context.Context, s event.Stream, number int) (*Chan
 
 // diffStream lists what differs, and whether the change could lose data. The server is no guard: it accepts a changed
 // retention and dropped subjects without a word.
-func diffStream(info *jetstream.StreamInfo, want jetstream.StreamConfig) (details []string, destructive bool) {
+func diffStream(info *jetstream.StreamInfo, want jetstream.StreamConfig, number int) (details []string, destructive bool) {
 	is := info.Config
 	note := func(loses bool, field string, from, to any) {
 		details = append(details, fmt.Sprintf("%s: %v → %v", field, from, to))
@@ -320,8 +325,8 @@ func diffStream(info *jetstream.StreamInfo, want jetstream.StreamConfig) (detail
 		}
 	}
 	// A newer version may have been here; its number is left alone so that its services stay ready.
-	if have, _ := strconv.Atoi(is.Metadata[event.MetaTopology]); have < event.TopologyNumber {
-		note(false, "topology", have, event.TopologyNumber)
+	if have, _ := strconv.Atoi(is.Metadata[event.MetaTopology]); have < number {
+		note(false, "topology", have, number)
 	}
 	return details, destructive
 }

@@ -116,10 +116,9 @@ const (
 
 // Consumer is a durable pull consumer with explicit acks that delivers everything.
 type Consumer struct {
-	Stream  string
-	Name    string
-	Filter  string
-	Filters []string // instead of Filter, where there are several
+	Stream string
+	Name   string
+	Filter string
 	// MaxDeliver is how often the broker hands a message out at all, -1 without end. It is reached only by a handler
 	// that crashes or hangs each time.
 	MaxDeliver int
