@@ -210,3 +210,121 @@ func TestArticleTravelsFromSourceToRAW(t *testing.T) {
 		t.Errorf("status %+v", s)
 	}
 }
+
+func TestRestartRepeatsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.origin.Feed("news").Add(news("1", "Eins"))
+	w.configure("", fmt.Sprintf("id: rss, url: %q, every: 100ms", f.URL(origintest.RSS)))
+	_, stop := w.start(nil)
+	w.messages(1)
+	w.status("rss", "is stored", func(s SourceStatus) bool { return s.Published == 1 })
+	stop()
+	f.Edit("1", func(it *origintest.Item) { it.Title = "Eins, verbessert" })
+	f.Add(news("2", "Zwei"))
+	w.start(nil)
+	list := w.messages(3)
+	w.polled("/news.rss", 3)
+	if n := len(w.raw()); n != 3 {
+		t.Errorf("%d messages, want 3", n)
+	}
+	for _, m := range list[1:] {
+		if m.env.Version.Fence <= list[0].env.Version.Fence {
+			t.Errorf("fence %d after a restart, it was %d", m.env.Version.Fence, list[0].env.Version.Fence)
+		}
+	}
+}
+
+// A source that hangs, one that is a bomb, one that is hostile and one that is gone: the good one is polled on time.
+func TestBadSourcesDelayNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.origin.Feed("good").Add(news("1", "Eins"))
+	w.origin.Script("/slow.rss", origintest.Slow(time.Hour).Always())
+	w.origin.Script("/endless.rss", origintest.Endless().Always())
+	w.origin.Serve("/deep.rss", "text/xml", []byte("<rss><channel><item>"+strings.Repeat("<a>", 2_500_000)))
+	w.origin.Script("/gone.rss", origintest.Status(404).Always())
+	w.configure(", workers: 8",
+		fmt.Sprintf("id: good, url: %q, every: 100ms", f.URL(origintest.RSS)), fmt.Sprintf("id: slow, url: %q, every: 100ms", w.origin.URL("/slow.rss")),
+		fmt.Sprintf("id: endless, url: %q, every: 100ms", w.origin.URL("/endless.rss")), fmt.Sprintf("id: deep, url: %q, every: 100ms", w.origin.URL("/deep.rss")),
+		fmt.Sprintf("id: gone, url: %q, every: 100ms", w.origin.URL("/gone.rss")), `id: private, url: "http://10.0.0.1/feed", every: 100ms`)
+	w.yaml = strings.Replace(w.yaml, "concurrency: 8", "concurrency: 4", 1)
+	w.start(nil)
+	w.messages(1)
+	w.status("deep", "is refused", func(s SourceStatus) bool { return s.Reason == "too_deep" && s.Sentence != "" && !s.NextPoll.IsZero() })
+	w.status("gone", "is not found", func(s SourceStatus) bool { return s.Reason == "http_not_found" && s.Status == 404 })
+	w.status("private", "is refused", func(s SourceStatus) bool { return s.Reason == "refused_address" })
+	f.Add(news("2", "Zwei"))
+	w.messages(2)
+	w.polled("/good.rss", 5)
+}
+
+func TestRefreshIsGrantedAtOnceWhateverTheBackoff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.origin.Feed("news").Add(news("1", "Eins"))
+	w.configure("", fmt.Sprintf("id: rss, url: %q, every: 24h", f.URL(origintest.RSS)))
+	w.start(nil)
+	w.messages(1)
+	w.status("rss", "is active", func(s SourceStatus) bool { return s.State == "active" })
+	f.Add(news("2", "Zwei"))
+	if err := Refresh(t.Context(), w.bus, "rss"); err != nil {
+		t.Fatal(err)
+	}
+	w.messages(2)
+	f.Add(news("3", "Drei"))
+	if err := Refresh(t.Context(), w.bus, "rss"); err != nil {
+		t.Fatal(err)
+	}
+	w.messages(3)
+}
+
+func TestNoticesTellOfWhatHappens(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	f := w.origin.Feed("news").Add(news("1", "Eins"))
+	w.configure("", fmt.Sprintf("id: rss, url: %q, every: 100ms", f.URL(origintest.RSS)))
+	w.start(nil)
+	w.messages(1)
+	w.origin.Script("/news.rss", origintest.Step{Status: 404, Times: 4})
+	seen := func() (list []string) {
+		for seq := uint64(1); ; seq++ {
+			r, err := w.bus.At(t.Context(), event.StreamEvents, seq)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r == nil {
+				return list
+			}
+			if _, n, err := event.DecodeNotice(r.Message); err == nil && n.Service == Name {
+				list = append(list, n.Type+" "+n.Source)
+			}
+		}
+	}
+	want := "source_first_poll rss|source_failing rss|source_recovered rss"
+	w.until("the notices", func() (bool, string) {
+		got := strings.Join(seen(), "|")
+		return got == want, got
+	})
+}
+
+// Two replicas share what there is; when one ends, the other takes over, and nothing is published twice.
+func TestReplicasShareSourcesAndTakeOver(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	feeds := []*origintest.Feed{w.origin.Feed("a").Add(news("1", "A1")), w.origin.Feed("b").Add(news("1", "B1"))}
+	w.configure("", fmt.Sprintf("id: a, url: %q, every: 100ms", feeds[0].URL(origintest.RSS)), fmt.Sprintf("id: b, url: %q, every: 100ms", feeds[1].URL(origintest.Atom)))
+	one, stop := w.start(nil)
+	w.messages(2)
+	two, _ := w.start(nil)
+	stop()
+	if one.owner.Held() != 0 {
+		t.Errorf("a replica that ended holds %d shards", one.owner.Held())
+	}
+	w.until("the other replica owns the shard", func() (bool, string) {
+		return two.owner.Held() == 1, fmt.Sprintf("it owns %d", two.owner.Held())
+	})
+	feeds[0].Add(news("2", "A2"))
+	feeds[1].Add(news("2", "B2"))
+	w.messages(4)
+}

@@ -164,9 +164,9 @@ func options(h config.SourceHTTP, proxy string, at config.At) web.Options {
 	if len(header) == 0 {
 		return o
 	}
-	if err := web.CheckHeader(header); err != nil {
-		at.Key("http").Key("headers").Problemf("%s", err)
-		return o
+	// Those of the key headers were checked with the section; here the file's are new.
+	if err := web.CheckHeader(header); err != nil && h.HeadersFile != "" {
+		at.Key("http").Key("headers_file").Problemf("%s", err)
 	}
 	o.Header = header
 	return o
