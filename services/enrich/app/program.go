@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"os"
+	"os/signal"
 	"time"
 
 	"tidings.internal/pkg/bus"
@@ -70,5 +72,14 @@ func (p *process) close(ctx context.Context) error {
 	return p.bus.Close(ctx)
 }
 
-// Main is the program enrich.
-func Main() { run.Main(Program()) }
+// Main is the program enrich. Beside the verbs of every service it knows "run --in FILE", which enriches a file of
+// articles without a broker.
+func Main() {
+	if args := os.Args[1:]; isOffline(args) {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		code := Offline(ctx, args[1:], os.Stdin, os.Stdout, os.Stderr)
+		stop()
+		run.Exit(code)
+	}
+	run.Main(Program())
+}

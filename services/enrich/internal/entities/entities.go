@@ -112,9 +112,21 @@ func (f *finder) at(list []words.Word, i int) (from, to int, rule string) {
 		}
 	}
 	if f.known.first[w.Text] && n >= 2 {
-		return i, i + min(n, 3), "first_name"
+		return i, i + capitals(list[i:i+n], 3), "first_name"
 	}
 	return 0, 0, ""
+}
+
+// capitals is how many words hold the first few that begin with a capital.
+func capitals(list []words.Word, few int) int {
+	for i := range list {
+		if list[i].Upper() {
+			if few--; few == 0 {
+				return i + 1
+			}
+		}
+	}
+	return len(list)
 }
 
 // run is how many words from i on may be one name: each with a capital, or the particle of a noble name before one.
@@ -125,10 +137,13 @@ func (f *finder) run(list []words.Word, i, limit int) int {
 		if w.Masked || n > 0 && (w.Break || w.First) || w.Stop && !f.known.particles[w.Text] {
 			break
 		}
-		if !w.Upper() && (n == 0 || !f.known.particles[w.Text] || i+n+1 >= len(list) || !list[i+n+1].Upper()) {
+		if !w.Upper() && (n == 0 || !f.known.particles[w.Text]) {
 			break
 		}
 		n++
+	}
+	for n > 0 && !list[i+n-1].Upper() {
+		n-- // a particle is no end of a name
 	}
 	return n
 }

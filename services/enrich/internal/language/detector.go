@@ -25,7 +25,7 @@ const (
 	// wordWeight is how many letter runs one function word is worth: it is no chance that it stands there.
 	wordWeight = 2.5
 	// priorWeight is the log odds that the first declared language starts with; each further one gets half of it.
-	priorWeight = 2.0
+	priorWeight = 2.5
 	// fewWords is a text so short that the declaration counts twice: one name or one foreign word is no language.
 	fewWords = 2
 	// maxWords bounds what is read: after so many words nothing changes any more.

@@ -63,6 +63,9 @@ type Result struct {
 // headZone is how many lines may hold headline and byline.
 const headZone = 8
 
+// maxByline is the length in bytes of the longest byline.
+const maxByline = 500
+
 // tailShare is the part of the words behind which the end of an article may begin.
 const tailShare = 0.65
 
@@ -101,7 +104,7 @@ func (r *Result) head(plain bool, now time.Time) int {
 		case i == end && l.words > 0 && same(tokens(r.Title), l.tokens):
 			l.Class = Headline
 			end = i + 1
-		case i <= end+1 && len(r.Authors) == 0 && l.words <= 25:
+		case i <= end+1 && len(r.Authors) == 0 && l.words <= 25 && len(l.Text) <= maxByline:
 			if r.byline(l, now) {
 				end = i + 1
 			}

@@ -17,11 +17,19 @@ var (
 
 func credit(s string) bool { return credits.MatchString(s) }
 
+const (
+	// maxEnding is the length in words of the longest biography.
+	maxEnding      = 150
+	maxEndingBytes = 4 << 10
+)
+
 // ending returns what a line is that may stand at the end of an article, "" for anything else.
 func (r *Result) ending(l *Line) Class {
 	switch {
 	case l.Class == Divider:
 		return Divider
+	case l.words > maxEnding || len(l.Text) > maxEndingBytes:
+		return ""
 	case bioOpens.MatchString(l.Text), r.bio(l):
 		return Bio
 	case l.words <= 60 && callWords.MatchString(l.Text):
@@ -41,7 +49,7 @@ func (r *Result) ending(l *Line) Class {
 // bio reports whether a line tells about a person rather than the subject: it begins with a name, of an author where
 // one is known, and goes on with what he is.
 func (r *Result) bio(l *Line) bool {
-	if l.words < 5 || l.words > 150 {
+	if l.words < 5 {
 		return false
 	}
 	fields := strings.Fields(l.Text)
@@ -69,45 +77,47 @@ func (r *Result) author(text string, whole bool) bool {
 // tail finds where the article ends. Lines behind the first divider, promotion, biography or call in its last third go,
 // unless a whole paragraph follows that is none of these.
 func (r *Result) tail() {
+	from := r.zone()
+	class := make([]Class, len(r.Lines))
+	alive := -1
+	for i := from; i < len(r.Lines); i++ {
+		l := &r.Lines[i]
+		class[i] = r.ending(l)
+		if l.words >= minRest && (l.Fixed || class[i] == "") {
+			alive = i
+		}
+	}
+	for i := max(from, alive+1); i < len(r.Lines); i++ {
+		l := &r.Lines[i]
+		if class[i] == "" || l.Fixed || !l.Class.Body() && l.Class != Divider {
+			continue
+		}
+		for j := i; j < len(r.Lines); j++ {
+			if r.Lines[j].Class = class[j]; class[j] == "" {
+				r.Lines[j].Class = Tail
+			}
+		}
+		return
+	}
+}
+
+// maxTail is how many lines an end has at most: a list of comments or of other articles is longer, but no line of it
+// says so.
+const maxTail = 120
+
+// zone is the first line that may begin the end.
+func (r *Result) zone() int {
 	total := 0
 	for i := range r.Lines {
 		total += r.Lines[i].words
 	}
-	before := 0
-	for i := range r.Lines {
-		l := &r.Lines[i]
-		past := float64(before) >= tailShare*float64(total)
-		before += l.words
-		if !past || l.Fixed || !l.Class.Body() && l.Class != Divider {
-			continue
-		}
-		if class := r.ending(l); class != "" && r.nothingBehind(i+1) {
-			for j := i; j < len(r.Lines); j++ {
-				r.drop(&r.Lines[j])
-			}
-			return
-		}
+	before, from := 0, 0
+	for from < len(r.Lines) && float64(before) < tailShare*float64(total) {
+		before += r.Lines[from].words
+		from++
 	}
-	// A divider that opens no tail still is no text.
+	return max(from, len(r.Lines)-maxTail)
 }
 
 // minRest is the length in words of a paragraph that shows that the article goes on.
 const minRest = 40
-
-func (r *Result) nothingBehind(from int) bool {
-	for i := from; i < len(r.Lines); i++ {
-		l := &r.Lines[i]
-		if l.Fixed && l.words >= minRest || l.words >= minRest && r.ending(l) == "" {
-			return false
-		}
-	}
-	return true
-}
-
-func (r *Result) drop(l *Line) {
-	class := r.ending(l)
-	if class == "" {
-		class = Tail
-	}
-	l.Class = class
-}

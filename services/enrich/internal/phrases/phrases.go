@@ -57,7 +57,9 @@ func (Step) Degrade(d *pipeline.Draft) { d.Candidates, d.Article.Keyphrases = ni
 type finder struct {
 	lang     string
 	german   bool
-	everyday map[string]bool
+	everyday map[string]bool // stems
+	// nested is how often a phrase stands inside a longer one that comes back itself.
+	nested map[string]int
 	// nouns holds the stems seen with a capital inside a sentence, lower those seen without one anywhere.
 	nouns, lower map[string]bool
 	title        map[string]bool // stems of the title
@@ -88,8 +90,12 @@ type span struct {
 
 func newFinder(d *pipeline.Draft) *finder {
 	f := &finder{
-		lang: d.Words.Lang, german: words.Base(d.Words.Lang) == "de", everyday: words.Everyday(d.Words.Lang),
+		lang: d.Words.Lang, german: words.Base(d.Words.Lang) == "de", everyday: map[string]bool{}, nested: map[string]int{},
 		nouns: map[string]bool{}, lower: map[string]bool{}, title: map[string]bool{}, found: map[string]*candidate{}, d: d, total: len(d.Words.Body),
+	}
+	stem := words.NewStemmer(f.lang)
+	for w := range words.Everyday(f.lang) {
+		f.everyday[stem.Stem(w)] = true
 	}
 	for _, list := range [][]words.Word{d.Words.Title, d.Words.Body} {
 		for i := range list {
@@ -232,6 +238,9 @@ func (c *candidate) surface() string {
 
 // rank scores the candidates and leaves the best, none of them inside a better one.
 func (f *finder) rank() []*candidate {
+	for _, c := range f.found {
+		f.nest(c)
+	}
 	var list []*candidate
 	for _, c := range f.found {
 		if c.score = f.score(c); c.score >= minScore {
@@ -251,9 +260,26 @@ func (f *finder) rank() []*candidate {
 	return kept
 }
 
+// nest notes for the parts of a phrase that comes back how often they stand in it: "trains" says little of its own in a
+// text about night trains.
+func (f *finder) nest(c *candidate) {
+	n := len(c.stems)
+	if n < 2 || c.body+c.title < 2 {
+		return
+	}
+	for i := range n {
+		for j := i + 1; j <= n; j++ {
+			if j-i < n {
+				part := strings.Join(c.stems[i:j], " ")
+				f.nested[part] = max(f.nested[part], c.body+2*c.title+c.head)
+			}
+		}
+	}
+}
+
 // score is between 0 and 1: how often, how early, how long, and whether title or headings have it.
 func (f *finder) score(c *candidate) float64 {
-	often := float64(c.body + 2*c.title + c.head)
+	often := float64(c.body + 2*c.title + c.head - f.nested[c.key])
 	n := len(c.stems)
 	if n == 1 {
 		if !f.single(c) {
@@ -270,8 +296,12 @@ func (f *finder) score(c *candidate) float64 {
 		often *= 0.7
 	}
 	for _, s := range c.stems {
-		if f.everyday[s] || f.everyday[strings.ToLower(c.surface())] {
-			often *= 0.6
+		switch {
+		case !f.everyday[s]:
+		case n == 1:
+			often *= 0.3
+		default:
+			often *= 0.8
 		}
 	}
 	if c.title > 0 {
@@ -298,7 +328,7 @@ func (f *finder) single(c *candidate) bool {
 		return true
 	}
 	capital := s != strings.ToLower(s)
-	return len([]rune(s)) >= 5 && (c.body >= 3 || c.title > 0) || capital && f.nouns[c.stems[0]] && !f.lower[c.stems[0]]
+	return len([]rune(s)) >= 5 && (c.body >= 3 || c.title > 0 && c.body >= 2) || capital && f.nouns[c.stems[0]] && !f.lower[c.stems[0]]
 }
 
 // within reports whether the stems of a stand in a row in b.

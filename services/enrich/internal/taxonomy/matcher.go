@@ -221,8 +221,15 @@ func (n *node) at(list []words.Word, i int, lang string) ([]hit, bool) {
 		n = child
 		var here []hit
 		for _, m := range n.ends {
-			if h, ok := m.met(list, i, j+1, lang); ok {
+			h, ok := m.met(list, i, j+1, lang)
+			if !ok {
+				continue
+			}
+			// Two labels of one concept that share their stems ("museum", "museums") are met once, the better way.
+			if k := slices.IndexFunc(here, func(o hit) bool { return o.concept == h.concept }); k < 0 {
 				here = append(here, h)
+			} else if h.weight > here[k].weight {
+				here[k] = h
 			}
 		}
 		if len(here) > 0 {

@@ -1,0 +1,70 @@
+package app
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"tidings.internal/services/enrich/internal/pipeline"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// golden compares a text with a file in testdata.
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	file := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(file, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s differs (-want +got); if it should, run go test with -update:\n%s", file, diff)
+	}
+}
+
+func TestMetricsAreThoseOfTheGoldenList(t *testing.T) {
+	t.Parallel()
+	one := func() float64 { return 1 }
+	m := newMetrics(one, one)
+	r := prometheus.NewRegistry()
+	if err := m.register(r); err != nil {
+		t.Fatal(err)
+	}
+	if err := newMetrics(one, one).register(r); err == nil {
+		t.Error("registered twice without an error")
+	}
+	m.step("decode", time.Second, pipeline.TooDeep)
+	for _, v := range []*prometheus.CounterVec{m.articles, m.rungs, m.languages, m.relations} {
+		v.WithLabelValues("x").Inc()
+	}
+	problems, err := testutil.GatherAndLint(r)
+	if err != nil || len(problems) > 0 {
+		t.Errorf("lint: %v, %v", problems, err)
+	}
+	var lines []string
+	for _, c := range m.all() {
+		descs := make(chan *prometheus.Desc, 10)
+		c.Describe(descs)
+		close(descs)
+		for d := range descs {
+			lines = append(lines, fmt.Sprintln(d))
+		}
+	}
+	slices.Sort(lines)
+	golden(t, "metrics", strings.Join(lines, ""))
+}

@@ -1,0 +1,123 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// offlineInput holds articles of several kinds and two rows that are none.
+func offlineInput(t *testing.T) string {
+	t.Helper()
+	guest, err := os.ReadFile("../internal/extract/testdata/guest.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paragraph := "<p>Night trains are returning to Europe after years of decline. Rail operators have ordered new sleeping cars, and passengers book months ahead. Climate change is one reason, says researcher Anna Example.</p>"
+	rows := []any{
+		map[string]any{"id": "guest", "text": string(guest), "source": "gast", "fetched": "2026-05-01T12:00:00Z"},
+		map[string]any{"id": "trains", "title": "Why night trains are back", "url": "https://example.org/trains", "html": paragraph + paragraph, "published": "2026-04-30T06:00:00Z"},
+		map[string]any{"id": "copy", "title": "Night trains are back", "url": "https://www.example.org/trains/", "html": paragraph},
+		map[string]any{"id": "page", "url": "https://example.org/p", "html_file": "page.html"},
+		map[string]any{"id": "outside", "html_file": "../page.html"},
+		map[string]any{"id": "fr", "title": "La maire inaugure une piscine", "html": "<p>La maire de la ville a inauguré samedi une nouvelle piscine.</p><script>x</script>", "categories": []string{"Sport"}, "language": "fr"},
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		line, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Write(append(line, '\n'))
+	}
+	b.WriteString("{broken\n\n")
+	return b.String()
+}
+
+const page = `<!DOCTYPE html><html lang="en"><head><title>A page | Example</title></head><body><nav>Home</nav><article><h1>A page</h1>
+<p>The town council decided on Monday to widen the cycle lane along the river before autumn, because far more people use it than five years ago.</p>
+<p>The bridge next to it will be repaired in the same months, so that traffic is interrupted only once, the mayor said after the meeting on Monday.</p></article></body></html>`
+
+func TestOfflineGivesTheSameWithAnyNumberOfWorkers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	in := filepath.Join(dir, "in.jsonl")
+	write(t, in, offlineInput(t))
+	write(t, filepath.Join(dir, "page.html"), page)
+	var first string
+	for _, workers := range []int{1, 8, 1} {
+		out := filepath.Join(dir, "out.jsonl")
+		var stderr bytes.Buffer
+		code := Offline(t.Context(), []string{"--in", in, "--out", out, "--workers", strconv.Itoa(workers)}, nil, nil, &stderr)
+		if code != 1 || !strings.Contains(stderr.String(), "2 rows failed") {
+			t.Errorf("exit code %d: %s", code, &stderr)
+		}
+		data, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == "" {
+			first = string(data)
+		}
+		if diff := cmp.Diff(first, string(data)); diff != "" {
+			t.Errorf("%d workers give another result: %s", workers, diff)
+		}
+	}
+	golden(t, "offline", indented(t, first))
+}
+
+// indented makes a golden file that a person can read.
+func indented(t *testing.T, lines string) string {
+	t.Helper()
+	var b bytes.Buffer
+	for line := range strings.Lines(lines) {
+		if err := json.Indent(&b, []byte(line), "", " "); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return b.String()
+}
+
+func TestOfflineReadsAndWritesStreams(t *testing.T) {
+	t.Parallel()
+	var out, stderr bytes.Buffer
+	code := Offline(t.Context(), []string{"--in", "-", "--only", "language"}, strings.NewReader(`{"id":"a","text":"Das ist ein ganz kurzer Satz."}`), &out, &stderr)
+	if code != 0 || stderr.Len() > 0 {
+		t.Fatalf("exit code %d: %s", code, &stderr)
+	}
+	var row enrichedRow
+	if err := json.Unmarshal(out.Bytes(), &row); err != nil || row.Language.Code != "de" || row.Summary != "" {
+		t.Errorf("%+v, %v", row, err)
+	}
+}
+
+func TestOfflineUsage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"no input":     {nil, 2, "give --in"},
+		"unknown flag": {[]string{"--in", "x", "--foo"}, 2, "foo"},
+		"unknown step": {[]string{"--in", "x", "--only", "nope"}, 2, "none of decode, metadata"},
+		"bad time":     {[]string{"--in", "x", "--now", "today"}, 2, "no time"},
+		"no file":      {[]string{"--in", "/no/such/file"}, 1, "open input"},
+		"no taxonomy":  {[]string{"--in", "x", "--taxonomy", "/no/such/file"}, 2, "cannot read the taxonomy"},
+		"help":         {[]string{"-h"}, 0, ""},
+	} {
+		var out, stderr bytes.Buffer
+		if code := Offline(t.Context(), c.args, nil, &out, &stderr); code != c.code || !strings.Contains(stderr.String(), c.want) {
+			t.Errorf("%s: exit code %d, %q", name, code, stderr.String())
+		}
+	}
+	if !isOffline([]string{"run", "--in=x"}) || isOffline([]string{"run", "--config", "x"}) || isOffline(nil) {
+		t.Error("the command on a file is not told from the service's own verb")
+	}
+}

@@ -1,0 +1,229 @@
+package app
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/services/enrich/internal/decode"
+	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/story"
+)
+
+// row is a line of the input.
+type row struct {
+	ID          string     `json:"id"`
+	URL         string     `json:"url"`
+	HTML        string     `json:"html"`
+	Text        string     `json:"text"`
+	HTMLFile    string     `json:"html_file"`
+	Title       string     `json:"title"`
+	Summary     string     `json:"summary"`
+	ContentType string     `json:"content_type"`
+	Language    string     `json:"language"`
+	Categories  []string   `json:"categories"`
+	Source      string     `json:"source"`
+	GUID        string     `json:"guid"`
+	Published   *time.Time `json:"published"`
+	Fetched     *time.Time `json:"fetched"`
+}
+
+// enrichedRow is a line of the output.
+type enrichedRow struct {
+	ID          string           `json:"id"`
+	Title       string           `json:"title"`
+	Text        string           `json:"text"`
+	HTML        string           `json:"html"`
+	Authors     []string         `json:"authors"`
+	Bylines     []article.Person `json:"bylines,omitempty"`
+	Date        string           `json:"date,omitempty"`
+	Language    article.Language `json:"language"`
+	Tags        []article.Tag    `json:"tags"`
+	Keyphrases  []article.Phrase `json:"keyphrases"`
+	Entities    []article.Tag    `json:"entities"`
+	Summary     string           `json:"summary"`
+	ReadingTime int              `json:"reading_time"`
+	Relations   []relation       `json:"relations"`
+	Story       string           `json:"story"`
+	Group       string           `json:"group,omitempty"`
+	Extract     string           `json:"extract"`
+	Degraded    []string         `json:"degraded"`
+	Versions    article.Versions `json:"versions"`
+}
+
+type relation struct {
+	Kind  string `json:"kind"`
+	Other string `json:"other"`
+}
+
+// failedRow stands in the place of a row that could not be read.
+type failedRow struct {
+	ID    string `json:"id,omitempty"`
+	Line  int    `json:"line"`
+	Error struct {
+		Kind   string `json:"kind"`
+		Detail string `json:"detail"`
+	} `json:"error"`
+}
+
+// result is what became of a row.
+type result struct {
+	id    string
+	line  int
+	err   error
+	draft *pipeline.Draft
+}
+
+// enrich does everything for a row but its story.
+func (o *offline) enrich(ctx context.Context, number int, text []byte) *result {
+	r := &result{line: number}
+	var in row
+	if r.err = json.Unmarshal(text, &in); r.err != nil {
+		return r
+	}
+	r.id = in.ID
+	raw, page, err := o.raw(in)
+	if err != nil {
+		r.err = err
+		return r
+	}
+	d := pipeline.NewDraft(raw, page)
+	d.Article.Versions = article.Versions{Engine: Engine, VocabularyHash: o.matcher.Vocabulary().Hash()}
+	if r.err = o.runner.Run(ctx, d); r.err == nil {
+		r.draft = d
+	}
+	return r
+}
+
+// raw makes a raw article of a row.
+func (o *offline) raw(in row) (*article.Raw, []byte, error) {
+	given := 0
+	for _, s := range []string{in.HTML, in.Text, in.HTMLFile} {
+		if s != "" {
+			given++
+		}
+	}
+	if in.ID == "" || given > 1 || given == 0 && in.Title == "" && in.Summary == "" {
+		return nil, nil, errors.New("a row needs an id and one of html, text, html_file")
+	}
+	raw := &article.Raw{
+		ID: in.ID, Revision: 1, URL: in.URL, GUID: in.GUID, Title: in.Title, Language: in.Language, Published: in.Published,
+		Source: article.Source{ID: in.Source},
+	}
+	switch {
+	case !o.at.IsZero():
+		raw.Fetched = o.at
+	case in.Fetched != nil:
+		raw.Fetched = *in.Fetched
+	case in.Published != nil:
+		raw.Fetched = *in.Published
+	default:
+		// Without any time every date must count as past: none is then taken for one in the future.
+		raw.Fetched = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+	}
+	raw.FirstSeen = raw.Fetched
+	for _, c := range in.Categories {
+		raw.Categories = append(raw.Categories, article.Category{Term: c})
+	}
+	if in.Summary != "" {
+		raw.Summary = &article.Text{Value: in.Summary, Type: article.TextHTML}
+	}
+	page := []byte(nil)
+	switch {
+	case in.Text != "":
+		raw.Content = &article.Text{Value: in.Text, Type: article.TextPlain}
+	case in.HTMLFile != "":
+		data, err := o.load(in.HTMLFile)
+		if err != nil {
+			return nil, nil, err
+		}
+		page = data
+	case whole(in.HTML):
+		page = []byte(in.HTML)
+	case in.HTML != "":
+		raw.Content = &article.Text{Value: in.HTML, Type: article.TextHTML}
+	}
+	if page != nil {
+		raw.Page = &article.Page{URL: in.URL, Status: 200, ContentType: in.ContentType}
+	}
+	return raw, page, nil
+}
+
+// whole tells a page from a piece of one, as a feed carries it.
+func whole(html string) bool {
+	head := strings.ToLower(html[:min(len(html), 4096)])
+	return strings.Contains(head, "<html") || strings.Contains(head, "<body") || strings.Contains(head, "<!doctype")
+}
+
+// load reads a page beside the input, at most a byte more than is parsed.
+func (o *offline) load(name string) ([]byte, error) {
+	if !filepath.IsLocal(name) {
+		return nil, fmt.Errorf("html_file %s must lie below the folder of the input", strconv.Quote(name))
+	}
+	f, err := os.Open(filepath.Join(o.dir, name))
+	if err != nil {
+		return nil, fmt.Errorf("open page: %w", err)
+	}
+	defer f.Close() // opened to read: nothing can be lost
+	var r io.Reader = f
+	if strings.HasSuffix(name, ".gz") {
+		z, err := gzip.NewReader(f)
+		if err != nil {
+			return nil, fmt.Errorf("unpack page: %w", err)
+		}
+		r = z
+	}
+	data, err := io.ReadAll(io.LimitReader(r, decode.MaxBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read page: %w", err)
+	}
+	return data, nil
+}
+
+func folder(name string) string { return filepath.Dir(name) }
+
+// tell places the article among the stories of the run.
+func (r *result) tell(ctx context.Context, stories *story.Stories) (err error) {
+	r.draft.Article.Story, err = stories.Place(ctx, document(&r.draft.Article))
+	return err
+}
+
+// out is the line that is written.
+func (r *result) out() any {
+	if r.draft == nil {
+		f := failedRow{ID: r.id, Line: r.line}
+		f.Error.Kind, f.Error.Detail = "invalid", r.err.Error()
+		return f
+	}
+	a := &r.draft.Article
+	e := enrichedRow{
+		ID: a.ID, Title: a.Title, Text: a.Text, HTML: a.HTML, Authors: []string{}, Language: a.Language, Tags: a.Tags, Keyphrases: a.Keyphrases,
+		Entities: a.Entities, Summary: a.Summary, ReadingTime: a.ReadingTime, Relations: []relation{}, Story: a.Story.ID, Group: a.Story.Group,
+		Extract: a.Extract, Degraded: a.Degraded, Versions: a.Versions,
+	}
+	for _, p := range a.Authors {
+		e.Authors = append(e.Authors, p.Name)
+		if p.Role != "" {
+			e.Bylines = append(e.Bylines, p)
+		}
+	}
+	if a.Published != nil {
+		e.Date = a.Published.Format(time.RFC3339)
+		if a.Published.Equal(a.Published.Truncate(24 * time.Hour)) {
+			e.Date = a.Published.Format(time.DateOnly)
+		}
+	}
+	if a.Story.Other != "" {
+		e.Relations = append(e.Relations, relation{Kind: a.Story.Relation, Other: a.Story.Other})
+	}
+	return e
+}
