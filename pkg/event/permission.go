@@ -156,8 +156,13 @@ func inbox(role string) string { return "_INBOX_" + role + ".>" }
 //
 // They keep an honest process with a fault from spoiling what is another's, and an intruder from most of it; they are
 // no proof of who wrote a message. The server can be made to publish in a user's name: whoever may read a message
-// directly, or make a consumer that pushes, chooses where the answer goes (nats-server #8274). Readers therefore check
+// directly chooses where the answer goes (nats-server #8274), to a stream or to a verb. Readers of streams therefore check
 // every message ([Decode]).
+//
+// The right to write one key of a bucket is the right to empty the bucket: the header "Nats-Rollup: all" asks for it, and
+// a server that allows roll-ups, as buckets need, looks at no more than the subject. So a bucket is written by one service
+// alone. Only the leases are shared: whoever loses one finds out at its next renewal, and the compare-and-set on the
+// state is the true fence. What a public process leaves for another must have a bucket of its own.
 func Users() []User {
 	return []User{
 		service(UserIngest, "polls sources",
@@ -175,14 +180,13 @@ func Users() []User {
 			Grant{For: "which article tells which story", Subjects: slices.Concat(readKeys(BucketStories, ">"), writeKeys(BucketStories, ">"))},
 			Grant{For: "the taxonomy", Subjects: slices.Concat(readKeys(BucketTaxonomy, ">"), writeKeys(BucketTaxonomy, ">"))},
 		),
-		service(UserPublish, "serves feeds to the public and composes posts; may leave requests for deliver and not look at them",
+		service(UserPublish, "serves feeds to the public and composes posts; neither reads nor writes subscribers",
 			Grant{For: "articles: the projection, and the composer's consumer", Subjects: slices.Concat(fold(StreamArticles, All(SpaceEnriched)), eat(StreamArticles, ConsumerComposer))},
 			Grant{For: "posts, and how far each channel is behind", Subjects: slices.Concat(emit(SpacePost), behind(StreamPosts, "*"))},
 			Grant{For: "changes of feeds", Subjects: slices.Concat(look(StreamFeeds), emit(SpaceFeed))},
 			Grant{For: "bodies too long for a message", Subjects: readObjects(StoreBlobs)},
 			Grant{For: "short cuts for the projection", Subjects: slices.Concat(readObjects(StoreSnapshots), writeObjects(StoreSnapshots)), Planned: true},
-			Grant{For: "requests of readers and of subscribing sites", Planned: true, Subjects: slices.Concat(
-				writeKeys(BucketSubscriptions, "request.*"), writeKeys(BucketSubscribers, "request.*"), []string{AdminSubject(UserDeliver, "preferences")})},
+			Grant{For: "a reader's preferences", Subjects: []string{AdminSubject(UserDeliver, "preferences")}, Planned: true},
 		),
 		service(UserDeliver, "sends posts; the only one with credentials of networks",
 			Grant{For: "posts: a consumer for each channel", Subjects: slices.Concat(fold(StreamPosts, All(SpacePost)), eat(StreamPosts, "*"), emit(SpacePost)[1:], []string{apiDirectGet + StreamPosts})},
