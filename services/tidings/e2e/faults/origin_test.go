@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func (s *script) words(n int) string {
 	for range n {
 		text += fmt.Sprintf("w%07x ", s.rng.Uint32()>>4)
 	}
-	return text
+	return strings.TrimSpace(text)
 }
 
 func (s *script) add(baseline bool) {
