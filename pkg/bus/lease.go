@@ -40,14 +40,14 @@ func (b *Bus) Acquire(ctx context.Context, name string) (*Lease, error) {
 }
 
 func (b *Bus) acquire(ctx context.Context, bucket *Bucket, name string, renew time.Duration) (*Lease, error) {
-	value, err := json.Marshal(map[string]string{"holder": b.nc.Opts.Name})
+	value, err := json.Marshal(holder{Name: b.nc.Opts.Name, Process: thisProcess()})
 	if err != nil {
 		return nil, fault.Errorf(fault.Internal, "acquire lease %s: %w", name, err)
 	}
 	start := time.Now()
 	rev, err := bucket.Create(ctx, name, value)
 	if fault.KindOf(err) == fault.Conflict {
-		return nil, fault.Errorf(fault.Conflict, "acquire lease %s: another holds it", name)
+		rev, err = bucket.inherit(ctx, name, value)
 	}
 	if err != nil {
 		return nil, err
@@ -74,7 +74,8 @@ func (l *Lease) Valid() bool {
 // Lost is closed when the lease was lost or released.
 func (l *Lease) Lost() <-chan struct{} { return l.lost }
 
-// Release gives the lease back, so that another can have it at once. A crash before it costs the others 30 s.
+// Release gives the lease back, so that another can have it at once. A crash before it costs the others 30 s, unless
+// they run on the same machine and can see that the holder is dead.
 func (l *Lease) Release(ctx context.Context) error {
 	l.end()
 	<-l.done
