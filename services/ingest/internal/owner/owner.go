@@ -152,7 +152,27 @@ func (o *Owner) join(ctx context.Context) bool {
 		return false
 	}
 	o.member = l
+	o.bury(ctx)
 	return true
+}
+
+// bury strikes off members that are certainly dead, such as our own former process: taking their lease succeeds only
+// then. Otherwise they would count for our share until their leases expire.
+func (o *Owner) bury(ctx context.Context) {
+	entries, err := o.config.Leases.Entries(ctx, memberNames+"*")
+	if err != nil {
+		return // they expire
+	}
+	for _, e := range entries {
+		if e.Key == memberNames+o.config.Replica {
+			continue
+		}
+		if l, err := o.config.Bus.Acquire(ctx, e.Key); err == nil {
+			if err := l.Release(ctx); err != nil {
+				o.report(ctx, err)
+			}
+		}
+	}
 }
 
 func (o *Owner) members(ctx context.Context) (int, error) {
