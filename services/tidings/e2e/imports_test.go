@@ -69,7 +69,7 @@ func rooms() []room {
 	return append(list,
 		room{base, []string{base + "/internal/cli"}, nil, none(), "main starts the command line and does nothing else"},
 		room{base + "/internal/...", append([]string{pkg + "/...", base + "/internal/..."}, apps...), nil, nil, "the whole sees the four apps and no room of theirs"},
-		room{base + "/e2e/...", append([]string{pkg + "/...", base + "/e2e/..."}, apps...), nil, nil, "tests of the whole see what a user sees"},
+		room{base + "/e2e/...", append([]string{pkg + "/...", base + "/..."}, apps...), nil, nil, "tests of the whole see what a user sees, and the whole as one value"},
 	)
 }
 

@@ -253,8 +253,8 @@ func TestKilledDemoLosesNothingAndPostsNothingTwice(t *testing.T) {
 	}
 	p := start(t, dir, anyPort())
 	p.awaitReady(t)
-	before := awaitSamples(t, p, 60*time.Second) // leases of the killed run out after 30 s
-	within(t, 60*time.Second, "every story at the sink", func() (bool, string) {
+	before := awaitSamples(t, p, 30*time.Second)
+	within(t, 30*time.Second, "every story at the sink", func() (bool, string) {
 		n := len(stories(t, calls(t, data)))
 		return n == samples(t), fmt.Sprintf("%d stories\n%s", n, p.errors())
 	})
@@ -262,7 +262,7 @@ func TestKilledDemoLosesNothingAndPostsNothingTwice(t *testing.T) {
 	p.kill()
 	p = start(t, dir, anyPort())
 	p.awaitReady(t)
-	after := awaitSamples(t, p, 60*time.Second)
+	after := awaitSamples(t, p, 30*time.Second)
 	if diff := cmp.Diff(before, after); diff != "" {
 		t.Errorf("the feed is another one after the restart:\n%s", diff)
 	}

@@ -294,14 +294,14 @@ func (w *world) store(f func(context.Context, *ops.Ops) error) error {
 	if fault.KindOf(err) != fault.Unreachable {
 		return err
 	}
-	doc, docErr := w.document()
-	if docErr != nil {
-		return docErr
+	doc, data, targetErr := w.target()
+	if targetErr != nil {
+		return targetErr
 	}
 	if n := ops.ReadNATS(doc); n.URL != "" {
 		return err
 	}
-	return standalone.WithStore(w.ctx, w.data, doc, w.log(), func(o *ops.Ops) error { return f(w.ctx, o) })
+	return standalone.WithStore(w.ctx, data, doc, w.log(), func(o *ops.Ops) error { return f(w.ctx, o) })
 }
 
 func (w *world) plan(p bus.Plan, json bool) error {

@@ -13,6 +13,8 @@ import (
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/run"
+	"tidings.internal/services/tidings/internal/demo"
+	"tidings.internal/services/tidings/internal/embedded"
 	"tidings.internal/services/tidings/internal/ops"
 )
 
@@ -40,7 +42,6 @@ type world struct {
 	stdout, stderr io.Writer
 	config         string
 	data           string
-	json           bool
 }
 
 // usualData is the data directory that is used when none is named.
@@ -141,15 +142,29 @@ func (w *world) log() *slog.Logger {
 	return slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 }
 
+// target is the Tidings that a verb means: that of the configuration; without one that of the data directory, or the
+// demo there.
+func (w *world) target() (doc *config.Doc, data string, err error) {
+	if w.config == "" {
+		if _, err := embedded.ReadAddress(w.data); err != nil {
+			if doc, found, err := demo.Config(demo.Data(w.data), w.environ); err != nil || found {
+				return doc, demo.Data(w.data), err
+			}
+		}
+	}
+	doc, err = w.document()
+	return doc, w.data, err
+}
+
 // connected calls f with a connection to the running Tidings.
 func (w *world) connected(f func(context.Context, *ops.Ops) error) (err error) {
-	doc, err := w.document()
+	doc, data, err := w.target()
 	if err != nil {
 		return err
 	}
 	ctx, stop := run.Interruptible(w.ctx)
 	defer stop()
-	o, err := ops.Open(ctx, ops.Options{Config: doc, Data: w.data, Log: w.log()})
+	o, err := ops.Open(ctx, ops.Options{Config: doc, Data: data, Log: w.log()})
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,7 +29,7 @@ func (v *runVerb) Run(g *grammar, w *world) error {
 		return w.demo(began)
 	}
 	a := &announcement{world: w, began: began}
-	return run.Start(w.ctx, standalone.Program(a.opened), run.Options{
+	return run.Start(w.ctx, standalone.Program(standalone.Options{Opened: a.opened}), run.Options{
 		Config: w.config, Data: w.data, Lock: true, Environ: w.environ, Stdout: w.stdout, Stderr: w.stderr, Ready: a.ready,
 	})
 }
@@ -35,7 +37,7 @@ func (v *runVerb) Run(g *grammar, w *world) error {
 // demo runs the sample origin beside the whole.
 func (w *world) demo(began time.Time) (err error) {
 	// Taken here and not by the process: the origin keeps its addresses in the directory and starts first.
-	data := ops.DemoData(w.data)
+	data := demo.Data(w.data)
 	unlock, err := run.LockData(data)
 	if err != nil {
 		return err
@@ -47,9 +49,30 @@ func (w *world) demo(began time.Time) (err error) {
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
 	a := &announcement{world: w, began: began}
-	return run.Start(w.ctx, standalone.Program(a.opened), run.Options{
+	return run.Start(w.ctx, standalone.Program(standalone.Options{Opened: a.opened, Hold: awaitChannel}), run.Options{
 		Doc: d.Config(), Data: data, Environ: w.environ, Stdout: w.stdout, Stderr: w.stderr, Ready: a.ready,
 	})
+}
+
+// awaitChannel waits until the demo's channel is a second old: a channel posts nothing that was seen before it, and on
+// the first start both would begin at the same moment. When a story was first seen is known by the second only.
+func awaitChannel(ctx context.Context, o *ops.Ops) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		list, err := o.Channels(ctx)
+		there := err == nil && slices.ContainsFunc(list, func(c ops.ChannelStatus) bool {
+			return c.ID == demo.Channel && time.Since(c.Since) > time.Second
+		})
+		if there {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
 }
 
 // announcement is what a start prints: where the feeds are, and that it is ready.

@@ -49,9 +49,16 @@ type Demo struct {
 	group   sync.WaitGroup
 }
 
+// Data is the data directory of the demo within the usual one. It is apart, so that sample articles never meet the
+// operator's own.
+func Data(data string) string { return filepath.Join(data, "demo") }
+
+// Channel is the id of the demo's channel.
+const Channel = "sink"
+
 // Open starts origin and sink on loopback. The data directory must be the caller's alone.
 func Open(ctx context.Context, data string, environ []string) (*Demo, error) {
-	st, err := readState(data)
+	st, _, err := readState(data)
 	if err != nil {
 		return nil, err
 	}
@@ -113,20 +120,31 @@ func bind(ctx context.Context, addr string) (net.Listener, error) {
 	return l, nil
 }
 
-func readState(data string) (state, error) {
-	st := state{Started: time.Now().UTC().Truncate(time.Second), Key: make([]byte, 32)}
+// readState reads the state of a data directory, or makes the first one; found tells which.
+func readState(data string) (st state, found bool, err error) {
+	st = state{Started: time.Now().UTC().Truncate(time.Second), Key: make([]byte, 32)}
 	_, _ = rand.Read(st.Key) // never fails (crypto/rand)
 	body, err := os.ReadFile(filepath.Join(data, stateName))
 	if errors.Is(err, fs.ErrNotExist) {
-		return st, nil
+		return st, false, nil
 	}
 	if err != nil {
-		return st, fault.Errorf(fault.Invalid, "read the demo's state: %w", err)
+		return st, false, fault.Errorf(fault.Invalid, "read the demo's state: %w", err)
 	}
 	if err := json.Unmarshal(body, &st); err != nil {
-		return st, fault.Errorf(fault.Invalid, "read the demo's state %s: %w; remove the folder to begin anew", filepath.Join(data, stateName), err)
+		return st, false, fault.Errorf(fault.Invalid, "read the demo's state %s: %w; remove the folder to begin anew", filepath.Join(data, stateName), err)
 	}
-	return st, nil
+	return st, true, nil
+}
+
+// Config returns the configuration of the demo that runs, or ran last, in a data directory; found is false when none
+// ever did. It starts nothing.
+func Config(data string, environ []string) (doc *config.Doc, found bool, err error) {
+	st, found, err := readState(data)
+	if err != nil || !found {
+		return nil, false, err
+	}
+	return (&Demo{state: st, environ: environ}).Config(), true, nil
 }
 
 // writeState replaces the file by a rename: a kill leaves the old one or the new one.
@@ -204,12 +222,11 @@ func (d *Demo) yaml() string {
 		line("  - {id: %s, title: %s, language: %s, select: {languages: [%s]}}", l, names[l], l, l)
 	}
 	line("channels:")
-	line("  - id: sink")
+	line("  - id: %s", Channel)
 	line("    network: webhook")
 	line("    url: \"http://%s/hook\"", d.state.Sink)
 	line("    secret: whsec_%s", base64.StdEncoding.EncodeToString(d.state.Key))
 	line("    allow_private: true # for this one address")
-	line("    backfill: 100 # the samples are older than the channel")
 	return b.String()
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"tidings.internal/pkg/bus"
@@ -21,10 +20,6 @@ const (
 	connectLimit = 3 * time.Second
 	closeLimit   = 5 * time.Second
 )
-
-// DemoData is the data directory of the demo within the usual one. It is apart, so that sample articles never meet the
-// operator's own.
-func DemoData(data string) string { return filepath.Join(data, "demo") }
 
 // Options say which Tidings is meant.
 type Options struct {
@@ -51,21 +46,14 @@ func Open(ctx context.Context, o Options) (*Ops, error) {
 	c := bus.Config{Service: Role, URL: n.URL, CredentialsFile: n.CredentialsFile, Log: o.Log}
 	where := "NATS at " + n.URL
 	if n.URL == "" {
-		dir := o.Data
-		// A demo that runs is meant when nothing else does.
-		if _, err := embedded.ReadAddress(dir); err != nil {
-			if _, err := embedded.ReadAddress(DemoData(dir)); err == nil {
-				dir = DemoData(dir)
-			}
-		}
-		a, err := embedded.ReadAddress(dir)
+		a, err := embedded.ReadAddress(o.Data)
 		if err != nil {
 			return nil, err
 		}
-		if c.Seed, err = os.ReadFile(embedded.SeedFile(dir)); err != nil {
+		if c.Seed, err = os.ReadFile(embedded.SeedFile(o.Data)); err != nil {
 			return nil, fault.Errorf(fault.Refused, "read the operator's seed: %w", err)
 		}
-		c.URL, c.CredentialsFile, where = a.URL, "", "the Tidings of data directory "+dir
+		c.URL, c.CredentialsFile, where = a.URL, "", "the Tidings of data directory "+o.Data
 	}
 	b, err := bus.Connect(ctx, c)
 	if err != nil {

@@ -3,8 +3,10 @@ package ops
 import (
 	"context"
 	"io"
+	"slices"
 
 	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/fault"
 	ingest "tidings.internal/services/ingest/app"
 )
 
@@ -20,8 +22,16 @@ func (o *Ops) Sources(ctx context.Context) ([]SourceStatus, error) {
 	return list, err
 }
 
-// Refresh asks ingest to poll a source soon.
+// Refresh asks ingest to poll a source soon. The bucket would take any name and nobody would answer, so the id must be
+// one of the configuration.
 func (o *Ops) Refresh(ctx context.Context, id string) error {
+	list, err := o.Sources(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(list, func(s SourceStatus) bool { return s.ID == id }) {
+		return fault.Errorf(fault.Invalid, "there is no source %q; \"tidings sources list\" shows what there is", id)
+	}
 	return ingest.Refresh(ctx, o.bus, id)
 }
 

@@ -15,11 +15,11 @@ type Status struct {
 	Time    time.Time `json:"time"`
 	Streams []Stream  `json:"streams"`
 	// Stages are the consumers of the pipeline: what waits in front of each.
-	Stages   []Stage                 `json:"stages"`
-	Sources  map[string]int          `json:"sources"` // by state
-	Failing  []SourceStatus          `json:"failing"`
-	Channels []deliver.ChannelStatus `json:"channels"`
-	Dead     int                     `json:"dead_letters"`
+	Stages   []Stage         `json:"stages"`
+	Sources  map[string]int  `json:"sources"` // by state
+	Failing  []SourceStatus  `json:"failing"`
+	Channels []ChannelStatus `json:"channels"`
+	Dead     int             `json:"dead_letters"`
 	// Drift lists what differs from the declared topology.
 	Drift []string `json:"drift"`
 }
@@ -42,6 +42,14 @@ type Stage struct {
 	Oldest  time.Duration `json:"oldest_ns"`
 }
 
+// ChannelStatus is how a channel stands.
+type ChannelStatus = deliver.ChannelStatus
+
+// Channels lists every channel that deliver has ever opened.
+func (o *Ops) Channels(ctx context.Context) ([]ChannelStatus, error) {
+	return deliver.Channels(ctx, o.bus)
+}
+
 // good is the state of a source that needs no look.
 const good = "active"
 
@@ -61,7 +69,7 @@ func (o *Ops) Status(ctx context.Context) (Status, error) {
 			s.Failing = append(s.Failing, one)
 		}
 	}
-	if s.Channels, err = deliver.Channels(ctx, o.bus); err != nil {
+	if s.Channels, err = o.Channels(ctx); err != nil {
 		return s, err
 	}
 	letters, err := o.Dead(ctx, "", "", time.Time{})

@@ -16,6 +16,7 @@ import (
 
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/run"
 	deliver "tidings.internal/services/deliver/app"
@@ -34,20 +35,33 @@ const (
 	closeLimit = 10 * time.Second
 )
 
-// Program is the whole as one program. opened, if not nil, is called with the address of the feeds once it is bound.
-func Program(opened func(feeds string, doc *config.Doc)) run.Program {
+// Options are what a caller may want beside the whole itself. Each may be nil.
+type Options struct {
+	// Opened is called with the address of the feeds once it is bound.
+	Opened func(feeds string, doc *config.Doc)
+	// Hold keeps ingest from its first poll until it returns; the other services run meanwhile. It has the operator's
+	// view of them. An error ends all.
+	Hold func(ctx context.Context, o *ops.Ops) error
+}
+
+// Program is the whole as one program.
+func Program(o Options) run.Program {
 	return run.Program{
 		Name:  ops.Role,
 		Check: ops.Check,
 		Open: func(ctx context.Context, env *run.Env) (run.App, error) {
-			s, err := open(ctx, env)
+			w, err := open(ctx, env)
 			if err != nil {
 				return nil, err
 			}
-			if opened != nil {
-				opened(s.feeds, env.Config)
+			if o.Opened != nil {
+				o.Opened(w.feeds, env.Config)
 			}
-			return s, nil
+			if o.Hold != nil {
+				view := ops.On(w.bus, env.Config, ops.ReadNATS(env.Config))
+				w.hold = func(ctx context.Context) error { return o.Hold(ctx, view) }
+			}
+			return w, nil
 		},
 	}
 }
@@ -62,6 +76,7 @@ type whole struct {
 	server   *embedded.Server // nil when the operator runs NATS
 	bus      *bus.Bus
 	services []service
+	hold     func(context.Context) error // nil for none
 	feeds    string
 }
 
@@ -134,7 +149,31 @@ func (w *whole) prepare(ctx context.Context, n config.NATS) error {
 		err := w.bus.Apply(ctx, plan, false)
 		return fault.Errorf(fault.Invalid, "prepare the store: %w; to accept the loss run \"tidings topology apply --yes\"", err)
 	}
-	return w.bus.Apply(ctx, plan, false)
+	if err := w.bus.Apply(ctx, plan, false); err != nil {
+		return err
+	}
+	if w.server == nil || n.Listen != "" {
+		return nil // other processes may work on the same store
+	}
+	return w.freeLeases(ctx)
+}
+
+// freeLeases takes away the leases that a killed process left behind; else nothing would be polled or posted until they
+// run out after 30 s. The data directory is locked and the server was not open to others, so their holder is dead. It
+// would be safe even if it lived: the fence of the next holder is higher, since it is a sequence of the bucket's stream,
+// and all state is written by compare-and-set.
+func (w *whole) freeLeases(ctx context.Context) error {
+	leases := w.bus.Bucket(event.BucketLeases)
+	left, err := leases.Entries(ctx)
+	if err != nil {
+		return err
+	}
+	for _, l := range left {
+		if err := leases.Delete(ctx, l.Key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // build makes the four services.
@@ -172,7 +211,14 @@ func (w *whole) Run(ctx context.Context) error {
 	for _, s := range w.services {
 		group.Go(func() error {
 			// A panic in one service becomes the error that ends all, so that the store is still closed in order.
-			return run.Guard("run "+s.name, func() error { return s.app.Run(inner) })
+			return run.Guard("run "+s.name, func() error {
+				if s.name == "ingest" && w.hold != nil {
+					if err := w.hold(inner); err != nil {
+						return err
+					}
+				}
+				return s.app.Run(inner)
+			})
 		})
 	}
 	err := group.Wait()
