@@ -116,6 +116,7 @@ func (a *App) Run(ctx context.Context) error {
 		both, ctx := errgroup.WithContext(ctx)
 		both.Go(func() error { return a.consume(ctx, event.ConsumerEnrich, a.settings.workers(), nil) })
 		both.Go(func() error { return a.consume(ctx, event.ConsumerBackfill, max(1, a.settings.workers()/2), a.idle) })
+		both.Go(func() error { return a.bus.ConsumeReplay(ctx, max(1, a.settings.workers()/2), a.idle, a.handle) })
 		return both.Wait()
 	})
 	group.Go(func() error { return a.supervise(ctx) })
