@@ -23,6 +23,7 @@ const (
 type Lease struct {
 	bucket *Bucket
 	name   string
+	valid  time.Duration // how long after the start of a good renewal the holder may work
 	fence  uint64
 	lost   chan struct{}
 	stop   context.CancelFunc
@@ -36,10 +37,10 @@ type Lease struct {
 
 // Acquire takes a lease such as "ingest.17". The error is a conflict while another holds it.
 func (b *Bus) Acquire(ctx context.Context, name string) (*Lease, error) {
-	return b.acquire(ctx, b.Bucket(event.BucketLeases), name, leaseRenew)
+	return b.acquire(ctx, b.Bucket(event.BucketLeases), name, leaseRenew, leaseStop)
 }
 
-func (b *Bus) acquire(ctx context.Context, bucket *Bucket, name string, renew time.Duration) (*Lease, error) {
+func (b *Bus) acquire(ctx context.Context, bucket *Bucket, name string, renew, valid time.Duration) (*Lease, error) {
 	value, err := json.Marshal(holder{Name: b.nc.Opts.Name, Process: thisProcess()})
 	if err != nil {
 		return nil, fault.Errorf(fault.Internal, "acquire lease %s: %w", name, err)
@@ -53,7 +54,7 @@ func (b *Bus) acquire(ctx context.Context, bucket *Bucket, name string, renew ti
 		return nil, err
 	}
 	renewing, stop := context.WithCancel(context.WithoutCancel(ctx))
-	l := &Lease{bucket: bucket, name: name, fence: rev, revision: rev, good: start, lost: make(chan struct{}), done: make(chan struct{}), stop: stop}
+	l := &Lease{bucket: bucket, name: name, valid: valid, fence: rev, revision: rev, good: start, lost: make(chan struct{}), done: make(chan struct{}), stop: stop}
 	go l.renew(renewing, renew, value)
 	return l, nil
 }
@@ -68,7 +69,7 @@ func (l *Lease) Name() string { return l.name }
 func (l *Lease) Valid() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return !l.ended && time.Since(l.good) < leaseStop
+	return !l.ended && time.Since(l.good) < l.valid
 }
 
 // Lost is closed when the lease was lost or released.
@@ -100,7 +101,7 @@ func (l *Lease) renew(ctx context.Context, every time.Duration, value []byte) {
 	defer close(l.done)
 	tick := time.NewTicker(every)
 	defer tick.Stop()
-	late := time.NewTimer(time.Until(l.good.Add(leaseStop)))
+	late := time.NewTimer(time.Until(l.good.Add(l.valid)))
 	defer late.Stop()
 	for {
 		select {
@@ -121,7 +122,7 @@ func (l *Lease) renew(ctx context.Context, every time.Duration, value []byte) {
 			l.mu.Lock()
 			l.revision, l.good = rev, start
 			l.mu.Unlock()
-			late.Reset(time.Until(start.Add(leaseStop)))
+			late.Reset(time.Until(start.Add(l.valid)))
 		case fault.KindOf(err) == fault.Unreachable:
 			// Whether it was renewed is not known. If it was, the next try meets a conflict and the lease is lost,
 			// which costs time and nothing else.
@@ -134,7 +135,7 @@ func (l *Lease) renew(ctx context.Context, every time.Duration, value []byte) {
 
 // update renews once. A release does not cut it short, since it must know the revision that it gives back.
 func (l *Lease) update(ctx context.Context, value []byte) (uint64, error) {
-	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), l.good.Add(leaseStop))
+	ctx, cancel := context.WithDeadline(context.WithoutCancel(ctx), l.good.Add(l.valid))
 	defer cancel()
 	return l.bucket.Update(ctx, l.name, value, l.revision)
 }

@@ -18,8 +18,9 @@ import (
 type Server struct {
 	dir string
 
-	mu sync.Mutex
-	s  *server.Server
+	mu     sync.Mutex
+	s      *server.Server
+	change func(*server.Options)
 }
 
 // Run starts a server with JetStream on a folder of the test, applies the topology, and stops it when the test ends.
@@ -44,8 +45,14 @@ func Run(t testing.TB) *Server {
 // Bare starts a server without any stream.
 func Bare(t testing.TB) *Server {
 	t.Helper()
+	return With(t, nil)
+}
+
+// With is [Bare] with options of the test's own, users for instance.
+func With(t testing.TB, change func(*server.Options)) *Server {
+	t.Helper()
 	// The folder is asked for before the clean-up is registered, so that it goes after the server has stopped.
-	s := &Server{dir: t.TempDir()}
+	s := &Server{dir: t.TempDir(), change: change}
 	s.Start(t)
 	t.Cleanup(s.Stop)
 	return s
@@ -54,10 +61,16 @@ func Bare(t testing.TB) *Server {
 // Start starts the server, or starts it again after [Server.Stop] on the same store.
 func (s *Server) Start(t testing.TB) {
 	t.Helper()
-	srv, err := server.NewServer(&server.Options{
+	o := &server.Options{
 		ServerName: "test", DontListen: true, JetStream: true, StoreDir: s.dir, JetStreamMaxStore: 32 << 30, JetStreamMaxMemory: 64 << 20,
 		MaxPayload: 1 << 20, NoSigs: true, NoLog: true,
-	})
+	}
+	s.mu.Lock()
+	if s.change != nil {
+		s.change(o)
+	}
+	s.mu.Unlock()
+	srv, err := server.NewServer(o)
 	if err != nil {
 		t.Fatalf("start NATS: %v", err)
 	}
@@ -69,6 +82,16 @@ func (s *Server) Start(t testing.TB) {
 	defer s.mu.Unlock()
 	s.s = srv
 }
+
+// Change sets the options of the next start.
+func (s *Server) Change(change func(*server.Options)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.change = change
+}
+
+// Dir is the folder of the store. A test may copy it, or put a copy back, while the server is stopped.
+func (s *Server) Dir() string { return s.dir }
 
 // Stop stops the server and waits until it has stopped. Stopping twice is harmless.
 func (s *Server) Stop() {
@@ -82,7 +105,7 @@ func (s *Server) Stop() {
 	}
 }
 
-// InProcConn connects to the server as it is now, so that clients find it again after a restart.
+// InProcessConn connects to the server as it is now, so that clients find it again after a restart.
 func (s *Server) InProcessConn() (net.Conn, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

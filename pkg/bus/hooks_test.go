@@ -1,0 +1,31 @@
+package bus
+
+import (
+	"context"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// What tests do behind the back of the package.
+
+// Conn is the connection itself.
+func (b *Bus) Conn() *nats.Conn { return b.nc }
+
+// JetStream is the library itself.
+func (b *Bus) JetStream() jetstream.JetStream { return b.js }
+
+// CheckEvery has everything that follows a stream look at it that often. It is called before anything follows one.
+func (b *Bus) CheckEvery(d time.Duration) { b.followEvery, b.evictEvery = d, d }
+
+// AcquireIn is [Bus.Acquire] with a bucket and times of the test's own.
+func (b *Bus) AcquireIn(ctx context.Context, bucket, name string, renew, stop time.Duration) (*Lease, error) {
+	return b.acquire(ctx, b.Bucket(bucket), name, renew, stop)
+}
+
+// KindOfCode, Intersect and Narrow are for tables.
+var (
+	KindOfCode = kindOfCode
+	Narrow     = narrow
+)
