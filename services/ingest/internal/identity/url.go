@@ -47,7 +47,7 @@ func Canonical(address string) string {
 		host = ascii
 	}
 	host = strings.TrimSuffix(host, ".")
-	if host == "" {
+	if host == "" || strings.HasPrefix(host, ".") || strings.HasSuffix(host, ".") || strings.Contains(host, "..") {
 		return ""
 	}
 	u.Host = host

@@ -136,7 +136,7 @@ func (r *reader) rssTexts(it *Item, in *rss.Item, side *guard.Element, e ext) {
 		summary = first(summary, in.ITunesExt.Summary, in.ITunesExt.Subtitle)
 	}
 	name := "encoded"
-	if content == "" && (block.MatchString(summary) || len(summary) > longDescription) {
+	if content == "" && (len(summary) > longDescription || block.MatchString(summary)) {
 		content, summary, name = summary, "", "description"
 	}
 	body, head := side.Find(name), side.Find("description")

@@ -25,6 +25,7 @@ const longDescription = 500
 // title makes plain text of a title in RSS, where nobody knows whether markup is meant: known inline tags mean that it
 // is HTML, and a complete character reference that it was escaped twice. Anything else is text, "<b" included.
 func title(s string) string {
+	s, _ = article.Cut(s, longTitle)
 	switch {
 	case inline.MatchString(s):
 		s = plain(s)
@@ -33,6 +34,9 @@ func title(s string) string {
 	}
 	return oneLine(s)
 }
+
+// longTitle is how much of a title is looked at: enough to know that it is too long.
+const longTitle = 8 * article.MaxTitle
 
 // plain takes the tags out of HTML and decodes its references. What a browser would not show (scripts, styles) goes.
 func plain(markup string) string {
