@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/nats-io/nats-server/v2/server"
 )
@@ -13,6 +14,8 @@ import (
 // and errors are.
 type logger struct {
 	log *slog.Logger
+
+	started atomic.Bool
 
 	mu    sync.Mutex
 	first string // what made the start fail
@@ -23,8 +26,15 @@ var _ server.Logger = (*logger)(nil)
 // Noticef is what the server tells of its normal life.
 func (l *logger) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
 
-// Warnf is what the server finds worth a look.
-func (l *logger) Warnf(format string, v ...any) { l.say(slog.LevelWarn, format, v) }
+// Warnf is what the server finds worth a look. While it starts it warns of every index that a kill left outdated and
+// that it makes anew, which nobody need act on.
+func (l *logger) Warnf(format string, v ...any) {
+	if l.started.Load() {
+		l.say(slog.LevelWarn, format, v)
+	} else {
+		l.say(slog.LevelInfo, format, v)
+	}
+}
 
 // Errorf is what went wrong, a disk that is full for instance.
 func (l *logger) Errorf(format string, v ...any) { l.say(slog.LevelError, format, v) }

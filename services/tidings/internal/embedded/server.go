@@ -86,6 +86,7 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		}
 		return nil, fault.Errorf(fault.Invalid, "start the embedded NATS server on %s: %s", store, fatal)
 	}
+	s.log.started.Store(true)
 	if err := writeAddress(c.Data, Address{URL: s.URL()}); err != nil {
 		s.stop()
 		return nil, err

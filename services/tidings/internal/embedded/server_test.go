@@ -105,6 +105,34 @@ func TestSeedSurvivesARestart(t *testing.T) {
 	}
 }
 
+func TestListenOpensTheServerAtThatAddress(t *testing.T) {
+	t.Parallel()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	free := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	data := t.TempDir()
+	s, err := embedded.Start(t.Context(), embedded.Config{Data: data, Listen: free, MaxFile: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	if s.URL() != "nats://"+free {
+		t.Errorf("it listens at %s, want %s", s.URL(), free)
+	}
+	if err := connect(t, bus.Config{URL: "nats://" + free, CredentialsFile: embedded.SeedFile(data)}); err != nil {
+		t.Errorf("another process with the seed's file: %v", err)
+	}
+}
+
 func TestBusyPortIsASentence(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -21,7 +21,7 @@ func (s *Server) ProbeSpace(context.Context) error {
 		return nil // a file system that cannot say is no reason to stop
 	}
 	if free := uint64(st.Bavail) * uint64(st.Bsize); free < reserve {
-		return fault.Errorf(fault.Throttled, "data directory %s has %d MB left on its disk; make room: new articles wait until then", s.data, free>>20)
+		return fault.Errorf(fault.Invalid, "data directory %s has %d MB left on its disk; make room, then restart if writes have failed: new articles wait, what was acknowledged is safe", s.data, free>>20)
 	}
 	return nil
 }
