@@ -1,6 +1,9 @@
 package event
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // User is a user of the broker: what one of our processes may say there, and what it may hear. A user is a nkey, of which
 // the server knows the public half.
@@ -62,11 +65,7 @@ const (
 
 // Pattern is the narrowest subject with wildcards that matches all of a space.
 func Pattern(s Space) string {
-	text := string(s)
-	for range (Subject{Space: s}).tokens() {
-		text += ".*"
-	}
-	return text
+	return string(s) + strings.Repeat(".*", len(Subject{Space: s}.tokens()))
 }
 
 // look: state and settings of streams ([bus.Bus.ProbeTopology], StreamState, and the first step of every subscription).
@@ -97,8 +96,14 @@ func eat(stream, consumer string) []string {
 	}
 }
 
-// fold: an ordered consumer, which the library makes, renews and removes under names of its own.
+// fold: an ordered consumer, which the library makes, renews and removes under names of its own, and a look at single
+// messages, by which a stream that was rolled back is recognised.
 func fold(stream, subjects string) []string {
+	return append(durable(stream, subjects), apiDirectGet+stream, apiDirectGet+stream+"."+subjects)
+}
+
+// durable: make, bind and remove consumers.
+func durable(stream, subjects string) []string {
 	return []string{
 		apiStreamInfo + stream, apiCreate + stream + ".*." + subjects, apiInfo + stream + ".*", apiNext + stream + ".*", apiDelete + stream + ".*",
 	}
@@ -146,8 +151,18 @@ func service(name, about string, says ...Grant) User {
 	}})
 	return User{
 		Name: name, Role: name, Account: AccountApp, About: about, Says: says, Answers: true,
-		Hears: []string{inbox(name), AdminSubject(name, ">"), "$SRV.*", "$SRV.*." + name, "$SRV.*." + name + ".*"},
+		Hears: slices.Concat([]string{inbox(name), AdminSubject(name, ">")}, discovery(name)),
 	}
+}
+
+// discovery: by these an operator finds services (nats.go, micro). Each is named, since the server takes the star of an
+// allowed "$SRV.*" for any one token, ">" too, and so would allow a subscription to "$SRV.>".
+func discovery(name string) []string {
+	var list []string
+	for _, verb := range []string{"PING", "INFO", "STATS"} {
+		list = append(list, "$SRV."+verb, "$SRV."+verb+"."+name, "$SRV."+verb+"."+name+".*")
+	}
+	return list
 }
 
 func inbox(role string) string { return "_INBOX_" + role + ".>" }
@@ -189,7 +204,7 @@ func Users() []User {
 			Grant{For: "a reader's preferences", Subjects: []string{AdminSubject(UserDeliver, "preferences")}, Planned: true},
 		),
 		service(UserDeliver, "sends posts; the only one with credentials of networks",
-			Grant{For: "posts: a consumer for each channel", Subjects: slices.Concat(fold(StreamPosts, All(SpacePost)), eat(StreamPosts, "*"), emit(SpacePost)[1:], []string{apiDirectGet + StreamPosts})},
+			Grant{For: "posts: a consumer for each channel", Subjects: slices.Concat(durable(StreamPosts, All(SpacePost)), eat(StreamPosts, "*"), emit(SpacePost)[1:], []string{apiDirectGet + StreamPosts})},
 			Grant{For: "changes of feeds, for subscribing sites", Planned: true, Subjects: slices.Concat(
 				look(StreamFeeds), eat(StreamFeeds, ConsumerWebSub), emit(SpaceFeed)[1:], []string{AdminSubject(UserPublish, "compose"), AdminSubject(UserPublish, "document")})},
 			Grant{For: "bodies too long for a message", Subjects: readObjects(StoreBlobs), Planned: true},

@@ -85,19 +85,15 @@ func writeUser(line func(string, ...any), u User) {
 		}
 	}
 	line("        ] }")
-	line("        subscribe: { allow: [%s] }", quoted(u.Hears))
+	line("        subscribe: { allow: [")
+	for _, s := range u.Hears {
+		line("          %q", s)
+	}
+	line("        ] }")
 	if u.Answers {
 		line("        allow_responses: { max: 1, expires: \"30s\" }")
 	}
 	line("      } }")
-}
-
-func quoted(list []string) string {
-	out := make([]string, len(list))
-	for i, s := range list {
-		out[i] = fmt.Sprintf("%q", s)
-	}
-	return strings.Join(out, ", ")
 }
 
 // size writes bytes in the largest unit that says them exactly; the server counts by 1024.

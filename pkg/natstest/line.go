@@ -25,7 +25,7 @@ var ErrDenied = errors.New("denied by the server")
 func (b *Broker) Dial(t testing.TB, seed []byte, inbox string) (*Line, error) {
 	t.Helper()
 	// Denials are read from LastError; the library would print them too.
-	opts := []nats.Option{nats.CustomInboxPrefix("_INBOX_" + inbox), nats.NoReconnect(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})}
+	opts := []nats.Option{nats.Name(inbox), nats.CustomInboxPrefix("_INBOX_" + inbox), nats.NoReconnect(), nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {})}
 	if seed != nil {
 		pair, err := nkeys.FromSeed(seed)
 		if err != nil {
