@@ -79,7 +79,7 @@ type link struct {
 	violation atomic.Pointer[string]
 	refused   atomic.Bool
 
-	followEvery, evictEvery time.Duration // see followCheck and evictCheck
+	followEvery, evictEvery, grace time.Duration // see followCheck, evictCheck and shutdownGrace
 
 	mu          sync.Mutex
 	buckets     map[string]jetstream.KeyValue
@@ -102,7 +102,7 @@ const (
 // [Bus.Probe] tells how it stands. A seed that cannot be read is one.
 func Connect(ctx context.Context, c Config) (*Bus, error) {
 	l := &link{
-		log: c.Log, observe: c.Observer, closed: make(chan struct{}), followEvery: followCheck, evictEvery: evictCheck,
+		log: c.Log, observe: c.Observer, closed: make(chan struct{}), followEvery: followCheck, evictEvery: evictCheck, grace: shutdownGrace,
 		buckets: map[string]jetstream.KeyValue{}, stores: map[string]jetstream.ObjectStore{}, reconnected: map[chan struct{}]struct{}{},
 	}
 	if l.log == nil {

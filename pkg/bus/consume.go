@@ -111,22 +111,26 @@ func (w *worker) once(ctx context.Context) error {
 	if err != nil {
 		return classify(err, "consume %s of %s", w.Consumer, w.Stream)
 	}
-	handling, release := graceful(ctx, shutdownGrace)
+	handling, release := graceful(ctx, w.bus.grace)
 	defer release()
 	var pool sync.WaitGroup
-	for range w.Workers {
-		pool.Go(func() {
-			for {
-				select {
-				case m := <-jobs:
-					w.work(ctx, handling, m)
-				case <-stopped:
-					return
-				}
+	loop := func() {
+		for {
+			select {
+			case m := <-jobs:
+				w.work(ctx, handling, m)
+			case <-stopped:
+				return
 			}
-		})
+		}
+	}
+	for range w.Workers {
+		pool.Go(loop)
 	}
 	reason := w.supervise(ctx, cc, trouble)
+	if ctx.Err() != nil {
+		pool.Go(loop) // gives back what was pulled while the others finish what they began
+	}
 	if w.bus.nc.IsConnected() {
 		cc.Drain() // what was pulled goes to the workers, who handle it or, at a stop, give it back
 	} else {

@@ -19,6 +19,9 @@ func (b *Bus) JetStream() jetstream.JetStream { return b.js }
 // CheckEvery has everything that follows a stream look at it that often. It is called before anything follows one.
 func (b *Bus) CheckEvery(d time.Duration) { b.followEvery, b.evictEvery = d, d }
 
+// Grace is how long running handlers may go on after a stop. It is set before anything is consumed.
+func (b *Bus) Grace(d time.Duration) { b.grace = d }
+
 // AcquireIn is [Bus.Acquire] with a bucket and times of the test's own.
 func (b *Bus) AcquireIn(ctx context.Context, bucket, name string, renew, stop time.Duration) (*Lease, error) {
 	return b.acquire(ctx, b.Bucket(bucket), name, renew, stop)
