@@ -11,7 +11,6 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"tidings.internal/pkg/event"
-	"tidings.internal/pkg/fault"
 )
 
 var blobNames = regexp.MustCompile(`[0-9]{4}w[0-9]{2}-[0-9a-f]{64}`)
@@ -124,67 +123,4 @@ func (t *takedown) snapshots(ctx context.Context) error {
 		err = s.Purge(ctx)
 	}
 	return classify(err, "empty the store %s", event.StoreSnapshots)
-}
-
-// sweepIdle is how long a sweep waits for the next record.
-const sweepIdle = 10 * time.Second
-
-// sweep shows what a stream holds at this moment on the subjects that match one of the filters, all for none. Unlike
-// [Bus.Scan] it has the broker send ahead, which reads a long stream some hundred times faster.
-func (b *Bus) sweep(ctx context.Context, stream string, filters []string, each func(Record) error) error {
-	state, err := b.StreamState(ctx, stream)
-	if err != nil || state.Messages == 0 {
-		return err
-	}
-	consumer, err := b.js.OrderedConsumer(ctx, stream, jetstream.OrderedConsumerConfig{FilterSubjects: filters, DeliverPolicy: jetstream.DeliverAllPolicy})
-	if err != nil {
-		return classify(err, "read %s", stream)
-	}
-	if consumer.CachedInfo().NumPending == 0 {
-		return nil
-	}
-	messages, done := make(chan jetstream.Msg, 64), make(chan struct{})
-	cc, err := consumer.Consume(func(m jetstream.Msg) {
-		select {
-		case messages <- m:
-		case <-done:
-		}
-	})
-	if err != nil {
-		return classify(err, "read %s", stream)
-	}
-	err = b.swept(ctx, stream, state.Last, messages, each)
-	close(done)
-	cc.Stop()
-	<-cc.Closed()
-	return err
-}
-
-func (b *Bus) swept(ctx context.Context, stream string, last uint64, messages <-chan jetstream.Msg, each func(Record) error) error {
-	idle := time.NewTimer(sweepIdle)
-	defer idle.Stop()
-	for {
-		select {
-		case m := <-messages:
-			idle.Reset(sweepIdle)
-			meta, err := m.Metadata()
-			if err != nil {
-				return fault.Errorf(fault.Internal, "read %s: %w", stream, err)
-			}
-			if meta.Sequence.Stream > last {
-				return nil
-			}
-			err = each(Record{
-				Message: event.Message{Subject: m.Subject(), Header: event.Header(m.Headers()), Body: m.Data()},
-				Stream:  stream, Sequence: meta.Sequence.Stream, Time: meta.Timestamp, Marker: isMarker(event.Header(m.Headers()), m.Data()),
-			})
-			if err != nil || meta.NumPending == 0 || meta.Sequence.Stream == last {
-				return err
-			}
-		case <-idle.C:
-			return fault.Errorf(fault.Unreachable, "read %s: nothing came within %v", stream, sweepIdle)
-		case <-ctx.Done():
-			return classify(ctx.Err(), "read %s", stream)
-		}
-	}
 }
