@@ -1,9 +1,6 @@
-// Command ingest is the ingest service as a process of its own.
+// Command ingest is the ingest service as a process of its own, and a reader of feeds from disk.
 package main
 
-import (
-	"tidings.internal/pkg/run"
-	"tidings.internal/services/ingest/app"
-)
+import "tidings.internal/services/ingest/app"
 
-func main() { run.Main(app.Program()) }
+func main() { app.Main() }

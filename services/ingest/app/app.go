@@ -64,6 +64,11 @@ func New(_ context.Context, d Deps) (*App, error) {
 		return nil, err
 	}
 	a := &App{bus: d.Bus, log: d.Log, client: client}
+	for _, src := range s.sources {
+		if src.Fulltext == "always" {
+			d.Log.Warn("pages are not fetched, the source gives what its feed holds", "source", src.ID)
+		}
+	}
 	m := newMetrics(a)
 	if err := m.register(d.Metrics); err != nil {
 		return nil, err

@@ -48,10 +48,12 @@ func Sources(ctx context.Context, b *bus.Bus, doc *config.Doc) ([]SourceStatus, 
 	if err != nil {
 		return nil, err
 	}
-	known := map[string]*state.Source{}
+	known, damaged := map[string]*state.Source{}, map[string]error{}
 	for _, e := range entries {
-		if st, err := state.Peek(e.Value); err == nil {
+		if st, err := state.Decode(e.Value); err == nil {
 			known[e.Key] = st
+		} else {
+			damaged[e.Key] = err
 		}
 	}
 	live := map[string]state.Source{}
@@ -67,7 +69,11 @@ func Sources(ctx context.Context, b *bus.Bus, doc *config.Doc) ([]SourceStatus, 
 		if st == nil || st.URL != src.URL {
 			st = state.New(src.URL, "")
 		}
-		list = append(list, status(src.ID, src.Title, st))
+		one := status(src.ID, src.Title, st)
+		if err := damaged[src.ID]; err != nil {
+			one.State, one.Sentence, one.Detail = string(state.Failing), "what is remembered of the source cannot be read; restore the bucket source_state, or delete its key", err.Error()
+		}
+		list = append(list, one)
 	}
 	return list, nil
 }

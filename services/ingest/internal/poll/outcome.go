@@ -24,6 +24,9 @@ const quietWrite = time.Hour
 // goneAfter is how far apart two 410 must lie before the source is taken for gone.
 const goneAfter = 24 * time.Hour
 
+// damagedWait is how soon a poll is tried again that only an operator can repair.
+const damagedWait = 10 * time.Minute
+
 // endedEvery is how often a source is asked that says of itself that it has ended.
 const endedEvery = 24 * time.Hour
 
@@ -111,8 +114,16 @@ func (p *Poller) ours(s *Source, err error) Result {
 		p.log.Debug("poll not finished", "source", s.ID, "kind", fault.KindOf(err), "err", err)
 	}
 	wait := max(schedule.OursWait, fault.After(err))
-	if fault.KindOf(err) == fault.Conflict {
+	kind := fault.KindOf(err)
+	switch {
+	case kind == fault.Conflict:
 		wait = time.Second // read again and go on
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		// Told to stop, or too busy: no fault of anybody's.
+	case kind == fault.Malformed, kind == fault.Internal:
+		// A state that cannot be read, or a bug: neither passes by itself.
+		wait = damagedWait
+		p.log.Error("source cannot be polled", "source", s.ID, "kind", kind, "err", err, "retry_in", wait)
 	}
 	p.observe.Fetched(string(cause.Ours), 0)
 	return Result{Outcome: string(cause.Ours), Next: p.now().Add(schedule.Jitter(wait, s.ID, uint64(p.now().UnixNano()))), Err: err}

@@ -105,7 +105,7 @@ func (s *Source) Encode() ([]byte, error) {
 // Decode reads a state. One that cannot be read is an error and must not be overwritten: the revisions in it are the
 // only ones, and starting from one again would make every later edit look old.
 func Decode(b []byte) (*Source, error) {
-	s, err := Peek(b)
+	s, err := peek(b)
 	if err != nil {
 		return nil, err
 	}
@@ -117,8 +117,8 @@ func Decode(b []byte) (*Source, error) {
 	return s, nil
 }
 
-// Peek reads a state without its items, for showing.
-func Peek(b []byte) (*Source, error) {
+// peek reads a state without unpacking its items.
+func peek(b []byte) (*Source, error) {
 	s := &Source{}
 	if err := json.Unmarshal(b, s); err != nil {
 		return nil, fault.Errorf(fault.Malformed, "read source state: %w", err)
