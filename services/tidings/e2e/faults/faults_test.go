@@ -267,8 +267,33 @@ func (w *world) report(t *testing.T, h History) {
 		total, strings.Join(kills, ", "), len(h.Offers), count[event.StreamRaw], count[event.StreamArticles], count[event.StreamPosts], len(h.Calls), repeats)
 }
 
-func (w *world) fail(t *testing.T, bad []string) {
+// trail tells all that is known of the first items that a violation names.
+func (w *world) trail(t *testing.T, h History, bad []string) {
 	t.Helper()
+	shown := map[string]bool{}
+	for _, sentence := range bad {
+		for _, o := range h.Offers {
+			if len(shown) == 3 || shown[o.Key] || !strings.Contains(sentence, o.Key) {
+				continue
+			}
+			shown[o.Key] = true
+			t.Logf("%s was offered as %q", o.Key, o.Texts)
+			for _, e := range h.Log {
+				if e.Key == o.Key {
+					t.Logf("  %s %d: %s %+v %q, story %s", e.Stream, e.Sequence, e.Type, e.Version, e.Title, e.Story)
+				}
+				if e.Key == o.Key && e.Stream == event.StreamPosts {
+					row, _, err := w.bus.Bucket(event.BucketDeliveries).Read(t.Context(), "p."+e.Channel+"."+e.Story)
+					t.Logf("  row %d: %.600s %v", row.Revision, row.Value, err)
+				}
+			}
+		}
+	}
+}
+
+func (w *world) fail(t *testing.T, h History, bad []string) {
+	t.Helper()
+	w.trail(t, h, bad)
 	for _, b := range bad[:min(len(bad), 20)] {
 		t.Error(b)
 	}
@@ -286,7 +311,7 @@ func TestKills(t *testing.T) {
 	h, bad := w.settle(t, 2*time.Minute, func(bad []string) bool { return len(bad) == 0 })
 	w.report(t, h)
 	if len(bad) > 0 {
-		w.fail(t, bad)
+		w.fail(t, h, bad)
 	}
 }
 

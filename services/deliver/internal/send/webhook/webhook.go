@@ -97,8 +97,18 @@ func (w *sender) Account() string { return "webhook" }
 // Credential changes with the address, the keys and the headers.
 func (w *sender) Credential() string { return send.Digest(w.channel, w.secrets...) }
 
-// Send posts the event of a new article.
-func (w *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) { return w.post(ctx, j) }
+// Send posts the event of a new article. An edit that overtook the post it changes is the first that the receiver
+// hears of the story, and is told as such.
+func (w *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
+	body, err := first(j)
+	if err != nil {
+		return send.Receipt{}, err
+	}
+	p := *j.Post
+	p.Request.Body = body
+	j.Post = &p
+	return w.post(ctx, j)
+}
 
 // Edit posts the event of a changed article.
 func (w *sender) Edit(ctx context.Context, j send.Job) (send.Receipt, error) { return w.post(ctx, j) }
@@ -166,6 +176,36 @@ func Sign(keys [][]byte, id string, at int64, body []byte) string {
 		signatures[i] = "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 	}
 	return strings.Join(signatures, " ")
+}
+
+// composed is an event as publish writes it.
+type composed struct {
+	SpecVersion string          `json:"specversion"`
+	ID          string          `json:"id"`
+	Source      string          `json:"source"`
+	Type        string          `json:"type"`
+	Subject     string          `json:"subject"`
+	Time        string          `json:"time"`
+	ContentType string          `json:"datacontenttype"`
+	Data        json.RawMessage `json:"data"`
+}
+
+// first returns the body of the event that tells of an article for the first time: the composed one, or the one of an
+// edit under the type and the id that the create would have had. Same job, same bytes.
+func first(j send.Job) ([]byte, error) {
+	var e composed
+	if err := json.Unmarshal(j.Post.Request.Body, &e); err != nil {
+		return nil, fault.Errorf(fault.Invalid, "send event to channel %s: its body is no event: %w", j.Channel, err)
+	}
+	if e.Type != "article.updated" {
+		return j.Post.Request.Body, nil
+	}
+	e.Type, e.ID = "article.published", "msg_"+article.Digest(article.IDLength, j.Channel, j.Story, event.ActionCreate)
+	body, err := event.Marshal(e)
+	if err != nil {
+		return nil, fault.Errorf(fault.Internal, "send event to channel %s: %w", j.Channel, err)
+	}
+	return body, nil
 }
 
 // removal is the event of an article that was withdrawn without a composed one.

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/deliver/internal/ledger"
@@ -93,6 +94,28 @@ func TestEventsWithoutAUsableIDAreNotSent(t *testing.T) {
 	}
 	if n := len(f.server.Calls()); n != 0 {
 		t.Errorf("%d requests", n)
+	}
+}
+
+// A receiver must hear "published" before it hears "updated", also when the edit overtook the post on its subject.
+func TestAnEditThatCameFirstIsToldAsPublished(t *testing.T) {
+	t.Parallel()
+	clock := sendtest.NewClock()
+	f := newFake(t, clock)
+	s := sendtest.Open(t, Network, f, clock)
+	job := sendtest.Job(f, sendtest.Story(1), 2, ledger.Create, "x", ledger.Remote{}, clock)
+	job.Post.Request.Body = []byte(`{"specversion":"1.0","id":"msg_edit","source":"/tidings/x","type":"article.updated","subject":"https://e.org/<a>","time":"t","datacontenttype":"application/json","data":{"story":"s","n":1.50,"t":"<&>"}}`)
+	want := strings.Replace(string(job.Post.Request.Body), "article.updated", "article.published", 1)
+	want = strings.Replace(want, "msg_edit", "msg_"+article.Digest(article.IDLength, job.Channel, job.Story, "create"), 1)
+	for range 2 {
+		if _, err := s.Send(t.Context(), job); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range f.server.Calls() {
+		if c.Body != want {
+			t.Errorf("sent %s\nwant %s", c.Body, want)
+		}
 	}
 }
 
