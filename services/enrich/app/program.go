@@ -48,7 +48,7 @@ func open(ctx context.Context, env *run.Env) (run.App, error) {
 	if err := env.Config.Err(); err != nil {
 		return nil, err
 	}
-	b, err := bus.Connect(ctx, bus.Config{Service: Name, URL: n.URL, CredentialsFile: n.CredentialsFile, Log: env.Log})
+	b, err := bus.Connect(ctx, bus.Config{Service: Name, URL: n.URL, CredentialsFile: n.CredentialsFile, TLS: bus.TLS(n.TLS), Log: env.Log})
 	if err != nil {
 		return nil, err
 	}

@@ -47,7 +47,7 @@ func open(ctx context.Context, env *run.Env) (run.App, error) {
 		return nil, err
 	}
 	b, err := bus.Connect(ctx, bus.Config{
-		Service: Name, URL: n.URL, CredentialsFile: n.CredentialsFile, Log: env.Log, Observer: run.NewBusMetrics(env.Metrics),
+		Service: Name, URL: n.URL, CredentialsFile: n.CredentialsFile, TLS: bus.TLS(n.TLS), Log: env.Log, Observer: run.NewBusMetrics(env.Metrics),
 	})
 	if err != nil {
 		return nil, err

@@ -43,7 +43,7 @@ func Open(ctx context.Context, o Options) (*Ops, error) {
 	if err := o.Config.Err(); err != nil {
 		return nil, err
 	}
-	c := bus.Config{Service: Role, URL: n.URL, CredentialsFile: n.CredentialsFile, Log: o.Log}
+	c := bus.Config{Service: Role, URL: n.URL, CredentialsFile: n.CredentialsFile, TLS: bus.TLS(n.TLS), Log: o.Log}
 	where := "NATS at " + n.URL
 	if n.URL == "" {
 		a, err := embedded.ReadAddress(o.Data)

@@ -104,7 +104,7 @@ func open(ctx context.Context, env *run.Env) (w *whole, err error) {
 // connect starts the server, unless the operator has one, and connects to it.
 func (w *whole) connect(ctx context.Context, env *run.Env, n config.NATS) error {
 	c := bus.Config{
-		Service: ops.Role, URL: n.URL, CredentialsFile: n.CredentialsFile, Log: env.Log, Observer: run.NewBusMetrics(env.Metrics),
+		Service: ops.Role, URL: n.URL, CredentialsFile: n.CredentialsFile, TLS: bus.TLS(n.TLS), Log: env.Log, Observer: run.NewBusMetrics(env.Metrics),
 	}
 	if n.URL == "" {
 		server, err := startServer(ctx, env.Data, n, env.Log)
