@@ -9,6 +9,7 @@ import (
 	"io"
 	"maps"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -181,20 +182,50 @@ const firstNotices = 10
 
 // restoreMember replaces a stream by that of the backup.
 func (b *Bus) restoreMember(ctx context.Context, a *archive, m Member, config jetstream.StreamConfig, exists bool) error {
-	if exists {
-		deleting, cancel := context.WithTimeout(ctx, ackWait)
-		defer cancel()
-		if err := b.js.DeleteStream(deleting, m.Name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
-			return classify(err, "remove the empty stream %s", m.Name)
+	limit := time.NewTimer(formerWait)
+	defer limit.Stop()
+	tick := time.NewTicker(handLook)
+	defer tick.Stop()
+	for {
+		if exists {
+			if err := b.dropStream(ctx, m.Name); err != nil {
+				return err
+			}
 		}
+		err := b.upload(ctx, m, config, a.open(m.Snapshot))
+		if api, ok := errors.AsType[*jetstream.APIError](err); ok && api.ErrorCode == codeNameInUse {
+			// A restore that was killed: the broker goes on with what it was sent, and notices after 5 s that no more
+			// will come.
+			select {
+			case <-tick.C:
+				info, lookErr := b.streamInfo(ctx, m.Name)
+				exists = lookErr == nil && info.Config.Metadata[metaRestoring] == a.id
+				continue
+			case <-limit.C:
+			case <-ctx.Done():
+			}
+		}
+		if err != nil || m.Tail == nil {
+			return err
+		}
+		return b.follow(ctx, m.Name, a.open(*m.Tail))
 	}
-	if err := b.upload(ctx, m, config, a.open(m.Snapshot)); err != nil {
-		return err
+}
+
+const (
+	// codeNameInUse: the broker has a stream of this name, or makes one at the moment.
+	codeNameInUse jetstream.ErrorCode = 10130
+	// formerWait is how long a former restore may take to end.
+	formerWait = 20 * time.Second
+)
+
+func (b *Bus) dropStream(ctx context.Context, name string) error {
+	ctx, cancel := context.WithTimeout(ctx, ackWait)
+	defer cancel()
+	if err := b.js.DeleteStream(ctx, name); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return classify(err, "remove the empty stream %s", name)
 	}
-	if m.Tail == nil {
-		return nil
-	}
-	return b.follow(ctx, m.Name, a.open(*m.Tail))
+	return nil
 }
 
 // follow publishes what was stored while the snapshot was taken. It gets new places behind the others: what a subject
