@@ -39,6 +39,9 @@ type world struct {
 func newWorld(t *testing.T, tags string, seed uint64) *world {
 	t.Helper()
 	w := &world{script: newScript(t, seed), sink: newSink(t), rng: rand.New(rand.NewPCG(seed, 2))}
+	for range 2 * len(w.script.feeds) {
+		w.script.add(true)
+	}
 	binaries, dir := build(t, tags), t.TempDir()
 	addr := freeAddr(t)
 	self, err := os.Executable()
@@ -67,7 +70,29 @@ func newWorld(t *testing.T, tags string, seed uint64) *world {
 	for _, p := range w.processes[1:] {
 		p.awaitReady(t, 30*time.Second)
 	}
+	w.awaitChannel(t)
 	return w
+}
+
+// awaitChannel waits until the channel is older than anything that is added from now on: times of articles are whole
+// seconds, and what is not younger than its channel is not posted.
+func (w *world) awaitChannel(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		row, ok, err := w.bus.Bucket(event.BucketDeliveries).Read(ctx, "c.sink")
+		if err == nil && ok && time.Since(row.Created) > 2*time.Second {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("the channel was not made: %v\n%s", err, w.processes[len(w.processes)-1].tail())
+		case <-tick.C:
+		}
+	}
 }
 
 // connect opens the checker's own connection and applies the topology. ARTICLES and POSTS keep every version here, not

@@ -49,11 +49,11 @@ func keyOf(link string) string {
 
 // words makes texts that have nothing in common, so that no two items tell one story.
 func (s *script) words(n int) string {
-	text := ""
-	for range n {
-		text += fmt.Sprintf("w%07x ", s.rng.Uint32()>>4)
+	words := make([]string, n)
+	for i := range words {
+		words[i] = fmt.Sprintf("w%07x", s.rng.Uint32()>>4)
 	}
-	return strings.TrimSpace(text)
+	return strings.Join(words, " ")
 }
 
 func (s *script) add(baseline bool) {
@@ -62,9 +62,11 @@ func (s *script) add(baseline bool) {
 	key := fmt.Sprintf("item-%04d", len(s.offers))
 	title := fmt.Sprintf("Report %s first %s", key, s.words(3))
 	feed := s.feeds[len(s.offers)%len(s.feeds)]
-	feed.Add(origintest.Item{
-		ID: "urn:item:" + key, URL: s.origin.URL("/" + key), Title: title, Content: "<p>" + s.words(80) + "</p>", Published: time.Now().UTC().Truncate(time.Second),
-	})
+	published := time.Now().UTC().Truncate(time.Second)
+	if baseline { // too old to be news when its source is first read
+		published = published.Add(-72 * time.Hour)
+	}
+	feed.Add(origintest.Item{ID: "urn:item:" + key, URL: s.origin.URL("/" + key), Title: title, Content: "<p>" + s.words(80) + "</p>", Published: published})
 	s.offers = append(s.offers, Offer{Key: key, Texts: []string{title}})
 	s.feedOf[key], s.shown[key] = feed, true
 	if baseline {
@@ -96,7 +98,7 @@ func (s *script) remove(arrived func(title string) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range s.offers {
-		if s.shown[o.Key] && arrived(o.Texts[len(o.Texts)-1]) {
+		if s.shown[o.Key] && !slices.Contains(s.baseline, o.Key) && arrived(o.Texts[len(o.Texts)-1]) {
 			s.feedOf[o.Key].Remove("urn:item:" + o.Key)
 			s.shown[o.Key] = false
 			return
