@@ -69,8 +69,11 @@ func Pause(ctx context.Context, b *bus.Bus, channel string) error {
 	})
 }
 
-// Resume ends a pause, whatever its reason, and a wait.
+// Resume ends a pause, whatever its reason, and a wait. After a restore the channel begins anew at this moment.
 func Resume(ctx context.Context, b *bus.Bus, channel string) error {
+	if err := renew(ctx, b, channel); err != nil {
+		return err
+	}
 	return changeChannel(ctx, b, channel, func(c *ledger.Channel) bool {
 		if c.Pause == nil && c.Wait.IsZero() {
 			return false

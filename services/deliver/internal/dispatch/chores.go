@@ -195,9 +195,10 @@ func (c *Channel) update(ctx context.Context, change func(*ledger.Channel) bool)
 }
 
 // tryResume ends a pause that had its reason in credentials or in an address when there are other ones now. An
-// operator's pause only the operator ends.
+// operator's pause, and that of a restore, only the operator ends.
 func (c *Channel) tryResume(ctx context.Context, state ledger.Channel) (bool, error) {
-	if state.Pause.Reason == ledger.ByOperator || state.Pause.Credential == c.Sender.Credential() {
+	reason := state.Pause.Reason
+	if reason == ledger.ByOperator || reason == ledger.Restored || state.Pause.Credential == c.Sender.Credential() {
 		return false, nil
 	}
 	err := c.update(ctx, func(s *ledger.Channel) bool {

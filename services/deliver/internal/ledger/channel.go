@@ -40,7 +40,7 @@ func (c *Channel) Resume() {
 // Pause stops a channel until somebody resumes it. Its queue is kept.
 type Pause struct {
 	At time.Time `json:"at"`
-	// Reason is a closed word: refused, gone, account_changed, operator.
+	// Reason is a closed word: refused, gone, account_changed, operator, restored.
 	Reason string `json:"reason"`
 	Text   string `json:"text,omitempty"`
 	// Credential tells credentials apart without holding them: other ones end a pause that they were the reason for.
@@ -51,4 +51,5 @@ type Pause struct {
 const (
 	AccountChanged = "account_changed"
 	ByOperator     = "operator"
+	Restored       = "restored" // the ledger is that of a backup: what was sent after it is not known
 )
