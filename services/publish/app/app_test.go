@@ -21,7 +21,7 @@ import (
 	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/natstest"
 	"tidings.internal/pkg/run"
-	"tidings.internal/services/publish/internal/render/rendertest"
+	"tidings.internal/pkg/feedtest"
 )
 
 func TestArticleReachesFeedsPageAndPosts(t *testing.T) {
@@ -33,10 +33,10 @@ func TestArticleReachesFeedsPageAndPosts(t *testing.T) {
 	a := news("1", "Grüße & <b>Küsse</b> 😀")
 	emit(t, enrich, a)
 
-	for kind, check := range map[string]func([]byte, rendertest.Expect) []rendertest.Problem{"rss": rendertest.RSS, "atom": rendertest.Atom, "json": rendertest.JSON} {
+	for kind, check := range map[string]func([]byte, feedtest.Expect) []feedtest.Problem{"rss": feedtest.RSS, "atom": feedtest.Atom, "json": feedtest.JSON} {
 		for _, id := range []string{"all", "crm"} {
 			body := s.shows("/feeds/"+id+"."+kind, "Küsse", "Lang gesagt")
-			for _, p := range check([]byte(body), rendertest.Expect{Self: "https://news.example.org/feeds/" + id + "." + kind, Now: time.Now().Add(48 * time.Hour)}) {
+			for _, p := range check([]byte(body), feedtest.Expect{Self: "https://news.example.org/feeds/" + id + "." + kind, Now: time.Now().Add(48 * time.Hour)}) {
 				t.Errorf("%s.%s breaks %s", id, kind, p)
 			}
 		}

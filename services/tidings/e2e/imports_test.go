@@ -50,6 +50,7 @@ func rooms() []room {
 		{pkg + "/web", []string{pkg + "/fault"}, nil, []string{"code.dny.dev/ssrf", "golang.org/x/"}, "the client that everyone must use knows nobody"},
 		{pkg + "/run", []string{pkg + "/config", pkg + "/fault"}, nil, []string{"github.com/prometheus/client_golang", "golang.org/x/sync"}, "a process knows neither broker nor feeds"},
 		{pkg + "/natstest", []string{pkg + "/bus", pkg + "/event", pkg + "/fault"}, nil, []string{"github.com/nats-io/"}, "a test server needs the bus alone"},
+		{pkg + "/feedtest", nil, nil, nil, "a checker that shares no code with what it checks"},
 		{pkg + "/origintest", []string{pkg + "/article", pkg + "/fault"}, nil, nil, "a scripted origin knows nothing of its readers"},
 	}
 	for _, s := range []string{"ingest", "enrich", "publish", "deliver"} {

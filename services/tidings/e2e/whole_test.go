@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"tidings.internal/pkg/feedtest"
 )
 
 // samples is how many articles the demo has.
@@ -79,7 +81,24 @@ func awaitSamples(t *testing.T, p *process, limit time.Duration) feed {
 			return n == want && err == nil, fmt.Sprintf("%d of %s, %v", n, name, err)
 		})
 	}
+	valid(t, p)
 	return f
+}
+
+// valid holds the sample feeds to the rules of the W3C feed validator, RFC 4287 and JSON Feed 1.1.
+func valid(t *testing.T, p *process) {
+	t.Helper()
+	base, _ := strings.CutSuffix(p.address(t, "/feeds/all.rss"), "all.rss")
+	checks := map[string]func([]byte, feedtest.Expect) []feedtest.Problem{"rss": feedtest.RSS, "atom": feedtest.Atom, "json": feedtest.JSON}
+	for _, id := range []string{"all", "de", "en", "fr", "es", "pl"} {
+		for format, check := range checks {
+			self := base + id + "." + format
+			_, body, _ := get(self)
+			for _, problem := range check(body, feedtest.Expect{Self: self, Now: time.Now()}) {
+				t.Errorf("%s: %v", self, problem)
+			}
+		}
+	}
 }
 
 // call is a line of the sink's log.

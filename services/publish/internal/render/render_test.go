@@ -14,7 +14,7 @@ import (
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/services/publish/internal/item"
-	"tidings.internal/services/publish/internal/render/rendertest"
+	"tidings.internal/pkg/feedtest"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -92,15 +92,15 @@ func poison() article.Article {
 	}
 }
 
-func check(doc []byte, format Format, f *Feed) []rendertest.Problem {
-	e := rendertest.Expect{Self: f.Self[format], Now: now}
+func check(doc []byte, format Format, f *Feed) []feedtest.Problem {
+	e := feedtest.Expect{Self: f.Self[format], Now: now}
 	switch format {
 	case RSS:
-		return rendertest.RSS(doc, e)
+		return feedtest.RSS(doc, e)
 	case Atom:
-		return rendertest.Atom(doc, e)
+		return feedtest.Atom(doc, e)
 	default:
-		return rendertest.JSON(doc, e)
+		return feedtest.JSON(doc, e)
 	}
 }
 

@@ -1,9 +1,9 @@
-// Package rendertest checks feeds by the rules of the W3C feed validator, RFC 4287 and JSON Feed 1.1, warnings
+// Package feedtest checks feeds by the rules of the W3C feed validator, RFC 4287 and JSON Feed 1.1, warnings
 // included. It reads the bytes with parsers of its own and shares no code with what writes them.
 //
 // It is for tests. It knows the rules that feeds of ours could break, not all that exist; each has a broken document
 // among its own tests, so that a rule which sees nothing is noticed.
-package rendertest
+package feedtest
 
 import (
 	"fmt"
