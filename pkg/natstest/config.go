@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -192,6 +193,9 @@ var published = regexp.MustCompile(`:go:([^":]+)[":].*<<- \[H?PUB (\S+)`)
 
 // Tracef implements [server.Logger].
 func (l *trace) Tracef(format string, v ...any) {
+	if !strings.Contains(format, "<<- %s") {
+		return // what the server sends, and payloads, which are large
+	}
 	m := published.FindStringSubmatch(fmt.Sprintf(format, v...))
 	if m == nil {
 		return

@@ -133,7 +133,7 @@ func (w *programs) start(list ...run.Program) (stop func()) {
 	for range list {
 		select {
 		case <-ready:
-		case <-time.After(20 * time.Second):
+		case <-time.After(40 * time.Second):
 			w.t.Fatalf("not all programs are ready\n%s", w.log.String())
 		}
 	}
