@@ -96,7 +96,7 @@ func build(d Deps, s settings, listener net.Listener) (*App, error) {
 		return nil, err
 	}
 	a.projection = projection.New(projection.Config{
-		Site: id, Feeds: a.feeds, Watch: watch, Last: d.Bus.Last, Changed: a.announcer.Changed, Log: d.Log, Observe: m,
+		Site: id, Language: s.site.Language, Feeds: a.feeds, Watch: watch, Automatic: automatic(s, a.base), Last: d.Bus.Last, Changed: a.announcer.Changed, Log: d.Log, Observe: m,
 	})
 	a.composer = composer.New(composer.Config{
 		Channels: s.channels, Site: id, Bus: d.Bus, Log: d.Log, Now: time.Now,
@@ -179,6 +179,15 @@ func (a *App) Run(ctx context.Context) error {
 		})
 	}
 	return group.Wait()
+}
+
+// automatic says which feeds come into being by themselves.
+func automatic(s settings, base string) projection.Automatic {
+	c := s.publish.Automatic
+	return projection.Automatic{
+		Tags: c.Tags, Phrases: c.Phrases, Sources: c.Sources, Languages: c.Languages, Least: c.MinItems,
+		Make: func(id string) (*feed.Feed, error) { return feed.Automatic(id, s.site, base) },
+	}
 }
 
 // watched gives the selections of the channels, in their order, for the projection to keep.

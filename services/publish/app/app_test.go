@@ -19,9 +19,9 @@ import (
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/feedtest"
 	"tidings.internal/pkg/natstest"
 	"tidings.internal/pkg/run"
-	"tidings.internal/pkg/feedtest"
 )
 
 func TestArticleReachesFeedsPageAndPosts(t *testing.T) {

@@ -18,6 +18,7 @@ type metrics struct {
 	documents prometheus.Gauge
 	composed  *prometheus.CounterVec
 	reduced   *prometheus.CounterVec
+	variants  *prometheus.CounterVec
 }
 
 func newMetrics() *metrics {
@@ -40,12 +41,15 @@ func newMetrics() *metrics {
 		reduced: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tidings_publish_reduced_total", Help: "Articles that are shown without their body, by the reason.",
 		}, []string{"reason"}),
+		variants: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidings_publish_variants_total", Help: "Documents that are made on demand, by how they were come by: hit, built, stale or failed.",
+		}, []string{"outcome"}),
 	}
 }
 
 // register makes the metrics visible, all or none.
 func (m *metrics) register(r prometheus.Registerer) error {
-	all := []prometheus.Collector{m.requests, m.applied, m.renders, m.articles, m.documents, m.composed, m.reduced}
+	all := []prometheus.Collector{m.requests, m.applied, m.renders, m.articles, m.documents, m.composed, m.reduced, m.variants}
 	for i, c := range all {
 		if err := r.Register(c); err != nil {
 			for _, done := range all[:i] {
@@ -72,3 +76,6 @@ func (m *metrics) Sizes(articles, documents int) {
 	m.articles.Set(float64(articles))
 	m.documents.Set(float64(documents))
 }
+
+// Variant counts a document that is made on demand.
+func (m *metrics) Variant(outcome string) { m.variants.WithLabelValues(outcome).Inc() }

@@ -23,6 +23,7 @@ func TestMetricsKeepTheirNames(t *testing.T) {
 	m.Rendered(time.Millisecond)
 	m.Sizes(1, 4)
 	m.composed.WithLabelValues("hook", "webhook", "create").Inc()
+	m.Variant("hit")
 	m.reduced.WithLabelValues("item_unsafe").Inc()
 	problems, err := testutil.GatherAndLint(r)
 	if err != nil {

@@ -16,18 +16,33 @@ var example string
 
 // Settings is the section `publish`; example.yaml is its manual.
 type Settings struct {
-	Listen  string `yaml:"listen"`
-	BaseURL string `yaml:"base_url"`
+	Listen    string    `yaml:"listen"`
+	BaseURL   string    `yaml:"base_url"`
+	Automatic Automatic `yaml:"automatic"`
+}
+
+// Automatic says which feeds come into being by themselves.
+type Automatic struct {
+	Tags      bool `yaml:"tags"`
+	Phrases   bool `yaml:"phrases"`
+	Sources   bool `yaml:"sources"`
+	Languages bool `yaml:"languages"`
+	MinItems  int  `yaml:"min_items"`
 }
 
 // DefaultSettings returns the section as it is when the file has none.
-func DefaultSettings() Settings { return Settings{Listen: "127.0.0.1:8080"} }
+func DefaultSettings() Settings {
+	return Settings{Listen: "127.0.0.1:8080", Automatic: Automatic{Tags: true, Sources: true, Languages: true, MinItems: 3}}
+}
 
 // Check reports what is wrong.
 func (s *Settings) Check(at config.At) {
 	at.Key("listen").Listen(s.Listen)
 	if s.BaseURL != "" && at.Key("base_url").URL(s.BaseURL) && strings.ContainsAny(s.BaseURL, "?#") {
 		at.Key("base_url").Problemf("holds a query or a fragment, and paths are appended to it")
+	}
+	if n := s.Automatic.MinItems; n < 1 || n > 100 {
+		at.Key("automatic").Key("min_items").Problemf("%d is not within 1 and 100", n)
 	}
 }
 

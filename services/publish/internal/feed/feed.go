@@ -168,6 +168,14 @@ func New(c Config, site config.Site, base string) (*Feed, error) {
 	return f, nil
 }
 
+// Automatic makes the feed of a reserved prefix ready. What it takes is told by its id alone.
+func Automatic(id string, site config.Site, base string) (*Feed, error) {
+	var c Config
+	c.SetDefaults()
+	c.ID, c.Title = id, cmp.Or(site.Title, id)
+	return New(c, site, base)
+}
+
 func link(s string) string {
 	s, _ = clean.Link(s)
 	return s

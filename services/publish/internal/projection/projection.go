@@ -27,6 +27,7 @@ type Observer interface {
 	Applied(outcome string)
 	Rendered(took time.Duration)
 	Sizes(articles, documents int)
+	Variant(outcome string)
 }
 
 // The outcomes of [Observer.Applied].
@@ -43,6 +44,10 @@ type Config struct {
 	Feeds []*feed.Feed
 	// Watch are selections that are kept in order like feeds but never rendered, see [Projection.Newest].
 	Watch []*feed.Feed
+	// Automatic says which feeds come into being by themselves.
+	Automatic Automatic
+	// Language is the one in which automatic feeds name their tags.
+	Language string
 	// Last reads the newest message of a subject ([bus.Bus.Last]).
 	Last    func(ctx context.Context, subject string) (*bus.Record, error)
 	Changed func(Change)
@@ -65,18 +70,21 @@ type Projection struct {
 
 	published atomic.Pointer[map[string]*Published] // nil before the first catch-up
 	staged    map[string]*Published                 // of Run alone
-	moved     time.Time                             // when a record was applied last
+	variants  *cache
+	moved     time.Time // when a record was applied last
 }
 
 var _ bus.Fold = (*Projection)(nil)
 
 // index is the state of a fold.
 type index struct {
-	rows    map[string]*row // by subject
-	shelves []*shelf
-	fresh   []*row // applied since the last rendering; they carry their items
-	applied event.Applied
-	newest  time.Time // when the newest message was stored
+	rows      map[string]*row // by subject
+	shelves   []*shelf
+	automatic map[string]*shelf // by the id of the feed
+	changes   uint64            // counts what touched any shelf
+	fresh     []*row            // applied since the last rendering; they carry their items
+	applied   event.Applied
+	newest    time.Time // when the newest message was stored
 }
 
 // mark says that a feed is to be rendered.
@@ -102,7 +110,7 @@ func New(c Config) *Projection {
 	}
 	return &Projection{
 		Config: c, wake: make(chan struct{}, 1), known: known, dirty: map[string]*mark{}, last: map[string]time.Time{},
-		shown: map[string][]*row{}, staged: map[string]*Published{},
+		shown: map[string][]*row{}, staged: map[string]*Published{}, variants: newCache(maxVariants),
 	}
 }
 
@@ -119,14 +127,14 @@ func (p *Projection) Feed(id string) (*Published, bool) {
 	return f, ok
 }
 
-// Known reports whether there is a feed of that id, whether or not it has been rendered.
+// Known reports whether there is a configured feed of that id, whether or not it has been rendered.
 func (p *Projection) Known(id string) bool { return p.known[id] }
 
 // Reset implements [bus.Fold]: a new index is filled beside the one in use.
 func (p *Projection) Reset(reason string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.building = &index{rows: map[string]*row{}}
+	p.building = &index{rows: map[string]*row{}, automatic: map[string]*shelf{}}
 	for _, f := range p.shelved() {
 		p.building.shelves = append(p.building.shelves, newShelf(f))
 	}
@@ -165,10 +173,12 @@ func (p *Projection) apply(r bus.Record) (string, error) {
 		outcome = Expired
 	case fresh != nil:
 		outcome = Stored
+		p.widen(x, fresh, serving)
 		touched = append(touched, x.add(fresh, serving)...)
 	}
 	if serving {
 		for _, s := range touched {
+			x.touched(s, r.Time)
 			p.touch(s.feed.ID, r.Time, !r.Marker)
 		}
 	}
@@ -189,13 +199,14 @@ func (p *Projection) read(r bus.Record) (*row, error) {
 	if err != nil {
 		return nil, err
 	}
-	fresh := newRow(&a, it)
+	fresh := newRow(&a, it, p.Language)
 	fresh.subject, fresh.sequence, fresh.item = r.Subject, r.Sequence, it
 	for i, f := range p.shelved() {
 		if f.Takes(&a) {
 			fresh.takenBy = append(fresh.takenBy, i)
 		}
 	}
+	fresh.automatic = p.Automatic.of(&a)
 	return fresh, nil
 }
 
@@ -205,6 +216,10 @@ func (x *index) add(r *row, keep bool) []*shelf {
 	for _, i := range r.takenBy {
 		x.shelves[i].add(r)
 		r.shelves = append(r.shelves, x.shelves[i])
+	}
+	for _, id := range r.automatic {
+		x.automatic[id].add(r)
+		r.shelves = append(r.shelves, x.automatic[id])
 	}
 	if keep {
 		x.fresh = append(x.fresh, r)
@@ -224,6 +239,9 @@ func (x *index) remove(subject string) []*shelf {
 	r.gone = true
 	for _, s := range r.shelves {
 		s.remove(r)
+		if len(s.stories) == 0 && x.automatic[s.feed.ID] == s {
+			delete(x.automatic, s.feed.ID)
+		}
 	}
 	return r.shelves
 }
@@ -264,9 +282,11 @@ func (p *Projection) CaughtUp(applied event.Applied) {
 		p.live.applied = applied
 		return
 	}
-	for _, s := range p.building.shelves {
+	for _, s := range p.building.all() {
 		s.sort()
+		p.building.touched(s, p.building.newest)
 	}
+	p.variants.clear()
 	p.live, p.building = p.building, nil
 	p.live.applied = applied
 	for _, f := range p.Feeds {
@@ -290,6 +310,7 @@ func (p *Projection) Evicted(first uint64) {
 			}
 			for _, s := range x.remove(subject) {
 				if x == p.live {
+					x.touched(s, x.newest)
 					p.touch(s.feed.ID, x.newest, false)
 				}
 			}

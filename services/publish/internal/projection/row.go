@@ -3,12 +3,15 @@ package projection
 import (
 	"cmp"
 	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/services/publish/internal/feed"
 	"tidings.internal/services/publish/internal/item"
 	"tidings.internal/services/publish/internal/render"
+	"tidings.internal/services/publish/internal/selection"
 )
 
 // row is what the index keeps of an article.
@@ -17,10 +20,18 @@ type row struct {
 	subject           string
 	sequence          uint64
 	url, title        string
+	summary           string
+	language          string   // lower case
+	tags              []string // lower case, with all wider concepts
+	labels            []label  // of its own tags
+	authors           []string // folded
+	folded            atomic.Pointer[string]
 	published         time.Time
+	updated           time.Time
 	firstSeen         time.Time
 	size              int
 	takenBy           []int    // places of the feeds that take it
+	automatic         []string // ids of the automatic feeds that take it
 	shelves           []*shelf // of these feeds
 	gone              bool     // replaced or deleted
 
@@ -28,11 +39,36 @@ type row struct {
 	uses int        // number of current documents that show it
 }
 
-func newRow(a *article.Article, it *item.Item) *row {
-	return &row{
-		id: a.ID, story: it.Story, source: a.Source.ID, url: it.URL, title: it.Title, published: it.Published,
-		firstSeen: a.FirstSeen, size: it.Size(),
+// label is what a tag is called in the language of the site.
+type label struct{ tag, text string }
+
+func newRow(a *article.Article, it *item.Item, language string) *row {
+	r := &row{
+		id: a.ID, story: it.Story, source: a.Source.ID, url: it.URL, title: it.Title, summary: it.Summary, published: it.Published,
+		updated: it.Updated, firstSeen: a.FirstSeen, size: it.Size(), language: strings.ToLower(a.Language.Code),
 	}
+	if it.Level == article.Headline {
+		r.summary = "" // what is not shown is not found either
+	}
+	r.tags, r.authors = selection.Facts(a)
+	for i := range a.Tags {
+		r.labels = append(r.labels, label{strings.ToLower(a.Tags[i].ID), a.Tags[i].Name(language)})
+	}
+	return r
+}
+
+// words gives the text that a filter searches, folded. Most rows are never searched, so it is made when it is wanted.
+func (r *row) words() string {
+	if w := r.folded.Load(); w != nil {
+		return *w
+	}
+	text := []string{r.title, r.summary}
+	for _, l := range r.labels {
+		text = append(text, l.tag, l.text)
+	}
+	w := selection.Fold(strings.Join(text, "\n"))
+	r.folded.Store(&w)
+	return w
 }
 
 // newer orders rows as feeds show them: by the date of publication, the newest first, then by id.
@@ -46,6 +82,10 @@ type shelf struct {
 	rows    []*row // newest first, once sorted
 	sorted  bool
 	stories map[string][]*row
+	// changes is the number of the last change of the shelf, and moved is when the last of it was stored: what is made on demand is made
+	// again when they move.
+	changes uint64
+	moved   time.Time
 }
 
 func newShelf(f *feed.Feed) *shelf { return &shelf{feed: f, stories: map[string][]*row{}} }

@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tidings.internal/pkg/article"
-	"tidings.internal/services/publish/internal/item"
 	"tidings.internal/pkg/feedtest"
+	"tidings.internal/services/publish/internal/item"
 )
 
 var update = flag.Bool("update", false, "write the golden files")

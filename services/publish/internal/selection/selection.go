@@ -84,6 +84,15 @@ func (s *Selection) Match(a *article.Article) bool {
 // facts are the words of an article that rules are compared with.
 type facts struct{ tags, authors []string }
 
+// Facts gives the tags of an article with all wider concepts in lower case, and its authors folded.
+func Facts(a *article.Article) (tags, authors []string) {
+	f := factsOf(a)
+	return f.tags, f.authors
+}
+
+// Speaks reports whether one of the wanted languages takes a code, all in lower case.
+func Speaks(wanted []string, code string) bool { return speaks(wanted, code) }
+
 // factsOf gathers the tags with all wider concepts: who selects a concept gets what is narrower.
 func factsOf(a *article.Article) facts {
 	var f facts

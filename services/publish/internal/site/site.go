@@ -6,11 +6,13 @@
 package site
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
+	"tidings.internal/pkg/fault"
 	"tidings.internal/services/publish/internal/document"
 	"tidings.internal/services/publish/internal/feed"
 	"tidings.internal/services/publish/internal/page"
@@ -22,6 +24,7 @@ import (
 type Feeds interface {
 	Known(id string) bool
 	Feed(id string) (*projection.Published, bool)
+	Variant(ctx context.Context, v projection.Variant) (*projection.Rendered, error)
 }
 
 // Config is what a site is made of.
@@ -151,22 +154,40 @@ func (s *Site) feed(r *http.Request, name string) *answer {
 			id, kind, negotiated = before, format, false
 		}
 	}
-	if !s.Feeds.Known(id) {
-		return s.fail(string(kind), http.StatusNotFound, "There is no feed of this name. The feeds are listed at %s/.", s.Base)
-	}
 	if !negotiated && r.URL.RawQuery != "" {
 		return s.fail(string(kind), http.StatusBadRequest, "A feed takes no parameters. Leave out the question mark and what follows it.")
 	}
 	if negotiated {
 		kind = negotiate(r.Header)
 	}
-	p, ok := s.Feeds.Feed(id)
-	if !ok {
+	doc, err := s.document(r.Context(), id, kind)
+	switch {
+	case projection.Missing(err):
+		return s.fail(string(kind), http.StatusNotFound, "There is no feed of this name. The feeds are listed at %s/.", s.Base)
+	case err != nil:
 		a := s.fail(string(kind), http.StatusServiceUnavailable, "The feeds are being built. Try again in %s seconds.", retryAfter)
 		a.header.Set("Retry-After", retryAfter)
 		return a
 	}
-	a := found(string(kind), p.Documents[kind])
+	return feedAnswer(doc, kind, negotiated)
+}
+
+// document finds what is made already, or has it made. A feed of the configuration is never made on demand: it is
+// there, or everything is still being built.
+func (s *Site) document(ctx context.Context, id string, kind render.Format) (*projection.Rendered, error) {
+	if s.Feeds.Known(id) {
+		p, ok := s.Feeds.Feed(id)
+		if !ok {
+			return nil, fault.Errorf(fault.Unreachable, "the feeds are being built")
+		}
+		return &projection.Rendered{Feed: p.Feed, Head: &p.Feed.Head, Document: p.Documents[kind]}, nil
+	}
+	return s.Feeds.Variant(ctx, projection.Variant{Feed: id, Format: kind})
+}
+
+// feedAnswer is the answer with a document of a feed.
+func feedAnswer(p *projection.Rendered, kind render.Format, negotiated bool) *answer {
+	a := found(string(kind), p.Document)
 	a.header.Set("Cache-Control", "public, max-age=60, stale-while-revalidate=300")
 	if negotiated {
 		a.header.Set("Vary", "Accept, Accept-Encoding")
@@ -174,9 +195,9 @@ func (s *Site) feed(r *http.Request, name string) *answer {
 	if kind == projection.HTML {
 		a.header.Set("Content-Security-Policy", page.Policy)
 	} else {
-		a.header.Set("Link", links(&p.Feed.Head, kind))
+		a.header.Set("Link", links(p.Head, kind))
 		if negotiated {
-			a.header.Set("Content-Location", p.Feed.Head.Self[kind])
+			a.header.Set("Content-Location", p.Head.Self[kind])
 		}
 	}
 	if !p.Feed.Index {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/fault"
 	"tidings.internal/services/publish/internal/document"
 	"tidings.internal/services/publish/internal/feed"
 	"tidings.internal/services/publish/internal/page"
@@ -33,6 +34,18 @@ func (s shelf) Known(id string) bool { return id == "building" || s[id] != nil }
 func (s shelf) Feed(id string) (*projection.Published, bool) {
 	p, ok := s[id]
 	return p, ok
+}
+
+// Variant gives the automatic feed tag-crm and no other.
+func (s shelf) Variant(_ context.Context, v projection.Variant) (*projection.Rendered, error) {
+	p := s["all"]
+	switch v.Feed {
+	case "tag-crm":
+		return &projection.Rendered{Feed: p.Feed, Head: &p.Feed.Head, Document: p.Documents[v.Format]}, nil
+	case "tag-away":
+		return nil, fault.Errorf(fault.Unreachable, "the broker is away")
+	}
+	return nil, fault.Errorf(fault.Gone, "there is no feed %s", v.Feed)
 }
 
 func published(t testing.TB, c feed.Config) *projection.Published {
@@ -161,6 +174,10 @@ func TestHTTP(t *testing.T) {
 		{"climbing", "GET /feeds/../style.css", nil, 404, nil},
 		{"parameters", "GET /feeds/all.rss?lang=de", nil, 400, []string{"=takes no parameters"}},
 		{"not built yet", "GET /feeds/building.rss", nil, 503, []string{"Retry-After: 5", "=Try again"}},
+		{"automatic feed", "GET /feeds/tag-crm.rss", nil, 200, []string{"=rss of all", "ETag: " + plain}},
+		{"automatic feed, page", "GET /feeds/tag-crm", nil, 200, []string{"=html of all"}},
+		{"automatic feed that is unknown", "GET /feeds/tag-none.atom", nil, 404, []string{"=no feed of this name"}},
+		{"automatic feed without the broker", "GET /feeds/tag-away.atom", nil, 503, []string{"Retry-After: 5"}},
 		{"long address", "GET /" + strings.Repeat("x", maxURL), nil, 414, []string{"=Shorten it"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

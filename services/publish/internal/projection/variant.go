@@ -1,0 +1,171 @@
+package projection
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"time"
+
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+	"tidings.internal/services/publish/internal/clean"
+	"tidings.internal/services/publish/internal/document"
+	"tidings.internal/services/publish/internal/feed"
+	"tidings.internal/services/publish/internal/item"
+	"tidings.internal/services/publish/internal/page"
+	"tidings.internal/services/publish/internal/render"
+)
+
+// Variant names a document that is made when it is asked for and kept while it is right: nobody knows beforehand which
+// of them will be wanted.
+type Variant struct {
+	Feed   string
+	Format render.Format
+}
+
+func (v Variant) key() string { return v.Feed + " " + string(v.Format) }
+
+// Rendered is a variant as it is served.
+type Rendered struct {
+	Feed     *feed.Feed
+	Head     *render.Feed // what the document says of itself
+	Document *document.Document
+}
+
+// The outcomes of [Observer.Variant].
+const (
+	Hit    = "hit"
+	Built  = "built"
+	Stale  = "stale" // served as it was, because the broker is away
+	Failed = "failed"
+)
+
+// Missing reports whether there is nothing of that name; without the first catch-up nobody knows.
+func Missing(err error) bool { return fault.KindOf(err) == fault.Gone }
+
+// attempts bounds how often a rendering begins anew because an article changed meanwhile.
+const attempts = 3
+
+// Variant returns a document. The error's kind is gone where there is none of that name, and unreachable before the
+// first catch-up and while an article cannot be read.
+func (p *Projection) Variant(ctx context.Context, v Variant) (*Rendered, error) {
+	var err error
+	for range attempts {
+		var r *Rendered
+		var outcome string
+		if r, outcome, err = p.variant(ctx, v); err == nil {
+			p.Observe.Variant(outcome)
+			return r, nil
+		}
+		if err != errSuperseded { // nothing wraps it on the way
+			break
+		}
+	}
+	if !Missing(err) {
+		p.Observe.Variant(Failed)
+		return nil, fault.Errorf(fault.Unreachable, "make a document of feed %s: %w", v.Feed, err)
+	}
+	return nil, err
+}
+
+func (p *Projection) variant(ctx context.Context, v Variant) (*Rendered, string, error) {
+	c, err := p.cut(v)
+	if err != nil {
+		return nil, "", err
+	}
+	old, current := p.variants.read(v.key(), c.changes)
+	if current {
+		return old, Hit, nil
+	}
+	entries, err := p.complete(ctx, c)
+	if err != nil {
+		if old != nil && err != errSuperseded {
+			return old, Stale, nil
+		}
+		return nil, "", err
+	}
+	r, err := c.render(v, entries, old)
+	if err != nil {
+		return nil, "", err
+	}
+	p.variants.keep(v.key(), c.changes, r)
+	return r, Built, nil
+}
+
+// cut is what a variant is made of, taken from the index at one moment.
+type cut struct {
+	feed    *feed.Feed
+	head    *render.Feed
+	rows    []*row
+	entries []render.Entry // with items only where the index has them
+	changes uint64
+	moved   time.Time
+}
+
+// cut takes the rows of a variant from the index.
+func (p *Projection) cut(v Variant) (*cut, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.live == nil {
+		if p.Automatic.could(v.Feed) {
+			return nil, fault.Errorf(fault.Unreachable, "the feeds are being built")
+		}
+		return nil, fault.Errorf(fault.Gone, "there is no feed %s", v.Feed)
+	}
+	s := p.live.grown(v.Feed, p.Automatic.Least)
+	if s == nil {
+		return nil, fault.Errorf(fault.Gone, "there is no feed %s", v.Feed)
+	}
+	head := s.feed.Head
+	head.Self = maps.Clone(head.Self)
+	head.Title = clean.Title(head.Title+": "+s.label(), s.feed.ID)
+	c := &cut{feed: s.feed, head: &head, rows: s.current(), changes: s.changes, moved: s.moved}
+	for _, r := range c.rows {
+		c.entries = append(c.entries, render.Entry{Item: r.item, Also: s.also(r)})
+	}
+	return c, nil
+}
+
+// complete completes the entries of a cut. What it reads is not kept: the document is.
+func (p *Projection) complete(ctx context.Context, c *cut) ([]render.Entry, error) {
+	for i, r := range c.rows {
+		if c.entries[i].Item == nil {
+			record, err := p.Last(ctx, r.subject)
+			if err != nil {
+				return nil, err
+			}
+			if record == nil || record.Sequence != r.sequence {
+				return nil, errSuperseded
+			}
+			_, a, err := event.DecodeEnriched(record.Message)
+			if err != nil {
+				return nil, err
+			}
+			if c.entries[i].Item, err = item.New(&a, p.Site); err != nil {
+				return nil, err
+			}
+		}
+		c.entries[i].Item = c.entries[i].At(c.feed.Level)
+	}
+	return c.entries, nil
+}
+
+func (c *cut) render(v Variant, entries []render.Entry, old *Rendered) (*Rendered, error) {
+	contentType, body, err := v.Format.ContentType(), []byte(nil), error(nil)
+	if v.Format == HTML {
+		contentType = "text/html; charset=utf-8"
+		body, err = page.Feed(c.head, entries, c.feed.Index)
+	} else {
+		body, err = render.Document(c.head, entries, v.Format)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("render feed %s: %w", v.Feed, err)
+	}
+	r := &Rendered{Feed: c.feed, Head: c.head}
+	if old != nil && string(old.Document.Body) == string(body) {
+		r.Document = old.Document
+		return r, nil
+	}
+	r.Document, err = document.New(contentType, body, c.moved)
+	return r, err
+}

@@ -1,0 +1,207 @@
+package projection
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/feedtest"
+	"tidings.internal/services/publish/internal/feed"
+	"tidings.internal/services/publish/internal/render"
+)
+
+var siteOfTests = config.Site{ID: "news.example.org", Title: "News", Language: "de", Created: seen}
+
+func automatic(least int) Automatic {
+	return Automatic{Tags: true, Sources: true, Languages: true, Least: least, Make: func(id string) (*feed.Feed, error) {
+		return feed.Automatic(id, siteOfTests, "https://news.example.org")
+	}}
+}
+
+// tagged is an article with a concept below crm and a phrase.
+func tagged(key string, age time.Duration) article.Article {
+	a := sample("blog", key, age)
+	a.Language.Code = "de-CH"
+	a.Tags = []article.Tag{
+		{ID: "crm-software", Kind: article.KindConcept, Label: map[string]string{"de": "CRM-Software & <mehr>", "en": "CRM"}, Broader: []string{"crm"}},
+		{ID: "kaffee", Kind: article.KindPhrase},
+	}
+	return a
+}
+
+func ask(t testing.TB, p *Projection, v Variant) *Rendered {
+	t.Helper()
+	r, err := p.Variant(t.Context(), v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// sound checks a document by the rules of readers.
+func sound(t testing.TB, r *Rendered, format render.Format) {
+	t.Helper()
+	check := map[render.Format]func([]byte, feedtest.Expect) []feedtest.Problem{render.RSS: feedtest.RSS, render.Atom: feedtest.Atom, render.JSON: feedtest.JSON}[format]
+	for _, problem := range check(r.Document.Body, feedtest.Expect{Self: r.Head.Self[format], Now: seen.Add(time.Hour)}) {
+		t.Errorf("%s breaks %s", r.Head.Self[format], problem)
+	}
+}
+
+func TestAutomaticFeedsComeWithEnoughItemsAndGoWithout(t *testing.T) {
+	t.Parallel()
+	s := newStream()
+	p, _ := newProjection(s, feeds(t, feed.Config{ID: "all"}), nil)
+	p.Automatic, p.Language = automatic(3), "de"
+	if _, err := p.Variant(t.Context(), Variant{"tag-crm", render.RSS}); err == nil || Missing(err) {
+		t.Errorf("before the first catch-up: %v", err)
+	}
+	s.fold(t, p)
+	var last article.Article
+	for i := range 3 {
+		for _, id := range []string{"tag-crm", "source-blog", "lang-de"} {
+			if _, err := p.Variant(t.Context(), Variant{id, render.RSS}); !Missing(err) {
+				t.Fatalf("%s with %d items: %v", id, i, err)
+			}
+		}
+		last = tagged(fmt.Sprint(i), time.Duration(i)*time.Hour)
+		if err := p.Apply(s.put(t, last)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, title := range map[string]string{
+		"tag-crm": "News: crm", "tag-crm-software": "News: CRM-Software & ‹mehr›", "source-blog": "News: blog", "lang-de": "News: de", "lang-de-ch": "News: de-ch",
+	} {
+		for _, format := range render.Formats() {
+			r := ask(t, p, Variant{id, format})
+			sound(t, r, format)
+			if r.Head.Title != title || !strings.Contains(string(r.Document.Body), "Lang 2") {
+				t.Errorf("%s.%s is called %q", id, format, r.Head.Title)
+			}
+		}
+		if page := ask(t, p, Variant{id, HTML}); !strings.Contains(string(page.Document.Body), "/feeds/"+id+".atom") {
+			t.Errorf("the page of %s does not name its feeds", id)
+		}
+	}
+	for _, id := range []string{"tag-kaffee", "tag-none", "lang-und", "source-", "other"} {
+		if _, err := p.Variant(t.Context(), Variant{id, render.RSS}); !Missing(err) {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	if err := p.Apply(s.remove(t, last)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Variant(t.Context(), Variant{"tag-crm", render.RSS}); !Missing(err) {
+		t.Errorf("after a removal: %v", err)
+	}
+}
+
+func TestAutomaticFeedsAreAtMostAThousandTheLargestFirst(t *testing.T) {
+	t.Parallel()
+	x := &index{automatic: map[string]*shelf{}}
+	for i := range maxAutomatic + 10 {
+		id := fmt.Sprintf("tag-%04d", i)
+		f, err := feed.Automatic(id, siteOfTests, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := newShelf(f)
+		for n := range 3 + i%2 {
+			s.add(&row{id: fmt.Sprint(n), story: fmt.Sprint(n)})
+		}
+		x.automatic[id] = s
+	}
+	n := 0
+	for id := range x.automatic {
+		if x.grown(id, 3) != nil {
+			n++
+		}
+	}
+	if n != maxAutomatic || x.grown("tag-1009", 3) == nil || x.grown("tag-0000", 3) == nil || x.grown("tag-1008", 3) != nil {
+		t.Errorf("%d feeds exist", n)
+	}
+}
+
+func TestVariantIsMadeOnceAndAgainAfterAChange(t *testing.T) {
+	t.Parallel()
+	s := newStream()
+	for i := range 4 {
+		s.put(t, tagged(fmt.Sprint(i), time.Duration(i)*time.Hour))
+	}
+	p, _ := newProjection(s, feeds(t, feed.Config{ID: "all"}), nil)
+	p.Automatic = automatic(3)
+	s.fold(t, p)
+	v := Variant{"tag-crm", render.Atom}
+	first := ask(t, p, v)
+	reads := s.reads
+	if again := ask(t, p, v); again != first || s.reads != reads {
+		t.Error("a document that is right is made again")
+	}
+	if err := p.Apply(s.put(t, tagged("new", 0))); err != nil {
+		t.Fatal(err)
+	}
+	changed := ask(t, p, v)
+	if changed.Document.ETag == first.Document.ETag || !changed.Document.Modified.After(first.Document.Modified) {
+		t.Errorf("ETag %s, modified %s after a change", changed.Document.ETag, changed.Document.Modified)
+	}
+	fresh, _ := newProjection(s, feeds(t, feed.Config{ID: "all"}), nil)
+	fresh.Automatic = automatic(3)
+	s.fold(t, fresh)
+	if got := ask(t, fresh, v); got.Document.ETag != changed.Document.ETag {
+		t.Error("a rebuild gives other bytes")
+	}
+}
+
+func TestVariantIsServedStaleWhileTheBrokerIsAway(t *testing.T) {
+	t.Parallel()
+	s := newStream()
+	for i := range 4 {
+		s.put(t, tagged(fmt.Sprint(i), time.Duration(i)*time.Hour))
+	}
+	p, _ := newProjection(s, feeds(t, feed.Config{ID: "all"}), nil)
+	p.Automatic = automatic(3)
+	s.fold(t, p)
+	first := ask(t, p, Variant{"tag-crm", render.RSS})
+	if err := p.Apply(s.put(t, tagged("new", 0))); err != nil {
+		t.Fatal(err)
+	}
+	p.Last = func(context.Context, string) (*bus.Record, error) { return nil, errors.New("no servers") }
+	if got := ask(t, p, Variant{"tag-crm", render.RSS}); got != first {
+		t.Error("what was there is not served")
+	}
+	if _, err := p.Variant(t.Context(), Variant{"tag-crm", render.Atom}); fault.KindOf(err) != fault.Unreachable {
+		t.Errorf("what was never made: %v", err)
+	}
+}
+
+func TestCacheKeepsWithinItsMemory(t *testing.T) {
+	t.Parallel()
+	s := newStream()
+	for i := range 4 {
+		s.put(t, tagged(fmt.Sprint(i), time.Duration(i)*time.Hour))
+	}
+	p, _ := newProjection(s, feeds(t, feed.Config{ID: "all"}), nil)
+	p.Automatic = automatic(3)
+	s.fold(t, p)
+	r := ask(t, p, Variant{"tag-crm", render.RSS})
+	c := newCache(5 * (len(r.Document.Body) + len(r.Document.Gzip) + 1100))
+	for i := range 100 {
+		c.keep(fmt.Sprint("key ", i), 1, r)
+		c.read("key 0", 1)
+	}
+	if c.bytes > c.max || c.order.Len() != len(c.by) || c.order.Len() < 3 {
+		t.Errorf("%d bytes of %d in %d entries", c.bytes, c.max, c.order.Len())
+	}
+	if _, ok := c.read("key 0", 1); !ok {
+		t.Error("what is asked for all the time is gone")
+	}
+	if _, ok := c.read("key 0", 2); ok {
+		t.Error("what changed counts as right")
+	}
+}
