@@ -77,6 +77,9 @@ func checkReplay(r event.Replay) error {
 	switch {
 	case r.Since.IsZero():
 		return fault.Errorf(fault.Invalid, "start a replay: it needs a time to begin at")
+	case r.Since.After(time.Now()):
+		// The broker would take this for everything.
+		return fault.Errorf(fault.Invalid, "start a replay: %s is not yet", r.Since.Format(time.RFC3339))
 	case !r.Until.IsZero() && !r.Until.After(r.Since):
 		return fault.Errorf(fault.Invalid, "start a replay: it would end at %s, before it begins", r.Until.Format(time.RFC3339))
 	case r.Source != "" && !article.ValidName(r.Source):
@@ -110,7 +113,7 @@ func putReplay(config *jetstream.ConsumerConfig, r event.Replay) error {
 // replayGoal is the place of the last message that is stored by a time, or by now.
 func (b *Bus) replayGoal(ctx context.Context, until time.Time) (uint64, error) {
 	state, err := b.StreamState(ctx, event.StreamRaw)
-	if err != nil || until.IsZero() {
+	if err != nil || until.IsZero() || !until.Before(time.Now()) {
 		return state.Last, err
 	}
 	first, err := b.get(ctx, event.StreamRaw, map[string]any{"start_time": until.UTC().Add(1), "next_by_subj": ">"})
@@ -190,7 +193,8 @@ func (b *Bus) CountReplay(ctx context.Context, r event.Replay) (uint64, error) {
 		return 0, err
 	}
 	from, err := b.pendingSince(ctx, r, r.Since)
-	if err != nil || r.Until.IsZero() {
+	// The broker takes a time that is not yet for the beginning of all.
+	if err != nil || r.Until.IsZero() || !r.Until.Before(time.Now()) {
 		return from, err
 	}
 	after, err := b.pendingSince(ctx, r, r.Until.Add(1))

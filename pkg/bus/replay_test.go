@@ -152,6 +152,9 @@ func TestReplayEndsWhereItIsTold(t *testing.T) {
 	if n, err := b.CountReplay(t.Context(), r); err != nil || n != 2 {
 		t.Errorf("CountReplay = %d, %v; want 2", n, err)
 	}
+	if n, err := b.CountReplay(t.Context(), event.Replay{Since: at[1], Until: time.Now().Add(time.Hour)}); err != nil || n != 3 {
+		t.Errorf("CountReplay up to the future = %d, %v; want 3", n, err)
+	}
 	state, err := b.StartReplay(t.Context(), r)
 	if err != nil || state.Goal != 3 || state.Pending != 3 || state.Finished() {
 		t.Errorf("StartReplay = %+v, %v; want goal 3 and 3 pending", state, err)
@@ -183,7 +186,7 @@ func TestOneReplayAtATime(t *testing.T) {
 		t.Errorf("a replay after the end of the first: %v", err)
 	}
 	for name, bad := range map[string]event.Replay{
-		"no beginning": {}, "ends before it begins": {Since: time.Unix(9, 0), Until: time.Unix(8, 0)},
+		"no beginning": {}, "begins in the future": {Since: time.Now().Add(time.Hour)}, "ends before it begins": {Since: time.Unix(9, 0), Until: time.Unix(8, 0)},
 		"no source": {Since: time.Unix(9, 0), Source: "a.>"}, "too slow": {Since: time.Unix(9, 0), Rate: 0.001},
 	} {
 		if _, err := b.StartReplay(t.Context(), bad); fault.KindOf(err) != fault.Invalid {

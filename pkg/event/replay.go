@@ -37,6 +37,9 @@ func (r Replay) Consumer() Consumer {
 // AnyArticle is the filter that finds an article by its id alone, whatever its source.
 func AnyArticle(id string) string { return string(SpaceEnriched) + ".*.*." + id }
 
+// AnyPost is the filter for the posts of a story in all channels.
+func AnyPost(story string) string { return string(SpacePost) + ".*." + story }
+
 // RawSubjects are the subjects of a source, of both lanes.
 func RawSubjects(partition, source string) ([]string, error) {
 	var list []string

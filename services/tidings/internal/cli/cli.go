@@ -31,6 +31,10 @@ type grammar struct {
 	Tail     tailVerb     `cmd:"" help:"Print events as they flow."`
 	Dead     deadVerb     `cmd:"" help:"Messages that no service could take."`
 	Topology topologyVerb `cmd:"" help:"Streams and consumers: what is, what shall be."`
+	Articles articlesVerb `cmd:"" help:"Articles: the way of one, a takedown."`
+	Replay   replayVerb   `cmd:"" help:"Enrich stored articles again, after a change of the taxonomy. Posts nothing twice."`
+	Backup   backupVerb   `cmd:"" help:"Write everything into one file, while Tidings runs."`
+	Restore  restoreVerb  `cmd:"" help:"Put a backup into an empty instance that does not run."`
 	Health   healthVerb   `cmd:"" help:"Ask the running process whether it is ready; exit 0 or 1."`
 	Version  versionVerb  `cmd:"" help:"Print the build."`
 }
