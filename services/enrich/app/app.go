@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -48,6 +49,9 @@ type App struct {
 	stories  *story.Stories
 	matcher  *taxonomy.Matcher
 	runner   *pipeline.Runner
+	// slots bounds the articles that compute at once. The budgets are wall time: with all workers on the few cores a
+	// large page would use up the time of its neighbours.
+	slots chan struct{}
 	// versions is complete once Run has asked the bucket for the vocabulary's number.
 	versions article.Versions
 	pulse    *run.Pulse
@@ -78,6 +82,7 @@ func build(d Deps, s settings, more []pipeline.Step) (*App, error) {
 	a.versions = article.Versions{Engine: Engine, VocabularyHash: a.matcher.Vocabulary().Hash()}
 	a.metrics = newMetrics(func() float64 { return float64(a.stories.Len()) }, func() float64 { return float64(a.matcher.Vocabulary().Len()) })
 	list := append(steps(func() *taxonomy.Matcher { return a.matcher }), more...)
+	a.slots = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 	a.runner = pipeline.NewRunner(s.enrich.budget(), a.observe, list...)
 	if err := a.metrics.register(d.Metrics); err != nil {
 		return nil, err

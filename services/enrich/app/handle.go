@@ -87,7 +87,7 @@ func (a *App) one(ctx context.Context, d *bus.Delivery, m event.Message) error {
 	}
 	draft := pipeline.NewDraft(&raw, page)
 	draft.Article.Versions = a.versions
-	if err := a.runner.Run(ctx, draft); err != nil {
+	if err := a.compute(ctx, draft); err != nil {
 		return fault.Errorf(fault.Unreachable, "enrich %s: %w", raw.ID, err) // only a stop or the handler's deadline ends a run
 	}
 	// The story comes before the article is stored, and is the same whenever it is asked for. A kill between the two
@@ -117,6 +117,17 @@ func (a *App) one(ctx context.Context, d *bus.Delivery, m event.Message) error {
 	}
 	// Only now, with the article stored, may the claims of older revisions go. A kill before leaves them for the next.
 	return a.stories.Forget(ctx, raw.ID)
+}
+
+// compute runs the steps once there is a core for them.
+func (a *App) compute(ctx context.Context, d *pipeline.Draft) error {
+	select {
+	case a.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-a.slots }()
+	return a.runner.Run(ctx, d)
 }
 
 func document(x *article.Article) story.Document {

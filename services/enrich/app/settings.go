@@ -52,13 +52,13 @@ func (s *Settings) Check(at config.At) {
 	}
 }
 
-// workers is how many articles are enriched at once: two for each core, since half of the time of one goes into waiting
-// for the broker.
+// workers is how many articles are under way at once: eight for each core, since most of the time of one goes into
+// waiting until the broker has written to disk. How many of them compute at once is bounded by [App.slots].
 func (s *Settings) workers() int {
 	if s.Workers > 0 {
 		return s.Workers
 	}
-	return 2 * runtime.GOMAXPROCS(0)
+	return 8 * runtime.GOMAXPROCS(0)
 }
 
 func (s *Settings) budget() pipeline.Budget {

@@ -8,6 +8,7 @@
 package language
 
 import (
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -58,7 +59,7 @@ func build() *Detector {
 	for i, lang := range d.langs {
 		stop := words.Stops(lang)
 		add := func(w string, weight float32) {
-			for _, g := range runs(w) {
+			for g := range runs(w) {
 				if counts[g] == nil {
 					counts[g] = make([]float32, len(d.langs))
 				}
@@ -105,22 +106,32 @@ func (d *Detector) weigh(counts map[string][]float32, totals []float64) {
 	}
 }
 
-// runs lists the runs of one to four letters of a word with its borders.
-func runs(fold string) []string {
-	r := []rune("_" + fold + "_")
-	if len(r) > 40 {
-		r = r[:40]
-	}
-	out := make([]string, 0, maxGram*len(r))
-	for n := 1; n <= maxGram; n++ {
-		for i := 0; i+n <= len(r); i++ {
-			if n == 1 && r[i] == '_' {
-				continue
+// maxRunes bounds the part of a word that is looked at, its borders included.
+const maxRunes = 40
+
+// runs yields the runs of one to four letters of a word with its borders. Each is a part of one string.
+func runs(fold string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		w := "_" + fold + "_"
+		var starts [maxRunes + 1]int
+		n := 0
+		for pos := range w {
+			if n == maxRunes {
+				w = w[:pos]
+				break
 			}
-			out = append(out, string(r[i:i+n]))
+			starts[n] = pos
+			n++
+		}
+		starts[n] = len(w)
+		for size := 1; size <= maxGram; size++ {
+			for i := 0; i+size <= n; i++ {
+				if g := w[starts[i]:starts[i+size]]; g != "_" && !yield(g) {
+					return
+				}
+			}
 		}
 	}
-	return out
 }
 
 // Detect names the language of a text. declared is what its source says, most trusted first; empty and unknown values
@@ -167,7 +178,7 @@ func (d *Detector) add(score []float64, w string) {
 			score[i] += wordWeight * float64(row[i])
 		}
 	}
-	for _, g := range runs(w) {
+	for g := range runs(w) {
 		row, ok := d.grams[g]
 		if !ok {
 			continue // no language has it: it says nothing

@@ -90,12 +90,8 @@ type span struct {
 
 func newFinder(d *pipeline.Draft) *finder {
 	f := &finder{
-		lang: d.Words.Lang, german: words.Base(d.Words.Lang) == "de", everyday: map[string]bool{}, nested: map[string]int{},
+		lang: d.Words.Lang, german: words.Base(d.Words.Lang) == "de", everyday: words.EverydayStems(d.Words.Lang), nested: map[string]int{},
 		nouns: map[string]bool{}, lower: map[string]bool{}, title: map[string]bool{}, found: map[string]*candidate{}, d: d, total: len(d.Words.Body),
-	}
-	stem := words.NewStemmer(f.lang)
-	for w := range words.Everyday(f.lang) {
-		f.everyday[stem.Stem(w)] = true
 	}
 	for _, list := range [][]words.Word{d.Words.Title, d.Words.Body} {
 		for i := range list {

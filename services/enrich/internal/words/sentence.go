@@ -2,6 +2,7 @@ package words
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -110,27 +111,35 @@ func followedByCapital(rest string) bool {
 	return true
 }
 
+// abbreviations are those of a language, and of English where it has no list.
 func abbreviations(lang string) map[string]bool {
-	list := "dr prof mr mrs ms st vs inc ltd co corp no vol fig jr sr gen sen rep gov e.g i.e etc a.m p.m u.s u.k approx"
-	switch lang {
-	case "de":
-		list = "dr prof st nr ca bzw art abs mio mrd usw evtl ggf inkl exkl vgl str tel hrsg jh sog u.a z.b d.h o.ä u.ä i.d.r s.o s.u v.a etc jan feb apr aug sept okt nov dez mo di mi do fr sa so dipl ing med phil jur hl rd zzgl max min geb gest verh abt bsp mind std"
-	case "fr":
-		list = "m mm mme mmes mlle dr pr st ste p.ex etc env av bd n° art cf"
-	case "es":
-		list = "sr sra srta dr dra d dña ud uds etc p.ej núm pág art av ee.uu"
-	case "it":
-		list = "sig sig.ra dott dr prof ing avv on ecc art pag n es"
-	case "nl":
-		list = "dhr mevr dr prof drs ing mr bijv o.a d.w.z enz nr blz ca jl"
-	case "pl":
-		list = "dr prof mgr inż np tzn tj itd itp m.in ul nr pkt ok godz tys mln mld ks św r w"
-	case "pt":
-		list = "sr sra dr dra prof av etc p.ex pág núm n.º art"
+	all := shortForms()
+	if set, ok := all[lang]; ok {
+		return set
 	}
-	set := map[string]bool{}
-	for w := range strings.FieldsSeq(list) {
-		set[w] = true
+	return all["en"]
+}
+
+// The sets are constant and made once: most calls are about a text of a few words.
+var shortForms = sync.OnceValue(func() map[string]map[string]bool {
+	all := map[string]map[string]bool{}
+	for lang, list := range abbreviated {
+		set := map[string]bool{}
+		for w := range strings.FieldsSeq(list) {
+			set[w] = true
+		}
+		all[lang] = set
 	}
-	return set
+	return all
+})
+
+var abbreviated = map[string]string{
+	"en": "dr prof mr mrs ms st vs inc ltd co corp no vol fig jr sr gen sen rep gov e.g i.e etc a.m p.m u.s u.k approx",
+	"de": "dr prof st nr ca bzw art abs mio mrd usw evtl ggf inkl exkl vgl str tel hrsg jh sog u.a z.b d.h o.ä u.ä i.d.r s.o s.u v.a etc jan feb apr aug sept okt nov dez mo di mi do fr sa so dipl ing med phil jur hl rd zzgl max min geb gest verh abt bsp mind std",
+	"fr": "m mm mme mmes mlle dr pr st ste p.ex etc env av bd n° art cf",
+	"es": "sr sra srta dr dra d dña ud uds etc p.ej núm pág art av ee.uu",
+	"it": "sig sig.ra dott dr prof ing avv on ecc art pag n es",
+	"nl": "dhr mevr dr prof drs ing mr bijv o.a d.w.z enz nr blz ca jl",
+	"pl": "dr prof mgr inż np tzn tj itd itp m.in ul nr pkt ok godz tys mln mld ks św r w",
+	"pt": "sr sra dr dra prof av etc p.ex pág núm n.º art",
 }

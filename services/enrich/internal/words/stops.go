@@ -19,6 +19,20 @@ var everydayLists string
 var (
 	stops    = sync.OnceValue(func() map[string]map[string]bool { return read(stopLists) })
 	everyday = sync.OnceValue(func() map[string]map[string]bool { return read(everydayLists) })
+	// commonStems are made for each language when it is first met: stemming a list takes longer than reading an article.
+	commonStems = sync.OnceValue(func() map[string]func() map[string]bool {
+		all := map[string]func() map[string]bool{}
+		for lang, list := range everyday() {
+			all[lang] = sync.OnceValue(func() map[string]bool {
+				stem, set := NewStemmer(lang), map[string]bool{}
+				for w := range list {
+					set[stem.Stem(w)] = true
+				}
+				return set
+			})
+		}
+		return all
+	})
 )
 
 func read(lists string) map[string]map[string]bool {
@@ -43,6 +57,14 @@ func Stops(lang string) map[string]bool { return stops()[known(lang)] }
 
 // Everyday returns common words of the news in a language, folded, to be shared and not changed as those of [Stops].
 func Everyday(lang string) map[string]bool { return everyday()[known(lang)] }
+
+// EverydayStems returns the stems of the words of [Everyday], to be shared and not changed as those.
+func EverydayStems(lang string) map[string]bool {
+	if stems := commonStems()[known(lang)]; stems != nil {
+		return stems()
+	}
+	return nil
+}
 
 // known is the code under which the lists stand: the two written forms of Norwegian share one.
 func known(lang string) string {
