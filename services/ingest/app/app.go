@@ -192,7 +192,7 @@ const noticeLimit = 5 * time.Second
 func (a *App) admitted(context.Context) error {
 	var errs []error
 	for _, lane := range []string{admission.Live, admission.Backfill} {
-		if open, reason := a.admission.State(lane); !open {
+		if open, reason := a.admission.State(lane); !open && reason != "" {
 			errs = append(errs, fault.Errorf(fault.Throttled, "%s: %s", lane, reason))
 		}
 	}

@@ -72,11 +72,15 @@ func (g *Gate) Open(name string) bool {
 	return open
 }
 
-// State also says why a lane is closed.
+// State also says why a lane is closed. Before the first look it is closed without a reason: nothing is wrong yet, and a
+// broker that is away is told of elsewhere.
 func (g *Gate) State(name string) (open bool, reason string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.lanes[name]
+	if l.looked.IsZero() {
+		return false, ""
+	}
 	if g.now().Sub(l.looked) > stale {
 		return false, "it is not known how far behind enrich is"
 	}

@@ -61,6 +61,15 @@ func TestGateClosesAtItsLimitsAndOpensBelowThem(t *testing.T) {
 	}
 }
 
+// A start is no failure: until the first look the gate is closed and has nothing to complain of.
+func TestGateIsClosedWithoutAReasonBeforeItsFirstLook(t *testing.T) {
+	t.Parallel()
+	g := New(&broker{}, time.Hour, time.Now, func(string, bool, string) {})
+	if open, reason := g.State(Live); open || reason != "" {
+		t.Errorf("open %v (%s) before the first look", open, reason)
+	}
+}
+
 func TestGateThatHearsNothingCloses(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
