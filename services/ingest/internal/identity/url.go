@@ -4,6 +4,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 
 	"golang.org/x/net/idna"
 )
@@ -64,9 +65,21 @@ func Canonical(address string) string {
 	if u.Path == "" {
 		u.Path = "/"
 	}
-	u.RawQuery = untracked(u.RawQuery, host)
+	u.RawQuery = settled(u.RawQuery, host)
 	u.ForceQuery = false
 	return u.String()
+}
+
+// settled takes tracking parameters and spaces at the end out of a query until there are none: each may hide the other,
+// as in "?b &utm_source=x", and the result must be its own canonical form.
+func settled(query, host string) string {
+	for {
+		less := untracked(strings.TrimRightFunc(query, unicode.IsSpace), host)
+		if less == query {
+			return less
+		}
+		query = less
+	}
 }
 
 // untracked takes the tracking parameters out of a query and leaves every other byte. A parameter "ref" goes where it

@@ -23,6 +23,10 @@ func TestCanonical(t *testing.T) {
 		"https://example.org/%7Euser/a%2Fb":                            "https://example.org/%7Euser/a%2Fb",
 		"https://[2001:DB8::1]:443/x":                                  "https://[2001:db8::1]/x",
 		" https://example.org/a ":                                      "https://example.org/a",
+		"https://example.org/?b &utm_source=x":                         "https://example.org/?b",
+		"https://example.org/?b #top":                                  "https://example.org/?b",
+		"https://example.org/?ref=example.org #top":                    "https://example.org/",
+		"https://example.org/? &utm_source=x\u00a0#top":                "https://example.org/",
 		"javascript:alert(1)":                                          "",
 		"/relative":                                                    "",
 		"":                                                             "",
@@ -38,6 +42,7 @@ func TestCanonical(t *testing.T) {
 
 func FuzzCanonical(f *testing.F) {
 	f.Add("HTTP://Example.ORG:80/A/../b?utm_source=1#x")
+	f.Add("https://example.org/?b \u00a0&utm_source=x #top")
 	f.Add("https://bücher.example/#!a")
 	f.Fuzz(func(t *testing.T, address string) {
 		once := Canonical(address)
