@@ -31,6 +31,7 @@ type grammar struct {
 	Tail     tailVerb     `cmd:"" help:"Print events as they flow."`
 	Dead     deadVerb     `cmd:"" help:"Messages that no service could take."`
 	Topology topologyVerb `cmd:"" help:"Streams and consumers: what is, what shall be."`
+	Channels channelsVerb `cmd:"" help:"Channels: how they stand, pause, resume."`
 	Articles articlesVerb `cmd:"" help:"Articles: the way of one, a takedown."`
 	Replay   replayVerb   `cmd:"" help:"Enrich stored articles again, after a change of the taxonomy. Posts nothing twice."`
 	Backup   backupVerb   `cmd:"" help:"Write everything into one file, while Tidings runs."`

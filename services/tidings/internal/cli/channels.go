@@ -1,0 +1,67 @@
+package cli
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"tidings.internal/services/tidings/internal/ops"
+)
+
+type channelsVerb struct {
+	List   channelListVerb   `cmd:"" help:"List every channel that was ever sent to."`
+	Pause  channelPauseVerb  `cmd:"" help:"Stop a channel and keep its queue."`
+	Resume channelResumeVerb `cmd:"" help:"End a pause, whatever its reason. After a restore the channel begins anew, without what queued up."`
+}
+
+type channelListVerb struct{ asJSON }
+
+// Run is the verb channels list.
+func (v *channelListVerb) Run(w *world) error {
+	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		list, err := o.Channels(ctx)
+		if err != nil {
+			return err
+		}
+		if v.JSON {
+			if list == nil {
+				list = []ops.ChannelStatus{}
+			}
+			return w.encode(list)
+		}
+		return w.table([]string{"CHANNEL", "NETWORK", "SINCE", "DELIVERIES", "WAITING", "STATE"}, channelRows(list, time.Now()))
+	})
+}
+
+func channelRows(list []ops.ChannelStatus, now time.Time) [][]string {
+	rows := make([][]string, len(list))
+	for i, c := range list {
+		state := "sending"
+		switch {
+		case c.Paused != "":
+			state = "paused: " + c.Paused + " " + c.Text
+		case c.Wait.After(now):
+			state = "waits until " + when(c.Wait) + ": " + c.WaitReason
+		}
+		rows[i] = []string{c.ID, c.Network, when(c.Since), counts(c.Deliveries), strconv.Itoa(c.Pending), state}
+	}
+	return rows
+}
+
+type channelPauseVerb struct {
+	ID string `arg:"" help:"Id of the channel."`
+}
+
+// Run is the verb channels pause.
+func (v *channelPauseVerb) Run(w *world) error {
+	return w.connected(func(ctx context.Context, o *ops.Ops) error { return o.PauseChannel(ctx, v.ID) })
+}
+
+type channelResumeVerb struct {
+	ID string `arg:"" help:"Id of the channel."`
+}
+
+// Run is the verb channels resume.
+func (v *channelResumeVerb) Run(w *world) error {
+	return w.connected(func(ctx context.Context, o *ops.Ops) error { return o.ResumeChannel(ctx, v.ID) })
+}
