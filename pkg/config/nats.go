@@ -29,6 +29,10 @@ type NATS struct {
 	Retention    Retention     `yaml:"retention"`
 }
 
+// minFile is event.MinFile, which is not to be seen from here: with less, the smallest bucket could not hold one large
+// value.
+const minFile = 256 * MB
+
 // Retention is how long the streams keep what is in them.
 type Retention struct {
 	Raw      time.Duration `yaml:"raw"`
@@ -90,8 +94,8 @@ func (n *NATS) Check(at At) {
 	if n.Replicas != 1 && n.Replicas != 3 {
 		at.Key("replicas").Problemf("%d is neither 1 nor 3; two servers agree on nothing when one is lost", n.Replicas)
 	}
-	if n.MaxFile < 64*MB {
-		at.Key("max_file").Problemf("%s is too small; the streams need at least 64MB", n.MaxFile)
+	if n.MaxFile < minFile {
+		at.Key("max_file").Problemf("%s is too small; the streams need at least %s", n.MaxFile, minFile)
 	}
 	at.Key("dedupe_window").Between(n.DedupeWindow, 2*time.Minute, time.Hour)
 }
