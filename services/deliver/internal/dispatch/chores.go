@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"time"
 
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
@@ -262,7 +263,9 @@ func (c *Channel) establish(ctx context.Context) error {
 		// A consumer without a row has delivered before: the ledger was lost. The channel begins anew now, and nothing
 		// older is posted, backfill included: a lost ledger skips, it never floods. A crash between the consumer and
 		// this row looks the same, and costs a first run its backfill.
-		return &ledger.Channel{ID: c.id, Network: c.Config.Network, Since: c.Now().UTC(), Account: c.Sender.Account(), Closed: !made}, nil
+		// When a story was first seen is known by the second, cut off. A channel that began within that second is cut off
+		// likewise, or what comes after it would look older.
+		return &ledger.Channel{ID: c.id, Network: c.Config.Network, Since: c.Now().UTC().Truncate(time.Second), Account: c.Sender.Account(), Closed: !made}, nil
 	})
 	if err == nil {
 		c.keep(*s)

@@ -532,6 +532,24 @@ func TestFirstRunPostsNothingOlder(t *testing.T) {
 	}
 }
 
+func TestChannelPostsWhatIsSeenInItsFirstSecond(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	bucket := r.bus.Bucket(event.BucketDeliveries)
+	if err := bucket.Purge(t.Context(), ledger.ChannelKey("ch")); err != nil {
+		t.Fatal(err)
+	}
+	r.clock.Add(r.clock.Now().Truncate(time.Second).Add(1900 * time.Millisecond).Sub(r.clock.Now()))
+	r.restart()
+	p := r.post(1, 1, event.ActionCreate)
+	p.FirstSeen = r.clock.Now().Truncate(time.Second) // as ingest tells it
+	r.take(p)
+	r.work(time.Minute)
+	if row := r.row(1); row.State != ledger.Sent {
+		t.Errorf("%s (%s), want sent", row.State, row.Reason)
+	}
+}
+
 func TestLostLedgerSkipsAndNeverFloods(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, func(c *config.Channel) { c.Backfill = 5 })

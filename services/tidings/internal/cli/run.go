@@ -54,15 +54,15 @@ func (w *world) demo(began time.Time) (err error) {
 	})
 }
 
-// awaitChannel waits until the demo's channel is a second old: a channel posts nothing that was seen before it, and on
-// the first start both would begin at the same moment. When a story was first seen is known by the second only.
+// awaitChannel waits until the demo's channel is there: a channel posts nothing that was seen before it, and on the first
+// start both would begin at the same moment.
 func awaitChannel(ctx context.Context, o *ops.Ops) error {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		list, err := o.Channels(ctx)
 		there := err == nil && slices.ContainsFunc(list, func(c ops.ChannelStatus) bool {
-			return c.ID == demo.Channel && time.Since(c.Since) > time.Second
+			return c.ID == demo.Channel
 		})
 		if there {
 			return nil
