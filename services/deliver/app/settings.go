@@ -12,6 +12,18 @@ import (
 //go:embed example.yaml
 var example string
 
+// Example returns the example of a section that this service owns, which is also its manual.
+func Example(section string) (text string, ok bool) { return example, section == Name }
+
+// ChannelExamples gives for each network, by name, a channel with all keys of the sending side.
+func ChannelExamples() map[string]string {
+	all := map[string]string{}
+	for _, n := range networks() {
+		all[n.Name] = n.Example
+	}
+	return all
+}
+
 // Settings is the section `deliver`; example.yaml is the manual of its keys.
 type Settings struct {
 	// MaxOpen is how many posts of one channel may be open before no more are taken in.

@@ -19,6 +19,9 @@ import (
 //go:embed example.yaml
 var example string
 
+// Example returns the example of a section that this service owns, which is also its manual.
+func Example(section string) (text string, ok bool) { return example, section == Name }
+
 // Settings is the section `ingest`; example.yaml is the manual of its keys.
 type Settings struct {
 	Workers       int             `yaml:"workers"`

@@ -51,6 +51,15 @@ func Examples() map[string]string {
 	return map[string]string{"publish": example, "feeds": feed.Example}
 }
 
+// ChannelExamples gives for each network, by name, a channel with all keys of the composing side.
+func ChannelExamples() map[string]string {
+	all := map[string]string{}
+	for _, n := range networks() {
+		all[n.Name] = n.Example
+	}
+	return all
+}
+
 // settings is everything that publish reads of the configuration.
 type settings struct {
 	publish  Settings

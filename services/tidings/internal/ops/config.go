@@ -1,6 +1,8 @@
 package ops
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"tidings.internal/pkg/config"
@@ -81,13 +83,50 @@ func Example(section string) (string, error) {
 	return strings.Join(all, "\n"), nil
 }
 
-// manual finds the example of a section with whoever owns it.
+// manual finds the example of a section with whoever owns it. Behind the keys that all channels have come those of each
+// network.
 func manual(section string) string {
 	if text, ok := config.Example(section); ok {
+		if section == "channels" {
+			for _, network := range Networks() {
+				text += "\n" + ChannelExample(network)
+			}
+		}
 		return text
 	}
-	if text, ok := enrich.Example(section); ok {
-		return text
+	for _, example := range []func(string) (string, bool){ingest.Example, enrich.Example, deliver.Example} {
+		if text, ok := example(section); ok {
+			return text
+		}
 	}
 	return publish.Examples()[section]
+}
+
+// Networks names what channels can post to.
+func Networks() []string { return slices.Sorted(maps.Keys(publish.ChannelExamples())) }
+
+// ChannelExample returns an entry of the section channels with all keys that are a network's own: those of publish,
+// which say what a post looks like, and those of deliver, which say where and as whom it is sent.
+func ChannelExample(network string) string {
+	var b strings.Builder
+	add := func(line string) {
+		switch {
+		case strings.HasPrefix(line, "id: "):
+			b.WriteString("  - " + line)
+		case strings.TrimSpace(line) != "":
+			b.WriteString("    " + line)
+		default:
+			b.WriteString(line)
+		}
+	}
+	for line := range strings.Lines(publish.ChannelExamples()[network]) {
+		add(line)
+	}
+	add("\n")
+	for line := range strings.Lines(deliver.ChannelExamples()[network]) {
+		if !strings.HasPrefix(line, "id: ") && !strings.HasPrefix(line, "network: ") {
+			add(line)
+		}
+	}
+	return b.String()
 }
