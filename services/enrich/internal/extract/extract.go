@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"codeberg.org/readeck/go-readability/v2"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 
@@ -199,57 +198,4 @@ func fromTree(d *pipeline.Draft, root *html.Node, base *url.URL, rung string) *b
 	b := &body{rung: rung, root: root, base: base}
 	b.said = readTree(root, d.Article.Title, d.Now())
 	return b
-}
-
-// fromPage reads the article's own page. It returns nil when nothing there looks like a body.
-func fromPage(ctx context.Context, d *pipeline.Draft) (*body, error) {
-	doc := dom.Clone(d.Page.Tree)
-	prune(doc)
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	base := d.Page.Base
-	if base == nil {
-		base = &url.URL{}
-	}
-	parser := readability.NewParser()
-	parser.KeepClasses = true // of code: the language; the sanitiser drops the others
-	found, err := parser.ParseAndMutate(dom.Clone(doc), base)
-	var root *html.Node
-	if err == nil && found.Node != nil {
-		root = dom.New(atom.Div)
-		root.AppendChild(dom.Clone(found.Node))
-		linkBlocks(root)
-	}
-	if root == nil || dom.Length(root) < enough {
-		if marked := markedBody(doc); marked != nil && (root == nil || dom.Length(marked) > dom.Length(root)) {
-			root = dom.New(atom.Div)
-			root.AppendChild(dom.Clone(marked))
-		}
-	}
-	if root == nil || dom.Length(root) == 0 {
-		return nil, ctx.Err()
-	}
-	return fromTree(d, root, d.Page.Base, FromPage), ctx.Err()
-}
-
-// markedBody is the element that the page itself names as the body.
-func markedBody(doc *html.Node) *html.Node {
-	var best *html.Node
-	rank := 0
-	for n := range dom.Elements(doc) {
-		r := 0
-		switch {
-		case dom.Attr(n, "itemprop") == "articleBody":
-			r = 3
-		case n.DataAtom == atom.Article:
-			r = 2
-		case n.DataAtom == atom.Main || dom.Attr(n, "role") == "main":
-			r = 1
-		}
-		if r > rank || r == rank && r > 0 && dom.Length(n) > dom.Length(best) {
-			best, rank = n, r
-		}
-	}
-	return best
 }

@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -136,6 +137,31 @@ func TestPageGivesTheBodyWhereTheFeedHasATeaser(t *testing.T) {
 	}
 	if diff := cmp.Diff([]article.Category{{Term: "Verkehr"}, {Term: "Stadt"}}, a.Categories); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestANameThatStandsEverywhereIsNoReasonToPrune(t *testing.T) {
+	t.Parallel()
+	var body strings.Builder
+	for i := range 8 {
+		fmt.Fprintf(&body, `<div class="builder-widget"><h2>Abschnitt %d</h2>%s</div>`, i, paragraph)
+	}
+	text := dom.Text(run(t, article.Raw{}, page(body.String())).Body)
+	if n := strings.Count(text, "Radweg am Fluss"); n != 8 {
+		t.Errorf("%d of 8 sections stayed", n)
+	}
+	if strings.Contains(text, "Newsletter") {
+		t.Error("what another name surrounds stayed, too")
+	}
+}
+
+func TestLinkedDataGivesTheBodyThatTheMarkupLacks(t *testing.T) {
+	t.Parallel()
+	said := strings.NewReplacer("<p>", "", "</p>", "").Replace(paragraph)
+	d := run(t, article.Raw{}, `<html lang="de"><head><title>Radweg wird breiter</title><script type="application/ld+json">{"@graph":[{"@type":["NewsArticle"],
+"headline":"Radweg wird breiter","articleBody":"`+strings.Repeat(said+`\n`, 3)+`"}]}</script></head><body><div id="app"></div></body></html>`)
+	if n := strings.Count(dom.Text(d.Body), "Radweg am Fluss"); n != 3 || d.Article.Extract != FromPage {
+		t.Errorf("%d of 3 paragraphs, extract = %s", n, d.Article.Extract)
 	}
 }
 

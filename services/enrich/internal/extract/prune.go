@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 
@@ -34,6 +35,7 @@ const maxPruned = 0.25
 func prune(root *html.Node) {
 	total := dom.Length(root)
 	var doomed []*html.Node
+	called := map[*html.Node]string{}
 	for n := range dom.Elements(root) {
 		if n == root {
 			continue
@@ -53,38 +55,59 @@ func prune(root *html.Node) {
 		if strings.Contains(dom.Attr(n, "itemprop"), "articleBody") {
 			continue
 		}
-		if named(n) {
+		if word := named(n); word != "" {
+			called[n] = word
 			doomed = append(doomed, n)
 		}
 	}
+	layout := common(root, called)
 	for _, n := range doomed {
-		if n.Parent != nil && float64(dom.Length(n)) <= maxPruned*float64(total) {
+		if n.Parent != nil && !layout[called[n]] && float64(dom.Length(n)) <= maxPruned*float64(total) {
 			n.Parent.RemoveChild(n)
 		}
 	}
 }
 
-func named(n *html.Node) bool {
+// common lists the words that name so much of a page that they stand for its layout and not for what surrounds the
+// body: there are systems in which every block is a "widget".
+func common(root *html.Node, called map[*html.Node]string) map[string]bool {
+	sum := map[string]int{}
+	for n, word := range called {
+		inner := false
+		for p := n.Parent; p != nil && p != root && !inner; p = p.Parent {
+			inner = called[p] == word
+		}
+		if !inner {
+			sum[word] += unlinked(n)
+		}
+	}
+	limit, layout := int(maxPruned*float64(unlinked(root))), map[string]bool{}
+	for word, n := range sum {
+		layout[word] = n > limit
+	}
+	return layout
+}
+
+// named returns the word, or pair of words, in the names of an element that says it surrounds the body; "" without one.
+func named(n *html.Node) string {
 	for _, key := range []string{"class", "id", "role", "data-component", "data-testid"} {
 		v := dom.Attr(n, key)
 		if v == "" {
 			continue
 		}
 		parts := strings.FieldsFunc(strings.ToLower(v), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
-		have := map[string]bool{}
 		for _, p := range parts {
 			if around[p] {
-				return true
+				return p
 			}
-			have[p] = true
 		}
 		for _, p := range pairs {
-			if have[p[0]] && have[p[1]] {
-				return true
+			if slices.Contains(parts, p[0]) && slices.Contains(parts, p[1]) {
+				return p[0] + " " + p[1]
 			}
 		}
 	}
-	return false
+	return ""
 }
 
 const (

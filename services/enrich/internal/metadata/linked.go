@@ -87,6 +87,9 @@ func (p *page) describe(v map[string]any) {
 	if p.headline == "" {
 		p.headline = first("headline")
 	}
+	if s, ok := v["articleBody"].(string); ok && len(s) > len(p.body) {
+		p.body = html.UnescapeString(s)
+	}
 	if s := first("datePublished"); s != "" {
 		p.dates = append(p.dates, s)
 	}

@@ -34,6 +34,7 @@ func (s Step) Run(_ context.Context, d *pipeline.Draft) error {
 		return nil
 	}
 	p := read(d.Page)
+	d.Stated = p.body
 	a := &d.Article
 	if a.Title == "" {
 		a.Title = p.title()
@@ -159,6 +160,7 @@ type page struct {
 	h1   string
 
 	headline string // from JSON-LD
+	body     string // likewise, plain text
 	authors  []string
 	dates    []string
 	keywords []string

@@ -28,6 +28,9 @@ type Draft struct {
 	// Page, Content and Summary are the parsed inputs, nil where there was none. They are decode's.
 	Page, Content, Summary *Part
 
+	// Stated is the text of the body as the page's linked data holds it, "" where it does not. It is metadata's.
+	Stated string
+
 	// Body is the root of the chosen body, not yet safe. It is extract's.
 	Body *html.Node
 	// Base is what relative links in Body resolve against.
