@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -178,9 +179,7 @@ func rolledBack(t *testing.T, meanwhile ...string) {
 	s.Start(t)
 	writer := s.Bus(t, "enrich")
 	want := store(t, writer, 1, "3", "4")
-	for key, text := range old {
-		want[key] = text
-	}
+	maps.Copy(want, old)
 	eventually(t, "the newer state", f.is(want))
 	s.Stop()
 	if err := os.RemoveAll(s.Dir()); err != nil {
@@ -190,9 +189,7 @@ func rolledBack(t *testing.T, meanwhile ...string) {
 		t.Fatal(err)
 	}
 	s.Start(t)
-	for key, text := range store(t, s.Bus(t, "enrich"), 1, meanwhile...) {
-		old[key] = text
-	}
+	maps.Copy(old, store(t, s.Bus(t, "enrich"), 1, meanwhile...))
 	eventually(t, "the state of the store that was put back", f.is(old))
 	if diff := cmp.Diff([]string{bus.ResetStart, bus.ResetRewound}, f.reasons()); diff != "" {
 		t.Errorf("reasons (-want +got):\n%s", diff)
