@@ -192,7 +192,7 @@ func (k *Bucket) watch(ctx context.Context, kv jetstream.KeyValue, keys []string
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	slow := time.AfterFunc(ackWait, cancel)
 	w, err := kv.WatchFiltered(ctx, keys, opts...)
-	if !slow.Stop() && err == nil {
+	if !slow.Stop() {
 		err = context.DeadlineExceeded
 	}
 	if err != nil {

@@ -160,7 +160,8 @@ func TestABucketMadeAgainIsRead(t *testing.T) {
 func TestEntriesAreCompleteOrAnError(t *testing.T) {
 	t.Parallel()
 	s := natstest.Run(t)
-	k := s.Bus(t, "deliver").Bucket(event.BucketDeliveries)
+	b := s.Bus(t, "deliver")
+	k := b.Bucket(event.BucketDeliveries)
 	if list, err := k.Entries(t.Context()); err != nil || len(list) != 0 {
 		t.Errorf("an empty bucket has %v, %v", list, err)
 	}
@@ -185,6 +186,7 @@ func TestEntriesAreCompleteOrAnError(t *testing.T) {
 		t.Errorf("the caller's filters were changed:\n%s", diff)
 	}
 	s.Stop()
+	eventually(t, "the outage to be seen", func() bool { return b.Probe(t.Context()) != nil })
 	if _, err := k.Entries(t.Context()); fault.KindOf(err) != fault.Unreachable {
 		t.Errorf("during an outage: %v is %q, want unreachable", err, fault.KindOf(err))
 	}

@@ -3,6 +3,7 @@ package bus_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,10 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	// The default of 100 runs of a property takes seconds here; a flag on the command line still wins.
+	if err := flag.Set("rapid.checks", "30"); err != nil {
+		panic(err)
+	}
 	goleak.VerifyTestMain(m,
 		// The embedded server keeps a process-wide ticker (nats-server v2.15.2, server/ats).
 		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.init.0.func1"),
@@ -46,7 +51,7 @@ func eventually(t *testing.T, what string, ok func() bool) {
 
 const pp = "0a"
 
-func enriched(t *testing.T, id string, v event.Version, body string) event.Message {
+func enriched(t testing.TB, id string, v event.Version, body string) event.Message {
 	t.Helper()
 	subject, err := event.EnrichedSubject(pp, "blog", id)
 	if err != nil {
@@ -60,7 +65,7 @@ func enriched(t *testing.T, id string, v event.Version, body string) event.Messa
 	return m
 }
 
-func raw(t *testing.T, id string, rev uint64, body string) event.Message {
+func raw(t testing.TB, id string, rev uint64, body string) event.Message {
 	t.Helper()
 	subject, err := event.RawSubject(pp, "blog", false)
 	if err != nil {

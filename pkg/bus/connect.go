@@ -170,7 +170,7 @@ func (l *link) options(c Config) ([]nats.Option, error) {
 		}
 		seed = data
 	}
-	if len(seed) > 0 {
+	if len(seed) > 0 || c.CredentialsFile != "" { // an empty file is no wish to come without credentials
 		pair, err := nkeys.ParseDecoratedNKey(seed)
 		if err != nil {
 			return nil, fault.Errorf(fault.Invalid, "read the nkey seed for user %s: it is none", c.Service)

@@ -113,23 +113,15 @@ func (w *worker) once(ctx context.Context) error {
 	}
 	handling, release := graceful(ctx, w.bus.grace)
 	defer release()
-	var pool sync.WaitGroup
-	loop := func() {
-		for {
-			select {
-			case m := <-jobs:
-				w.work(ctx, handling, m)
-			case <-stopped:
-				return
-			}
-		}
-	}
+	r := &round{ctx: ctx, handling: handling, jobs: jobs, stopped: stopped}
+	r.pool.Add(w.Workers)
 	for range w.Workers {
-		pool.Go(loop)
+		go w.loop(r)
 	}
 	reason := w.supervise(ctx, cc, trouble)
 	if ctx.Err() != nil {
-		pool.Go(loop) // gives back what was pulled while the others finish what they began
+		r.pool.Add(1)
+		go w.loop(r) // gives back what was pulled while the others finish what they began
 	}
 	if w.bus.nc.IsConnected() {
 		cc.Drain() // what was pulled goes to the workers, who handle it or, at a stop, give it back
@@ -141,7 +133,7 @@ func (w *worker) once(ctx context.Context) error {
 	case <-handling.Done(): // every worker is taken up by a handler that does not end
 	}
 	close(stopped)
-	pool.Wait()
+	r.pool.Wait()
 	return reason
 }
 
@@ -207,66 +199,127 @@ type worker struct {
 	hung     chan struct{} // holds one for each handler that was left alone
 }
 
-// work handles one message and says what becomes of it. handling outlives ctx by the grace of a stop.
-func (w *worker) work(ctx, handling context.Context, m jetstream.Msg) {
+// round is what the workers of one binding share.
+type round struct {
+	ctx      context.Context // ends at a stop
+	handling context.Context // outlives it by the grace of a stop
+	jobs     <-chan jetstream.Msg
+	stopped  <-chan struct{}
+	pool     sync.WaitGroup // one for each place of a worker, whoever fills it
+}
+
+// loop fills the place of a worker until the round ends. A worker whose handler hangs has lost its place.
+func (w *worker) loop(r *round) {
+	for {
+		select {
+		case m := <-r.jobs:
+			if !w.work(r, m) {
+				return
+			}
+		case <-r.stopped:
+			r.pool.Done()
+			return
+		}
+	}
+}
+
+// job is a message in the hands of a worker. Whoever ends it settles it.
+type job struct {
+	msg      jetstream.Msg
+	delivery *Delivery
+	start    time.Time
+
+	mu    sync.Mutex
+	ended bool
+	slot  bool        // it takes one of the places in hung
+	beat  *time.Timer // tells the broker that work goes on
+}
+
+func (j *job) end(slot bool) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.ended {
+		return false
+	}
+	j.ended, j.slot = true, slot
+	j.beat.Stop()
+	return true
+}
+
+// work handles one message and says what becomes of it. It returns false when the worker has lost its place meanwhile.
+func (w *worker) work(r *round, m jetstream.Msg) bool {
 	meta, err := m.Metadata()
 	if err != nil {
 		w.bus.log.Error("read a delivery without metadata", "consumer", w.Consumer, "err", err)
-		return
+		return true
 	}
-	if ctx.Err() != nil { // pulled, but the stop came first: another replica may have it
+	if r.ctx.Err() != nil { // pulled, but the stop came first: another replica may have it
 		w.answer(m, m.NakWithDelay(afterShutdown))
-		return
+		return true
 	}
-	d := &Delivery{
+	ctx, cancel := context.WithTimeout(r.handling, w.Deadline)
+	defer cancel()
+	j := &job{msg: m, start: time.Now(), delivery: &Delivery{
 		Message: event.Message{Subject: m.Subject(), Header: event.Header(m.Headers()), Body: m.Data()},
 		Stream:  meta.Stream, Consumer: meta.Consumer, Sequence: meta.Sequence.Stream,
 		Deliveries: int(meta.NumDelivered), Time: meta.Timestamp,
+	}}
+	w.beat(ctx, j)
+	unwatch := context.AfterFunc(ctx, func() { w.overdue(r, j) })
+	err = w.guarded(ctx, j.delivery)
+	unwatch()
+	if !j.end(false) {
+		if j.slot {
+			<-w.hung
+		}
+		return false
 	}
-	start := time.Now()
-	err = w.call(handling, m, d)
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil { // a stop, no fault
+	if errors.Is(err, context.Canceled) && r.ctx.Err() != nil { // a stop, no fault
 		w.answer(m, m.NakWithDelay(afterShutdown))
-		return
+		return true
 	}
-	w.settle(handling, m, d, err, time.Since(start))
+	w.settle(r.handling, j, w.late(ctx, err))
+	return true
 }
 
-// call runs the handler under its deadline and reports to the broker that work goes on. A handler that takes no notice
-// of the end of its time is left alone after a while.
-func (w *worker) call(handling context.Context, m jetstream.Msg, d *Delivery) error {
-	ctx, cancel := context.WithTimeout(handling, w.Deadline)
-	defer cancel()
-	result := make(chan error, 1)
-	go func() { result <- w.guarded(ctx, d) }() // awaited here, or counted in hung
-	tick := time.NewTicker(heartbeat)
-	defer tick.Stop()
-	for {
-		select {
-		case err := <-result:
-			return w.late(ctx, err)
-		case <-tick.C:
-			w.answer(m, m.InProgress())
-			continue
-		case <-ctx.Done():
+// beat tells the broker from time to time that work goes on, until the job or its time ends.
+func (w *worker) beat(ctx context.Context, j *job) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.beat = time.AfterFunc(heartbeat, func() {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		if !j.ended && ctx.Err() == nil {
+			w.answer(j.msg, j.msg.InProgress())
+			j.beat.Reset(heartbeat)
 		}
-		grace := time.NewTimer(min(hungAfter, w.Deadline))
-		defer grace.Stop()
+	})
+}
+
+// overdue gives a handler whose context has ended a while to notice. One that does not is left alone: whoever finds that
+// out settles the message and takes the worker's place.
+func (w *worker) overdue(r *round, j *job) {
+	time.AfterFunc(min(hungAfter, w.Deadline), func() {
+		slot := false
 		select {
-		case err := <-result:
-			return w.late(ctx, err)
-		case <-grace.C:
-		}
-		w.bus.log.Error("left a handler alone that takes no notice of its deadline", "consumer", w.Consumer, "subject", d.Subject)
-		select {
-		case err := <-result:
-			return w.late(ctx, err)
-		case <-handling.Done():
 		case w.hung <- struct{}{}:
-			go func() { <-result; <-w.hung }() // ends when the handler does
+			slot = true
+		default:
+			if r.handling.Err() == nil { // too many hang already: the worker waits, and the broker gives its message to others
+				w.overdue(r, j)
+				return
+			}
 		}
-		return fault.Errorf(fault.Internal, "handler took no notice of the end of its %v", w.Deadline)
-	}
+		if !j.end(slot) {
+			if slot {
+				<-w.hung
+			}
+			return
+		}
+		w.bus.log.Error("left a handler alone that takes no notice of its deadline", "consumer", w.Consumer, "subject", j.delivery.Subject)
+		w.settle(r.handling, j, fault.Errorf(fault.Internal, "handler took no notice of the end of its %v", w.Deadline))
+		w.loop(r)
+	})
 }
 
 // late says of a time-out that it was the handler's own.
@@ -290,7 +343,9 @@ func (w *worker) guarded(ctx context.Context, d *Delivery) (err error) {
 
 // settle gives the verdict. Whatever is sent here may be lost with the process: then the broker hands the message out
 // again after AckWait, and the handler finds its own work done.
-func (w *worker) settle(ctx context.Context, m jetstream.Msg, d *Delivery, err error, took time.Duration) {
+func (w *worker) settle(ctx context.Context, j *job, err error) {
+	m, d := j.msg, j.delivery
+	took := time.Since(j.start)
 	kind := fault.KindOf(err)
 	verdict := "ack"
 	switch v, delay := decide(err, d.Deliveries, w.attempts); v {

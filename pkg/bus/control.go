@@ -28,6 +28,12 @@ func (b *Bus) Serve(ctx context.Context, version, verb string, handle func(ctx c
 	if err != nil {
 		return nil, classify(err, "serve verb %s", verb)
 	}
+	if b.nc.IsConnected() {
+		// Who is told that the verb is served may ask at once. Without a connection the interest is sent with the next.
+		if err := b.nc.FlushTimeout(getWait); err != nil {
+			b.log.Debug("could not flush the interest in a verb", "subject", event.AdminSubject(b.service, verb), "err", err)
+		}
+	}
 	return func() { _ = service.Stop() }, nil // it fails only when the connection is closed, which ends it too
 }
 

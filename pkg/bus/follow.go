@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -58,6 +57,7 @@ type follower struct {
 	applied event.Applied
 	last    []trace // of the records applied last
 	epoch   string
+	session uint64 // of the connection under which the stream was recognised
 	begun   bool
 	level   bool   // CaughtUp was called since the last Reset
 	goal    uint64 // last sequence of the stream when the fold began
@@ -77,6 +77,7 @@ const traces = 16
 func (fo *follower) once(ctx context.Context) error {
 	back, forget := fo.bus.onReconnect()
 	defer forget()
+	fo.session = fo.bus.nc.Stats().Reconnects
 	state, err := fo.bus.StreamState(ctx, fo.stream)
 	if err != nil {
 		return err
@@ -129,19 +130,18 @@ func (fo *follower) loop(ctx context.Context, records <-chan jetstream.Msg, fail
 		case <-ctx.Done():
 			return nil
 		case m := <-records:
+			// It may be of a new connection that nobody has told us of yet.
+			if err := fo.renewed(ctx); err != nil {
+				return err
+			}
 			if err := fo.take(m); err != nil {
 				return err
 			}
 		case err := <-failed:
 			return classify(err, "follow %s", fo.stream)
 		case <-back:
-			// What the broker lost it lost before it came back, and others may have used its numbers again since.
-			state, err := fo.bus.StreamState(ctx, fo.stream)
-			if err != nil {
+			if err := fo.renewed(ctx); err != nil {
 				return err
-			}
-			if reason, err := fo.recognise(ctx, state); reason != "" || err != nil {
-				return cmp.Or(err, errNotTheSame)
 			}
 		case <-check.C:
 			if err := fo.check(ctx); err != nil {
@@ -156,6 +156,24 @@ func (fo *follower) loop(ctx context.Context, records <-chan jetstream.Msg, fail
 }
 
 var errNotTheSame = errors.New("the stream is no longer the one that was followed")
+
+// renewed ends the loop when the connection is another one and so is the stream. What a broker lost it lost before it
+// came back, and others may have used its numbers again since.
+func (fo *follower) renewed(ctx context.Context) error {
+	session := fo.bus.nc.Stats().Reconnects
+	if session == fo.session {
+		return nil
+	}
+	state, err := fo.bus.StreamState(ctx, fo.stream)
+	if err != nil {
+		return err
+	}
+	if reason, err := fo.recognise(ctx, state); reason != "" || err != nil {
+		return cmp.Or(err, errNotTheSame)
+	}
+	fo.session = session
+	return nil
+}
 
 // check ends the loop when the stream is another one by now. A broker that does not answer proves nothing.
 func (fo *follower) check(ctx context.Context) error {
@@ -182,15 +200,19 @@ func (fo *follower) recognise(ctx context.Context, s StreamState) (string, error
 	if reason := fo.reason(s); reason != "" || len(fo.last) == 0 {
 		return reason, nil
 	}
-	for _, t := range slices.Backward(fo.last) {
-		switch r, err := fo.bus.At(ctx, fo.stream, t.sequence); {
-		case err != nil:
+	found := false
+	for _, t := range fo.last {
+		r, err := fo.bus.At(ctx, fo.stream, t.sequence)
+		if err != nil {
 			return "", err
-		case r != nil && r.Time.Equal(t.at):
-			return "", nil
-		case r != nil:
+		}
+		if r != nil && !r.Time.Equal(t.at) {
 			return ResetRewound, nil
 		}
+		found = found || r != nil
+	}
+	if found {
+		return "", nil
 	}
 	newest := fo.last[len(fo.last)-1]
 	r, err := fo.bus.last(ctx, fo.stream, newest.subject)

@@ -90,6 +90,13 @@ func (s *Server) Change(change func(*server.Options)) {
 	s.change = change
 }
 
+// URL is the address of a server whose options let it listen.
+func (s *Server) URL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.s.ClientURL()
+}
+
 // Dir is the folder of the store. A test may copy it, or put a copy back, while the server is stopped.
 func (s *Server) Dir() string { return s.dir }
 
