@@ -78,27 +78,31 @@ func (a *archive) read() error {
 		if h.Typeflag != tar.TypeReg || sum != nil {
 			return refused("it holds %q, which is not part of a backup", h.Name)
 		}
+		start := in.n
 		switch {
 		case h.Name == manifestFile && h.Size <= maxManifest:
 			manifest, err = io.ReadAll(files)
 		case h.Name == sumFile && h.Size <= maxManifest:
-			end = in.n + (h.Size+block-1)/block*block + 2*block
 			sum, err = io.ReadAll(files)
 		default:
 			var p Part
-			a.at[h.Name] = in.n
+			a.at[h.Name] = start
 			p, err = digest(files, h)
 			found = append(found, p)
 		}
 		if err != nil {
 			return refused("it is cut: %w", err)
 		}
+		end = start + (h.Size+block-1)/block*block
+		if !a.zero(start+h.Size, end) {
+			return refused("it was changed behind %s", h.Name)
+		}
 	}
 	if manifest == nil || sum == nil {
 		return refused("it is cut: it has no manifest")
 	}
 	// The reader of the archive is content without its end; a copy that stopped there is cut all the same.
-	if info, err := a.f.Stat(); err != nil || info.Size() != end {
+	if info, err := a.f.Stat(); err != nil || info.Size() != end+2*block || !a.zero(end, end+2*block) {
 		return refused("it is cut, or something was added to it")
 	}
 	if digest := sha256.Sum256(manifest); !strings.HasPrefix(string(sum), hex.EncodeToString(digest[:])+" ") {
@@ -118,6 +122,13 @@ func (a *archive) read() error {
 		return refused("its manifest cannot be read: %w", err)
 	}
 	return a.check(found)
+}
+
+// zero reports whether a part of the file, of a few blocks at most, holds nothing.
+func (a *archive) zero(from, to int64) bool {
+	part := make([]byte, to-from)
+	_, err := a.f.ReadAt(part, from)
+	return err == nil && !slices.ContainsFunc(part, func(b byte) bool { return b != 0 })
 }
 
 func digest(r io.Reader, h *tar.Header) (Part, error) {
