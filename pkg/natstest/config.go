@@ -2,7 +2,6 @@ package natstest
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -55,23 +54,22 @@ func Seed(t testing.TB) []byte {
 	return seed
 }
 
-// Config runs a server with a copy of the very file, beside a users.conf with the keys of the users. Address
-// and ports are given as an operator gives them, by flags, and so are further settings; the store lies in a folder of
-// the test.
-func Config(t testing.TB, confFile string, users map[string][]byte, flags ...string) *Broker {
+// Config runs a server with a copy of the very file, beside a users.conf with the keys of the users. Address, ports and
+// the folder of the store are the test's own; nothing else differs from what the file says.
+func Config(t testing.TB, confFile string, users map[string][]byte) *Broker {
 	t.Helper()
 	conf, err := os.ReadFile(confFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ConfigText(t, string(conf), users, flags...)
+	return ConfigText(t, string(conf), users)
 }
 
 // ConfigText is [Config] for a file that a test has changed.
-func ConfigText(t testing.TB, conf string, users map[string][]byte, flags ...string) *Broker {
+func ConfigText(t testing.TB, conf string, users map[string][]byte) *Broker {
 	t.Helper()
 	b := &Broker{seeds: maps.Clone(users), trace: &trace{}}
-	s, err := b.start(t, conf, flags)
+	s, err := b.start(t, conf)
 	if err != nil {
 		t.Fatalf("start NATS from its file: %v", err)
 	}
@@ -80,14 +78,14 @@ func ConfigText(t testing.TB, conf string, users map[string][]byte, flags ...str
 }
 
 // StartError runs a server as [ConfigText] does and returns why it does not start; nil if it does.
-func StartError(t testing.TB, conf string, users map[string][]byte, flags ...string) error {
+func StartError(t testing.TB, conf string, users map[string][]byte) error {
 	t.Helper()
 	b := &Broker{seeds: users, trace: &trace{}}
-	_, err := b.start(t, conf, flags)
+	_, err := b.start(t, conf)
 	return err
 }
 
-func (b *Broker) start(t testing.TB, conf string, flags []string) (*server.Server, error) {
+func (b *Broker) start(t testing.TB, conf string) (*server.Server, error) {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -98,13 +96,12 @@ func (b *Broker) start(t testing.TB, conf string, flags []string) (*server.Serve
 		return file
 	}
 	write("users.conf", b.usersConf(t))
-	args := slices.Concat([]string{"-c", write("nats.conf", conf), "-a", "127.0.0.1", "-p", "-1", "-m", "-1"}, flags)
-	o, err := server.ConfigureOptions(flag.NewFlagSet("nats-server", flag.ContinueOnError), args, nil, nil, nil)
+	o, err := server.ProcessConfigFile(write("nats.conf", conf))
 	if err != nil {
 		return nil, err
 	}
-	// The one thing that the server takes from its file alone: with store_dir there, it refuses the flag -sd.
-	o.StoreDir, o.NoSigs = filepath.Join(dir, "data"), true
+	// Set here and not by flags: the server keeps its flags in a global, and tests run side by side.
+	o.Host, o.Port, o.HTTPPort, o.StoreDir, o.NoSigs = "127.0.0.1", server.RANDOM_PORT, server.RANDOM_PORT, filepath.Join(dir, "data"), true
 	s, err := server.NewServer(o)
 	if err != nil {
 		return nil, err

@@ -185,3 +185,24 @@ func TestAServerStartsWithTheKeysOfItsFileOnly(t *testing.T) {
 		t.Errorf("with its own keys: %v", err)
 	}
 }
+
+// What keeps a power cut from losing articles, and a dead letter from being refused, is in force and not only written.
+func TestTheServerRunsAsItsFileSays(t *testing.T) {
+	t.Parallel()
+	broker := natstest.Config(t, filepath.Join("..", "..", "..", "..", "deploy", "nats.conf"), natstest.Keys(t))
+	monitor := broker.Line(t, event.UserMonitor)
+	for question, want := range map[string][]string{
+		"JSZ":  {`"sync_always":true`, fmt.Sprintf(`"max_storage":%d`, event.DefaultSettings().MaxFile)},
+		"VARZ": {`"max_payload":1048576`, `"http_host":"127.0.0.1"`, `"system_account":"SYS"`},
+	} {
+		answer, err := monitor.Request(t.Context(), "$SYS.REQ.SERVER.PING."+question, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, w := range want {
+			if !strings.Contains(string(answer.Body), w) {
+				t.Errorf("%s lacks %s:\n%s", question, w, answer.Body)
+			}
+		}
+	}
+}
