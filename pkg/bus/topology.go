@@ -241,8 +241,10 @@ func (b *Bus) planStream(ctx context.Context, s event.Stream, number int) (*Chan
 	stream, err := b.js.Stream(ctx, want.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return &Change{Kind: ChangeCreate, Object: object, apply: func(ctx context.Context) error {
-			want.Metadata[event.MetaEpoch] = rand.Text()
-			_, err := b.js.CreateStream(ctx, want)
+			fresh := want // a plan may be carried out by several at once
+			fresh.Metadata = maps.Clone(want.Metadata)
+			fresh.Metadata[event.MetaEpoch] = rand.Text()
+			_, err := b.js.CreateStream(ctx, fresh)
 			if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 				return nil // another run was quicker; the next plan shows what still differs
 			}
