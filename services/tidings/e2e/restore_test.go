@@ -112,11 +112,13 @@ func awaitChannel(t *testing.T, dir string, args ...string) channel {
 }
 
 // scene is an origin with one source and one channel, configured in a directory.
-func scene(t *testing.T) (dir string, f *origintest.Feed, hook *receiver) {
+func scene(t *testing.T) (dir string, origin *origintest.Origin, f *origintest.Feed, hook *receiver) {
 	t.Helper()
 	dir, hook = t.TempDir(), newReceiver(t)
-	origin := origintest.New(t)
-	f = origin.Feed("news").Describe("News", "en").Add(item(0))
+	origin = origintest.New(t)
+	old := item(0)
+	old.Published = time.Now().Add(-30 * time.Hour) // beyond backfill_after: it is in the feeds and never posted
+	f = origin.Feed("news").Describe("News", "en").Add(old)
 	config := fmt.Sprintf(`site: {title: Test, url: "http://127.0.0.1:1", language: en}
 ingest: {allow_networks: [127.0.0.0/8], revision_gap: 0s, hosts: {%q: {concurrency: 4, gap: 0s}}}
 sources: [{id: news, url: %q, every: 300ms}]
@@ -125,14 +127,14 @@ channels: [{id: hook, network: webhook, url: %q, allow_private: true}]
 	if err := os.WriteFile(filepath.Join(dir, "tidings.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return dir, f, hook
+	return dir, origin, f, hook
 }
 
 // A machine is lost after its last backup: on another one everything of the backup is there again, the sources bring what
 // is missing, nothing is posted a second time, and from the resumption on everything is as before.
 func TestALostMachineComesBackFromItsBackup(t *testing.T) {
 	t.Parallel()
-	dir, f, hook := scene(t)
+	dir, _, f, hook := scene(t)
 	p := start(t, dir, anyPort(), "run", "--data", "first")
 	p.awaitReady(t)
 	awaitChannel(t, dir, "--data", "first")
@@ -172,7 +174,7 @@ func TestALostMachineComesBackFromItsBackup(t *testing.T) {
 
 func TestATakedownReachesFeedAndReceiver(t *testing.T) {
 	t.Parallel()
-	dir, f, hook := scene(t)
+	dir, _, f, hook := scene(t)
 	p := start(t, dir, anyPort(), "run")
 	p.awaitReady(t)
 	awaitChannel(t, dir)
