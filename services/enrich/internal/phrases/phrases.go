@@ -173,7 +173,7 @@ func (f *finder) joined(list []words.Word, i, j int) bool {
 }
 
 // linking words may stand inside a phrase.
-var linking = map[string]bool{"de": true, "des": true, "der": true, "für": true, "of": true, "du": true, "la": true, "del": true, "di": true, "do": true, "da": true, "van": true, "von": true, "the": true, "en": true, "im": true, "am": true, "d": true, "auf": true}
+var linking = map[string]bool{"de": true, "des": true, "der": true, "für": true, "of": true, "du": true, "la": true, "del": true, "di": true, "do": true, "da": true, "van": true, "von": true, "en": true, "im": true, "am": true, "d": true, "auf": true}
 
 func adjective(fold string) bool {
 	for _, e := range []string{"e", "en", "er", "es", "em"} {
@@ -285,8 +285,8 @@ func (f *finder) score(c *candidate) float64 {
 	} else {
 		often *= []float64{0, 0, 1.3, 1.2, 1}[n]
 	}
-	if n > 1 && c.body+c.title < 2 && c.title == 0 {
-		often *= 0.5
+	if n > 1 && !f.phrase(c) {
+		return 0
 	}
 	if c.stop {
 		often *= 0.7
@@ -311,6 +311,21 @@ func (f *finder) score(c *candidate) float64 {
 	return v / (v + 4)
 }
 
+// phrase reports whether several words are one phrase. A run of words that stands once, in the title or elsewhere, is as
+// likely a piece of a sentence, verb and all; only what comes back is known to belong together, or what is written like
+// a name.
+func (f *finder) phrase(c *candidate) bool {
+	if c.body > 1 || c.body == 1 && c.title > 0 {
+		return true
+	}
+	for i, s := range c.stems {
+		if !f.nouns[s] || f.lower[s] || f.german && i == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // single reports whether one word alone may be a phrase: a noun that comes back, or a name.
 func (f *finder) single(c *candidate) bool {
 	s := c.surface()
@@ -324,7 +339,22 @@ func (f *finder) single(c *candidate) bool {
 		return true
 	}
 	capital := s != strings.ToLower(s)
+	if !capital && f.lang == "en" && noNoun(s) {
+		return false
+	}
+	if f.lang != "en" && len([]rune(s)) >= 5 && c.title > 0 && c.body > 0 {
+		return true // where endings change much, a word seldom comes back in the same form
+	}
 	return len([]rune(s)) >= 5 && (c.body >= 3 || c.title > 0 && c.body >= 2) || capital && f.nouns[c.stems[0]] && !f.lower[c.stems[0]]
+}
+
+// noNoun reports whether an English word is by its ending an adverb, or one of the comparatives that look like nouns.
+func noNoun(s string) bool {
+	switch s {
+	case "longer", "later", "earlier", "sooner", "larger", "smaller", "higher", "lower", "older", "younger", "harder", "easier", "cheaper":
+		return true
+	}
+	return strings.HasSuffix(s, "ly") && len(s) > 6
 }
 
 // within reports whether the stems of a stand in a row in b.

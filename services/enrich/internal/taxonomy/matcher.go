@@ -25,6 +25,14 @@ const (
 	byAlt  = 0.9
 	byStem = 0.8 // another form of the word
 	byPart = 0.5 // a part of a compound with hyphens
+	// everydayShare is what is left for a further name that is one common word of the news: "growth" or "traffic" in
+	// passing is no subject.
+	everydayShare = 0.4
+
+	// few is how many places a concept needs, unless its own name stands in the title or the source itself names it: one
+	// may be a comparison. In a text of fewer words than short one will do.
+	few   = 2
+	short = 80
 
 	// ofChild is the share of a concept's evidence that counts for the next wider one.
 	ofChild = 0.3
@@ -131,6 +139,8 @@ type hit struct {
 func (m *Matcher) Find(d *pipeline.Draft, categories []article.Category) []article.Tag {
 	found := map[string]*article.Tag{}
 	sum := map[string]float64{}
+	places := map[string]int{}
+	common := words.EverydayStems(d.Words.Lang)
 	extra := map[string]float64{}
 	tag := func(id string) *article.Tag {
 		if found[id] == nil {
@@ -141,7 +151,13 @@ func (m *Matcher) Find(d *pipeline.Draft, categories []article.Category) []artic
 	}
 	note := func(h hit, field string, list []words.Word, weight float64, text *slicer) {
 		t := tag(h.concept)
+		if h.kind != Pref && h.to-h.from == 1 && common[list[h.from].Stem] && !list[h.from].Acronym() {
+			weight *= everydayShare
+		}
 		sum[h.concept] += weight
+		if places[h.concept]++; field == "title" && h.kind == Pref || len(d.Words.Body) < short {
+			places[h.concept] = max(places[h.concept], few)
+		}
 		if len(t.Evidence) < maxEvidence {
 			start, end := list[h.from].Start, list[h.to-1].End
 			t.Evidence = append(t.Evidence, article.Evidence{
@@ -164,6 +180,11 @@ func (m *Matcher) Find(d *pipeline.Draft, categories []article.Category) []artic
 				extra[id] = byCategory
 				t.Evidence = append(t.Evidence, article.Evidence{Source: "feed", Text: name, Field: "category", End: len([]rune(name)), Weight: byCategory})
 			}
+		}
+	}
+	for id := range found {
+		if places[id] < few && extra[id] == 0 {
+			delete(found, id)
 		}
 	}
 	return m.rank(found, sum, extra)

@@ -2,6 +2,7 @@ package words
 
 import (
 	"strings"
+	"unicode/utf8"
 
 	"github.com/blevesearch/snowballstem"
 	"github.com/blevesearch/snowballstem/danish"
@@ -25,17 +26,39 @@ import (
 type Stemmer struct {
 	stem func(*snowballstem.Env) bool
 	seen map[string]string
+	// polish: snowball has no algorithm for it.
+	polish bool
+}
+
+// polishEndings are those of nouns and adjectives, the longest first.
+var polishEndings = []string{"owie", "ami", "ach", "ego", "emu", "ymi", "imi", "ów", "om", "em", "ym", "im", "ych", "ich", "iej", "ie", "ej", "ą", "ę", "y", "i", "a", "e", "o", "u"}
+
+// polish cuts the ending of a noun off where four letters stay, and takes the vowel that changes with it for one.
+func polish(fold string) string {
+	for _, e := range polishEndings {
+		if rest, ok := strings.CutSuffix(fold, e); ok && utf8.RuneCountInString(rest) >= 4 {
+			fold = rest
+			break
+		}
+	}
+	return strings.ReplaceAll(fold, "ó", "o")
 }
 
 // NewStemmer returns the stemmer of a language (BCP 47; what follows the first hyphen does not count). A language
 // without one leaves words as they are.
 func NewStemmer(lang string) *Stemmer {
-	return &Stemmer{stem: algorithm(Base(lang)), seen: map[string]string{}}
+	return &Stemmer{stem: algorithm(Base(lang)), seen: map[string]string{}, polish: Base(lang) == "pl"}
 }
 
 // Stem returns the stem of a folded word.
 func (s *Stemmer) Stem(fold string) string {
-	if s.stem == nil || len(fold) < 3 || len(fold) > 64 {
+	if len(fold) < 3 || len(fold) > 64 {
+		return fold
+	}
+	if s.stem == nil {
+		if s.polish {
+			return polish(fold)
+		}
 		return fold
 	}
 	if got, ok := s.seen[fold]; ok {

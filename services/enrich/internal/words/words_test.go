@@ -100,3 +100,15 @@ func FuzzCut(f *testing.F) {
 		}
 	})
 }
+
+func TestFormsOfAPolishNounShareAStem(t *testing.T) {
+	t.Parallel()
+	stem := NewStemmer("pl")
+	for _, forms := range [][]string{{"pszczoły", "pszczół", "pszczołami"}, {"tramwaj", "tramwaju", "tramwaje", "tramwajów"}} {
+		for _, f := range forms {
+			if got, want := stem.Stem(f), stem.Stem(forms[0]); got != want {
+				t.Errorf("%s: %s, want %s", f, got, want)
+			}
+		}
+	}
+}
