@@ -400,3 +400,28 @@ func TestLedgerIsACompareAndSet(t *testing.T) {
 		t.Errorf("a row that is not there: %v, %v", none, err)
 	}
 }
+
+// A failed edit that a person plans again may meet a newer revision before it goes: that one has a key of its own.
+func TestAPlannedEditThatIsReplacedHasTheKeyOfItsRevision(t *testing.T) {
+	t.Parallel()
+	rules := everything()
+	must := func(r *Row, err error) *Row {
+		t.Helper()
+		if err != nil || r == nil {
+			t.Fatalf("%v, %v", r, err)
+		}
+		return r
+	}
+	r := must(Take(nil, composed(event.ActionCreate, 1, "one"), 1, rules, start))
+	r = must(r.Begin(start, time.Minute, "me"))
+	r = must(r.Succeed(start, Remote{ID: "7"}, rules))
+	r = must(Take(r, composed(event.ActionEdit, 2, "two"), 2, rules, start))
+	later := start.Add(2 * time.Minute)
+	r = must(r.Begin(later, time.Minute, "me"))
+	r = must(r.Refuse(later, fault.Invalid, "no", rules))
+	r = must(r.Retry(later, "anna"))
+	r = must(Take(r, composed(event.ActionEdit, 3, "three"), 3, rules, later))
+	if want := EditKey(r.Channel, r.Story, Edit, 3); r.Op != Edit || r.Revision != 3 || r.Key != want {
+		t.Errorf("op %s revision %d key %s, want %s", r.Op, r.Revision, r.Key, want)
+	}
+}

@@ -116,12 +116,18 @@ func (r *Row) enter(rules Rules, now time.Time) error {
 func (r *Row) load(p event.Post) {
 	r.Payload, r.Revision, r.URL = &p, p.Revision, p.URL
 	r.Hash, r.Words = p.Hash, words(&p)
+	if r.Op == Edit { // each edit has a key of its own; a create keeps the story's
+		r.Key = EditKey(r.Channel, r.Story, Edit, p.Revision)
+	}
 }
 
 // update takes up a newer revision.
 func (r *Row) update(p event.Post, rules Rules, now time.Time) error {
 	switch r.State {
 	case Planned, Held, Approved:
+		if r.Op == Delete {
+			return nil // an article that comes back after its withdrawal is not posted again
+		}
 		if r.ApprovedBy == "" {
 			r.load(p)
 			return nil
@@ -179,7 +185,7 @@ func (r *Row) again(p event.Post, now time.Time) error {
 	}
 	r.Op, r.Key = Create, CreateKey(r.Channel, r.Story)
 	if r.posted() {
-		r.Op, r.Key = Edit, EditKey(r.Channel, r.Story, Edit, p.Revision)
+		r.Op = Edit
 	}
 	r.load(p)
 	r.reset(now)
