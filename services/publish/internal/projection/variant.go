@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"tidings.internal/pkg/event"
@@ -14,6 +15,7 @@ import (
 	"tidings.internal/services/publish/internal/item"
 	"tidings.internal/services/publish/internal/page"
 	"tidings.internal/services/publish/internal/render"
+	"tidings.internal/services/publish/internal/selection"
 )
 
 // Variant names a document that is made when it is asked for and kept while it is right: nobody knows beforehand which
@@ -21,9 +23,15 @@ import (
 type Variant struct {
 	Feed   string
 	Format render.Format
+	Filter *selection.Filter // nil for the whole feed
 }
 
-func (v Variant) key() string { return v.Feed + " " + string(v.Format) }
+func (v Variant) key() string {
+	if v.Filter == nil {
+		return v.Feed + " " + string(v.Format)
+	}
+	return v.Feed + " " + string(v.Format) + "?" + v.Filter.Canonical
+}
 
 // Rendered is a variant as it is served.
 type Rendered struct {
@@ -69,13 +77,17 @@ func (p *Projection) Variant(ctx context.Context, v Variant) (*Rendered, error) 
 }
 
 func (p *Projection) variant(ctx context.Context, v Variant) (*Rendered, string, error) {
-	c, err := p.cut(v)
+	s, changes, rows, err := p.find(v)
 	if err != nil {
 		return nil, "", err
 	}
-	old, current := p.variants.read(v.key(), c.changes)
+	old, current := p.variants.read(v.key(), changes)
 	if current {
 		return old, Hit, nil
+	}
+	c := p.cut(v, s, rows)
+	if v.Filter != nil {
+		c.changes = changes // of the moment at which its rows were taken
 	}
 	entries, err := p.complete(ctx, c)
 	if err != nil {
@@ -102,28 +114,56 @@ type cut struct {
 	moved   time.Time
 }
 
-// cut takes the rows of a variant from the index.
-func (p *Projection) cut(v Variant) (*cut, error) {
+// find returns the shelf of a variant, the number of its last change, and its rows where a filter is to look at them.
+func (p *Projection) find(v Variant) (s *shelf, changes uint64, rows []*row, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.live == nil {
-		if p.Automatic.could(v.Feed) {
-			return nil, fault.Errorf(fault.Unreachable, "the feeds are being built")
+		if p.Known(v.Feed) || p.Automatic.could(v.Feed) {
+			return nil, 0, nil, fault.Errorf(fault.Unreachable, "the feeds are being built")
 		}
-		return nil, fault.Errorf(fault.Gone, "there is no feed %s", v.Feed)
+		return nil, 0, nil, fault.Errorf(fault.Gone, "there is no feed %s", v.Feed)
 	}
-	s := p.live.grown(v.Feed, p.Automatic.Least)
+	for i, f := range p.Feeds {
+		if f.ID == v.Feed {
+			s = p.live.shelves[i]
+		}
+	}
 	if s == nil {
-		return nil, fault.Errorf(fault.Gone, "there is no feed %s", v.Feed)
+		s = p.live.grown(v.Feed, p.Automatic.Least)
 	}
+	if s == nil {
+		return nil, 0, nil, fault.Errorf(fault.Gone, "there is no feed %s", v.Feed)
+	}
+	if v.Filter != nil {
+		rows = slices.Clone(s.rows)
+	}
+	return s, s.changes, rows, nil
+}
+
+// cut takes the rows of a variant from the index. A filter looks at rows outside of the lock, since it may look at all.
+func (p *Projection) cut(v Variant, s *shelf, rows []*row) *cut {
+	part := s
+	if v.Filter != nil {
+		part, rows = narrow(s, rows, v.Filter)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	head := s.feed.Head
 	head.Self = maps.Clone(head.Self)
-	head.Title = clean.Title(head.Title+": "+s.label(), s.feed.ID)
-	c := &cut{feed: s.feed, head: &head, rows: s.current(), changes: s.changes, moved: s.moved}
-	for _, r := range c.rows {
-		c.entries = append(c.entries, render.Entry{Item: r.item, Also: s.also(r)})
+	if !p.Known(v.Feed) {
+		head.Title = clean.Title(head.Title+": "+s.label(), s.feed.ID)
 	}
-	return c, nil
+	c := &cut{feed: s.feed, head: &head, rows: rows, changes: s.changes, moved: s.moved}
+	if v.Filter != nil {
+		c.filtered(v.Filter)
+	} else {
+		c.rows = s.current()
+	}
+	for _, r := range c.rows {
+		c.entries = append(c.entries, render.Entry{Item: r.item, Also: part.also(r)})
+	}
+	return c
 }
 
 // complete completes the entries of a cut. What it reads is not kept: the document is.

@@ -15,6 +15,7 @@ import (
 	"tidings.internal/pkg/feedtest"
 	"tidings.internal/services/publish/internal/feed"
 	"tidings.internal/services/publish/internal/render"
+	"tidings.internal/services/publish/internal/selection"
 )
 
 var siteOfTests = config.Site{ID: "news.example.org", Title: "News", Language: "de", Created: seen}
@@ -59,14 +60,14 @@ func TestAutomaticFeedsComeWithEnoughItemsAndGoWithout(t *testing.T) {
 	s := newStream()
 	p, _ := newProjection(s, feeds(t, feed.Config{ID: "all"}), nil)
 	p.Automatic, p.Language = automatic(3), "de"
-	if _, err := p.Variant(t.Context(), Variant{"tag-crm", render.RSS}); err == nil || Missing(err) {
+	if _, err := p.Variant(t.Context(), Variant{Feed: "tag-crm", Format: render.RSS}); err == nil || Missing(err) {
 		t.Errorf("before the first catch-up: %v", err)
 	}
 	s.fold(t, p)
 	var last article.Article
 	for i := range 3 {
 		for _, id := range []string{"tag-crm", "source-blog", "lang-de"} {
-			if _, err := p.Variant(t.Context(), Variant{id, render.RSS}); !Missing(err) {
+			if _, err := p.Variant(t.Context(), Variant{Feed: id, Format: render.RSS}); !Missing(err) {
 				t.Fatalf("%s with %d items: %v", id, i, err)
 			}
 		}
@@ -79,25 +80,25 @@ func TestAutomaticFeedsComeWithEnoughItemsAndGoWithout(t *testing.T) {
 		"tag-crm": "News: crm", "tag-crm-software": "News: CRM-Software & ‹mehr›", "source-blog": "News: blog", "lang-de": "News: de", "lang-de-ch": "News: de-ch",
 	} {
 		for _, format := range render.Formats() {
-			r := ask(t, p, Variant{id, format})
+			r := ask(t, p, Variant{Feed: id, Format: format})
 			sound(t, r, format)
 			if r.Head.Title != title || !strings.Contains(string(r.Document.Body), "Lang 2") {
 				t.Errorf("%s.%s is called %q", id, format, r.Head.Title)
 			}
 		}
-		if page := ask(t, p, Variant{id, HTML}); !strings.Contains(string(page.Document.Body), "/feeds/"+id+".atom") {
+		if page := ask(t, p, Variant{Feed: id, Format: HTML}); !strings.Contains(string(page.Document.Body), "/feeds/"+id+".atom") {
 			t.Errorf("the page of %s does not name its feeds", id)
 		}
 	}
 	for _, id := range []string{"tag-kaffee", "tag-none", "lang-und", "source-", "other"} {
-		if _, err := p.Variant(t.Context(), Variant{id, render.RSS}); !Missing(err) {
+		if _, err := p.Variant(t.Context(), Variant{Feed: id, Format: render.RSS}); !Missing(err) {
 			t.Errorf("%s: %v", id, err)
 		}
 	}
 	if err := p.Apply(s.remove(t, last)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Variant(t.Context(), Variant{"tag-crm", render.RSS}); !Missing(err) {
+	if _, err := p.Variant(t.Context(), Variant{Feed: "tag-crm", Format: render.RSS}); !Missing(err) {
 		t.Errorf("after a removal: %v", err)
 	}
 }
@@ -137,7 +138,7 @@ func TestVariantIsMadeOnceAndAgainAfterAChange(t *testing.T) {
 	p, _ := newProjection(s, feeds(t, feed.Config{ID: "all"}), nil)
 	p.Automatic = automatic(3)
 	s.fold(t, p)
-	v := Variant{"tag-crm", render.Atom}
+	v := Variant{Feed: "tag-crm", Format: render.Atom}
 	first := ask(t, p, v)
 	reads := s.reads
 	if again := ask(t, p, v); again != first || s.reads != reads {
@@ -167,15 +168,15 @@ func TestVariantIsServedStaleWhileTheBrokerIsAway(t *testing.T) {
 	p, _ := newProjection(s, feeds(t, feed.Config{ID: "all"}), nil)
 	p.Automatic = automatic(3)
 	s.fold(t, p)
-	first := ask(t, p, Variant{"tag-crm", render.RSS})
+	first := ask(t, p, Variant{Feed: "tag-crm", Format: render.RSS})
 	if err := p.Apply(s.put(t, tagged("new", 0))); err != nil {
 		t.Fatal(err)
 	}
 	p.Last = func(context.Context, string) (*bus.Record, error) { return nil, errors.New("no servers") }
-	if got := ask(t, p, Variant{"tag-crm", render.RSS}); got != first {
+	if got := ask(t, p, Variant{Feed: "tag-crm", Format: render.RSS}); got != first {
 		t.Error("what was there is not served")
 	}
-	if _, err := p.Variant(t.Context(), Variant{"tag-crm", render.Atom}); fault.KindOf(err) != fault.Unreachable {
+	if _, err := p.Variant(t.Context(), Variant{Feed: "tag-crm", Format: render.Atom}); fault.KindOf(err) != fault.Unreachable {
 		t.Errorf("what was never made: %v", err)
 	}
 }
@@ -189,7 +190,7 @@ func TestCacheKeepsWithinItsMemory(t *testing.T) {
 	p, _ := newProjection(s, feeds(t, feed.Config{ID: "all"}), nil)
 	p.Automatic = automatic(3)
 	s.fold(t, p)
-	r := ask(t, p, Variant{"tag-crm", render.RSS})
+	r := ask(t, p, Variant{Feed: "tag-crm", Format: render.RSS})
 	c := newCache(5 * (len(r.Document.Body) + len(r.Document.Gzip) + 1100))
 	for i := range 100 {
 		c.keep(fmt.Sprint("key ", i), 1, r)
@@ -203,5 +204,51 @@ func TestCacheKeepsWithinItsMemory(t *testing.T) {
 	}
 	if _, ok := c.read("key 0", 2); ok {
 		t.Error("what changed counts as right")
+	}
+}
+
+func TestFilterNarrowsAFeed(t *testing.T) {
+	t.Parallel()
+	s := newStream()
+	for i := range 50 {
+		a := sample("blog", fmt.Sprint(i), time.Duration(i)*time.Hour)
+		switch {
+		case i%10 == 0:
+			a = tagged(fmt.Sprint(i), time.Duration(i)*time.Hour)
+			a.Authors = []article.Person{{Name: "Zoë Groß"}}
+		case i%2 == 1:
+			a = sample("wire", fmt.Sprint(i), time.Duration(i)*time.Hour)
+			a.Language.Code = "en"
+		}
+		s.put(t, a)
+	}
+	p, _ := newProjection(s, feeds(t, feed.Config{ID: "all"}), nil)
+	s.fold(t, p)
+	settle(p)
+	for raw, want := range map[string]int{
+		"tag=crm": 5, "lang=de": 25, "lang=de-ch": 5, "source=wire": 25, "source=wire&tag=crm": 0, "author=zoe+gross": 5, "limit=7": 7, "limit=60": 50,
+		"q=mehr+-kurz": 0, "q=kurz+49": 1, "since=" + seen.Add(-4*time.Hour).Format(time.RFC3339): 5, "lang=en&lang=de&limit=60": 50, "content=title": 30,
+	} {
+		f, err := selection.ParseFilter(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, format := range render.Formats() {
+			r := ask(t, p, Variant{Feed: "all", Format: format, Filter: f})
+			sound(t, r, format)
+			body := string(r.Document.Body)
+			if n := strings.Count(body, "<item>") + strings.Count(body, "<entry") + strings.Count(body, "date_published"); n != want {
+				t.Errorf("%s.%s has %d items, want %d", raw, format, n, want)
+			}
+			if f.Content == "title" && strings.Contains(body, "Lang 1") {
+				t.Errorf("%s.%s shows a body", raw, format)
+			}
+			if r.Feed.Index || len(r.Head.Hubs) > 0 {
+				t.Errorf("%s.%s has a hub, or may be indexed", raw, format)
+			}
+		}
+	}
+	if f, _ := p.Feed("all"); !f.Feed.Index || strings.Contains(f.Feed.Head.Self[render.RSS], "?") {
+		t.Error("a filter changed the feed itself")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"tidings.internal/services/publish/internal/page"
 	"tidings.internal/services/publish/internal/projection"
 	"tidings.internal/services/publish/internal/render"
+	"tidings.internal/services/publish/internal/selection"
 )
 
 // Feeds is where the documents come from.
@@ -154,13 +156,20 @@ func (s *Site) feed(r *http.Request, name string) *answer {
 			id, kind, negotiated = before, format, false
 		}
 	}
-	if !negotiated && r.URL.RawQuery != "" {
-		return s.fail(string(kind), http.StatusBadRequest, "A feed takes no parameters. Leave out the question mark and what follows it.")
-	}
 	if negotiated {
 		kind = negotiate(r.Header)
 	}
-	doc, err := s.document(r.Context(), id, kind)
+	var filter *selection.Filter
+	if r.URL.RawQuery != "" && kind != projection.HTML {
+		var err error
+		if filter, err = selection.ParseFilter(r.URL.RawQuery); err != nil {
+			return s.fail(string(kind), http.StatusBadRequest, "This filter cannot be used: %s.", err)
+		}
+		if filter.Canonical != r.URL.RawQuery || negotiated {
+			return s.moved(string(kind), s.Base+"/feeds/"+url.PathEscape(id)+"."+string(kind)+"?"+filter.Canonical)
+		}
+	}
+	doc, err := s.document(r.Context(), id, kind, filter)
 	switch {
 	case projection.Missing(err):
 		return s.fail(string(kind), http.StatusNotFound, "There is no feed of this name. The feeds are listed at %s/.", s.Base)
@@ -172,17 +181,17 @@ func (s *Site) feed(r *http.Request, name string) *answer {
 	return feedAnswer(doc, kind, negotiated)
 }
 
-// document finds what is made already, or has it made. A feed of the configuration is never made on demand: it is
-// there, or everything is still being built.
-func (s *Site) document(ctx context.Context, id string, kind render.Format) (*projection.Rendered, error) {
-	if s.Feeds.Known(id) {
+// document finds what is made already, or has it made. A whole feed of the configuration is never made on
+// demand: it is there, or everything is still being built.
+func (s *Site) document(ctx context.Context, id string, kind render.Format, filter *selection.Filter) (*projection.Rendered, error) {
+	if filter == nil && s.Feeds.Known(id) {
 		p, ok := s.Feeds.Feed(id)
 		if !ok {
 			return nil, fault.Errorf(fault.Unreachable, "the feeds are being built")
 		}
 		return &projection.Rendered{Feed: p.Feed, Head: &p.Feed.Head, Document: p.Documents[kind]}, nil
 	}
-	return s.Feeds.Variant(ctx, projection.Variant{Feed: id, Format: kind})
+	return s.Feeds.Variant(ctx, projection.Variant{Feed: id, Format: kind, Filter: filter})
 }
 
 // feedAnswer is the answer with a document of a feed.
@@ -203,6 +212,13 @@ func feedAnswer(p *projection.Rendered, kind render.Format, negotiated bool) *an
 	if !p.Feed.Index {
 		a.header.Set("X-Robots-Tag", "noindex")
 	}
+	return a
+}
+
+// moved leads to the one address of a document.
+func (s *Site) moved(kind, to string) *answer {
+	a := s.fail(kind, http.StatusMovedPermanently, "This document is at another address.")
+	a.header.Set("Location", to)
 	return a
 }
 

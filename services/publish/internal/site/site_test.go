@@ -36,11 +36,11 @@ func (s shelf) Feed(id string) (*projection.Published, bool) {
 	return p, ok
 }
 
-// Variant gives the automatic feed tag-crm and no other.
+// Variant gives the automatic feed tag-crm, and the feed all filtered.
 func (s shelf) Variant(_ context.Context, v projection.Variant) (*projection.Rendered, error) {
 	p := s["all"]
 	switch v.Feed {
-	case "tag-crm":
+	case "tag-crm", "all":
 		return &projection.Rendered{Feed: p.Feed, Head: &p.Feed.Head, Document: p.Documents[v.Format]}, nil
 	case "tag-away":
 		return nil, fault.Errorf(fault.Unreachable, "the broker is away")
@@ -172,7 +172,12 @@ func TestHTTP(t *testing.T) {
 		{"no id", "GET /feeds/", nil, 404, nil},
 		{"deeper", "GET /feeds/all/x.rss", nil, 404, nil},
 		{"climbing", "GET /feeds/../style.css", nil, 404, nil},
-		{"parameters", "GET /feeds/all.rss?lang=de", nil, 400, []string{"=takes no parameters"}},
+		{"filter", "GET /feeds/all.rss?lang=de&tag=crm", nil, 200, []string{"=rss of all", "ETag: " + plain}},
+		{"filter, other order", "GET /feeds/all.rss?tag=CRM&lang=de", nil, 301, []string{"Location: https://news.example.org/feeds/all.rss?lang=de&tag=crm"}},
+		{"filter, negotiated", "GET /feeds/all?lang=de", []string{"Accept", "application/atom+xml"}, 301, []string{"Location: https://news.example.org/feeds/all.atom?lang=de"}},
+		{"filter of nothing", "GET /feeds/none.rss?lang=de", nil, 404, nil},
+		{"filter, unknown", "GET /feeds/all.rss?%3Cscript%3E=1", nil, 400, []string{"=there are tag, lang, source", "Content-Type: text/plain; charset=utf-8"}},
+		{"filter, bad number", "GET /feeds/all.rss?limit=61", nil, 400, []string{`=parameter limit has the value "61"; allowed is a number from 1 to 60`}},
 		{"not built yet", "GET /feeds/building.rss", nil, 503, []string{"Retry-After: 5", "=Try again"}},
 		{"automatic feed", "GET /feeds/tag-crm.rss", nil, 200, []string{"=rss of all", "ETag: " + plain}},
 		{"automatic feed, page", "GET /feeds/tag-crm", nil, 200, []string{"=html of all"}},
