@@ -8,7 +8,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"hash"
 	"io"
 	"os"
@@ -56,6 +55,9 @@ type Part struct {
 	SHA256   string `json:"sha256"`
 	Messages int    `json:"messages,omitempty"` // of a tail
 }
+
+// sumLine is all that the file of the manifest's digest holds.
+func sumLine(digest string) string { return digest + "  " + manifestFile + "\n" }
 
 const (
 	manifestFile = "manifest.json"
@@ -251,7 +253,7 @@ func (a *archiver) finish(m Manifest) error {
 	if err != nil {
 		return err
 	}
-	_, err = a.file(sumFile, func(w io.Writer) error { _, err := fmt.Fprintf(w, "%s  %s\n", p.SHA256, manifestFile); return err })
+	_, err = a.file(sumFile, func(w io.Writer) error { _, err := io.WriteString(w, sumLine(p.SHA256)); return err })
 	if err != nil {
 		return err
 	}

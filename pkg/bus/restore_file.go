@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
@@ -105,7 +104,7 @@ func (a *archive) read() error {
 	if info, err := a.f.Stat(); err != nil || info.Size() != end+2*block || !a.zero(end, end+2*block) {
 		return refused("it is cut, or something was added to it")
 	}
-	if digest := sha256.Sum256(manifest); !strings.HasPrefix(string(sum), hex.EncodeToString(digest[:])+" ") {
+	if digest := sha256.Sum256(manifest); string(sum) != sumLine(hex.EncodeToString(digest[:])) {
 		return refused("its manifest was changed")
 	}
 	a.id = event.Hash(manifest)

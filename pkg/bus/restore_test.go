@@ -140,6 +140,9 @@ func TestABadBackupIsRefusedUntouched(t *testing.T) {
 			return name, body
 		}),
 	}
+	for at := len(whole) - 3*512; at < len(whole)-2*512; at += 16 { // the digest of the manifest, and what pads it
+		bad[fmt.Sprint("flipped at ", at)] = flipped(at)
+	}
 	for at := 0; at < len(whole); at += 997 { // whatever stands there: a header, a body, or nothing
 		bad[fmt.Sprint("flipped at ", at)] = flipped(at)
 	}
