@@ -38,7 +38,8 @@ var monthNames = [12]string{
 
 var (
 	numeric  = regexp.MustCompile(`(?:^|[^\d.])(\d{1,2})\.\s?(\d{1,2})\.\s?(\d{4}|\d{2})(?:$|[^\d.]|\.(?:$|\D))`)
-	iso      = regexp.MustCompile(`(?:^|\D)(\d{4})-(\d{2})-(\d{2})(?:$|\D)`)
+	iso      = regexp.MustCompile(`(?:^|\D)(\d{4})[-./](\d{2})[-./](\d{2})(?:$|\D)`)
+	slashed  = regexp.MustCompile(`(?:^|[^\d/])(\d{1,2})/(\d{1,2})/(\d{4})(?:$|[^\d/])`)
 	dayFirst = regexp.MustCompile(`(?:^|[^\d.])(\d{1,2})\.?\s+(?:de\s+)?(\p{L}{3,}\.?)\s+(?:de\s+)?(\d{4})(?:$|\D)`)
 	dayLast  = regexp.MustCompile(`(?:^|\P{L})(\p{L}{3,}\.?)\s+(\d{1,2})(?:st|nd|rd|th)?,?\s+(\d{4})(?:$|\D)`)
 )
@@ -49,7 +50,7 @@ func Find(text string, now time.Time) (date time.Time, span string, ok bool) {
 	for _, f := range []struct {
 		form             *regexp.Regexp
 		year, month, day int
-	}{{iso, 1, 2, 3}, {numeric, 3, 2, 1}, {dayFirst, 3, 2, 1}, {dayLast, 3, 1, 2}} {
+	}{{iso, 1, 2, 3}, {numeric, 3, 2, 1}, {dayFirst, 3, 2, 1}, {dayLast, 3, 1, 2}, {slashed, 3, 2, 1}, {slashed, 3, 1, 2}} {
 		m := f.form.FindStringSubmatchIndex(text)
 		if m == nil {
 			continue
@@ -67,6 +68,9 @@ func Find(text string, now time.Time) (date time.Time, span string, ok bool) {
 		}
 		d, _ := strconv.Atoi(part(f.day))
 		date = time.Date(y, mon, d, 0, 0, 0, 0, time.UTC)
+		if f.form == slashed && d <= 12 {
+			continue // 3/4/2025 is a day in March or in April: only a day above twelve tells
+		}
 		if !known || date.Day() != d || date.Month() != mon || y < 1900 {
 			continue
 		}

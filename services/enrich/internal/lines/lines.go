@@ -98,7 +98,7 @@ func (r *Result) head(plain bool, now time.Time) int {
 		}
 		switch {
 		case l.Fixed:
-		case r.Title == "" && plain && i == 0 && len(r.Lines) > 1 && l.words <= 20 && l.words > 0 && !endsSentence(l.Text):
+		case r.Title == "" && plain && i == 0 && len(r.Lines) > 1 && l.words <= 20 && l.words > 0 && !words.EndsSentence(l.Text):
 			l.Class, r.Title = Headline, strings.TrimSpace(l.Text)
 			end = i + 1
 		case i == end && l.words > 0 && same(tokens(r.Title), l.tokens):
@@ -159,10 +159,4 @@ func same(a, b []string) bool {
 
 func tokens(s string) []string {
 	return strings.FieldsFunc(words.Fold(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
-}
-
-// endsSentence reports whether a line ends as a sentence does. A question may be a heading.
-func endsSentence(s string) bool {
-	s = strings.TrimRightFunc(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"“”»«)'`, r) })
-	return strings.HasSuffix(s, ".") || strings.HasSuffix(s, "…") || strings.HasSuffix(s, ";") || strings.HasSuffix(s, ",")
 }

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"tidings.internal/services/enrich/internal/words"
 )
 
 var (
@@ -31,7 +33,7 @@ func (r *Result) headings(plain bool) {
 			l.Class = Divider
 		case plain && bullet.MatchString(l.Text):
 			l.Class = Item
-		case plain && l.words > 0 && l.words <= maxHeading && capital(l.Text) && !endsSentence(l.Text) && !strings.HasSuffix(l.Text, ":") &&
+		case plain && l.words > 0 && l.words <= maxHeading && capital(l.Text) && !words.EndsSentence(l.Text) && !strings.HasSuffix(l.Text, ":") &&
 			i > 0 && r.below(i):
 			l.Class = Heading
 		}
@@ -49,7 +51,7 @@ func (r *Result) numbered() {
 		if m == nil || l.Class != Paragraph || l.Fixed {
 			continue
 		}
-		if n, _ := strconv.Atoi(m[1]); n != want || l.words > maxHeading+1 || endsSentence(l.Text) || !r.below(i) {
+		if n, _ := strconv.Atoi(m[1]); n != want || l.words > maxHeading+1 || words.EndsSentence(l.Text) || !r.below(i) {
 			continue
 		}
 		found = append(found, i)

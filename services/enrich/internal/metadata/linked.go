@@ -3,12 +3,13 @@ package metadata
 import (
 	"encoding/json"
 	"html"
+	"slices"
 	"strings"
 
 	"tidings.internal/pkg/article"
 )
 
-// linked reads a block of JSON-LD. What publishers write is often not quite JSON: line breaks inside strings and commas
+// linked collects the things of a block of JSON-LD. What publishers write is often not quite JSON: line breaks inside strings and commas
 // before a closing bracket are forgiven.
 func (p *page) linked(source string) {
 	var v any
@@ -33,10 +34,7 @@ func (p *page) linked(source string) {
 				visit(e, depth+1)
 			}
 		case map[string]any:
-			if isArticle(v["@type"]) {
-				p.describe(v)
-				return
-			}
+			p.things = append(p.things, v)
 			visit(v["@graph"], depth+1)
 			visit(v["mainEntity"], depth+1)
 		}
@@ -77,7 +75,40 @@ func isArticle(t any) bool {
 	return false
 }
 
-func (p *page) describe(v map[string]any) {
+// describeAll reads the articles among the things that the page's blocks describe, and of the page itself what no article
+// says. A thing may stand for another one by its @id alone.
+func (p *page) describeAll() {
+	byID := map[string]map[string]any{}
+	for _, t := range p.things {
+		if id, ok := t["@id"].(string); ok && len(t) > 1 {
+			byID[id] = t
+		}
+	}
+	for _, t := range p.things {
+		if isArticle(t["@type"]) {
+			p.describe(t, byID)
+		}
+	}
+	for _, t := range p.things {
+		if isPage(t["@type"]) {
+			p.webPage = append(p.webPage, texts(t["datePublished"])...)
+			if len(p.authors) == 0 {
+				p.authors = authorNames(t["author"], byID)
+			}
+		}
+	}
+}
+
+func isPage(t any) bool {
+	for _, s := range texts(t) {
+		if s == "WebPage" || s == "ItemPage" || s == "AboutPage" || s == "FAQPage" || s == "CollectionPage" {
+			return s == "WebPage" || s == "ItemPage"
+		}
+	}
+	return false
+}
+
+func (p *page) describe(v map[string]any, byID map[string]map[string]any) {
 	first := func(key string) string {
 		if s := texts(v[key]); len(s) > 0 {
 			return line(html.UnescapeString(s[0]), article.MaxTitle)
@@ -94,7 +125,10 @@ func (p *page) describe(v map[string]any) {
 		p.dates = append(p.dates, s)
 	}
 	if len(p.authors) == 0 {
-		p.authors = authorNames(v["author"])
+		p.authors = authorNames(v["author"], byID)
+	}
+	if names := texts(v["publisher"]); p.house == "" && len(names) > 0 {
+		p.house = name(v["publisher"], byID)
 	}
 	for _, k := range texts(v["keywords"]) {
 		for part := range strings.SplitSeq(k, ",") {
@@ -108,7 +142,7 @@ func (p *page) describe(v map[string]any) {
 }
 
 // authorNames takes persons; an organisation is the publisher and no author.
-func authorNames(v any) []string {
+func authorNames(v any, byID map[string]map[string]any) []string {
 	var out []string
 	add := func(s string) {
 		if s = line(html.UnescapeString(s), 200); s != "" && !strings.Contains(s, "://") && len(out) < 20 {
@@ -120,10 +154,11 @@ func authorNames(v any) []string {
 		add(v)
 	case []any:
 		for _, e := range v {
-			out = append(out, authorNames(e)...)
+			out = append(out, authorNames(e, byID)...)
 		}
 	case map[string]any:
-		if kinds := texts(v["@type"]); len(kinds) > 0 && kinds[0] == "Organization" {
+		v = whole(v, byID)
+		if organisation(v["@type"]) {
 			return nil
 		}
 		for _, n := range texts(v["name"]) {
@@ -131,6 +166,27 @@ func authorNames(v any) []string {
 		}
 	}
 	return out
+}
+
+func organisation(kinds any) bool {
+	return slices.ContainsFunc(texts(kinds), func(k string) bool { return strings.HasSuffix(k, "Organization") || k == "Corporation" })
+}
+
+// whole is the thing that a reference stands for, or what it says itself.
+func whole(v map[string]any, byID map[string]map[string]any) map[string]any {
+	if id, ok := v["@id"].(string); ok && v["name"] == nil && byID[id] != nil {
+		return byID[id]
+	}
+	return v
+}
+
+func name(v any, byID map[string]map[string]any) string {
+	if m, ok := v.(map[string]any); ok {
+		s, _ := whole(m, byID)["name"].(string)
+		return s
+	}
+	s, _ := v.(string)
+	return s
 }
 
 // texts flattens a value that may be a text, a list, or an object with a URL or a name.

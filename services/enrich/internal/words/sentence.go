@@ -143,3 +143,9 @@ var abbreviated = map[string]string{
 	"pl": "dr prof mgr inż np tzn tj itd itp m.in ul nr pkt ok godz tys mln mld ks św r w",
 	"pt": "sr sra dr dra prof av etc p.ex pág núm n.º art",
 }
+
+// EndsSentence reports whether a line ends as a sentence does, or is cut within one. A question may be a heading.
+func EndsSentence(s string) bool {
+	s = strings.TrimRightFunc(s, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"“”»«)'`, r) })
+	return strings.HasSuffix(s, ".") || strings.HasSuffix(s, "…") || strings.HasSuffix(s, ";") || strings.HasSuffix(s, ",")
+}

@@ -1,0 +1,139 @@
+package metadata
+
+import (
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"tidings.internal/services/enrich/internal/dates"
+	"tidings.internal/services/enrich/internal/dom"
+)
+
+// published is the first date that says when the article was published, never when it was changed.
+func (p *page) published(now time.Time) *time.Time {
+	stated := append(append([]string(nil), p.dates...), p.first("article:published_time", "og:article:published_time"), p.first("datepublished"))
+	for _, s := range append(stated, p.webPage...) {
+		if t := moment(s, now); t != nil {
+			return t
+		}
+	}
+	for _, find := range []func(time.Time) *time.Time{p.clock, p.dated, p.inLine, p.far} {
+		if t := find(now); t != nil {
+			return t
+		}
+	}
+	if t := moment(p.first("dc.date.issued", "dc.date", "dcterms.created", "citation_publication_date", "date", "pubdate", "publish-date", "parsely-pub-date", "sailthru.date"), now); t != nil {
+		return t
+	}
+	return p.inPath(now)
+}
+
+func moment(s string, now time.Time) *time.Time {
+	s = strings.TrimSpace(s)
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05-0700", "2006-01-02T15:04:05", "2006-01-02T15:04-07:00", "2006-01-02 15:04:05", time.RFC1123Z, time.RFC1123} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return dates.Plausible(&t, now)
+		}
+	}
+	if t, _, ok := dates.Find(s, now); ok && utf8.RuneCountInString(s) < 60 {
+		return dates.Plausible(&t, now)
+	}
+	return nil
+}
+
+// changed reports whether words say that a date is that of a change.
+func changed(s string) bool { return has(humps(s), changeWords) }
+
+// clock is the machine-readable date of a <time> by the headline.
+func (p *page) clock(now time.Time) *time.Time {
+	for _, m := range p.scene.marks {
+		v := dom.Attr(m.n, "datetime")
+		if m.kind != dateMark || v == "" || !p.scene.near(m.block) || p.ofChange(m) {
+			continue
+		}
+		if t := moment(v, now); t != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+// ofChange reports whether the names of a marked element, or the words before it, say that its date is of a change.
+func (p *page) ofChange(m mark) bool {
+	return has(names(m.n, "class", "itemprop", "id"), changeWords) || changed(m.lead) || m.lead == "" && changed(p.scene.before(m.block))
+}
+
+// dated is the date written in an element by the headline that says it holds one.
+func (p *page) dated(now time.Time) *time.Time {
+	for _, m := range p.scene.marks {
+		if m.kind != dateMark || !p.scene.near(m.block) || p.ofChange(m) {
+			continue
+		}
+		if t := written(short(m.n), now); t != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+// far is the date in the only element far from the headline that is called one of publication.
+func (p *page) far(now time.Time) (found *time.Time) {
+	for _, m := range p.scene.marks {
+		if m.kind != dateMark || p.scene.near(m.block) || p.ofChange(m) || !has(names(m.n, "class", "itemprop", "id"), publishWords) {
+			continue
+		}
+		switch t := written(short(m.n), now); {
+		case t == nil:
+		case found != nil && !found.Equal(*t):
+			return nil
+		default:
+			found = t
+		}
+	}
+	return found
+}
+
+// inLine is the date in a short line by the headline.
+func (p *page) inLine(now time.Time) *time.Time {
+	for _, i := range p.scene.window() {
+		text := p.scene.blocks[i]
+		if utf8.RuneCountInString(text) > 100 || changed(p.scene.before(i)) {
+			continue
+		}
+		if t := written(text, now); t != nil {
+			return t
+		}
+	}
+	return nil
+}
+
+// written is the first date of a line, unless words before it say that it is that of a change.
+func written(text string, now time.Time) *time.Time {
+	t, span, ok := dates.Find(text, now)
+	if !ok {
+		return nil
+	}
+	if before, _, _ := strings.Cut(text, span); changed(before) {
+		return nil
+	}
+	return dates.Plausible(&t, now)
+}
+
+// dayPath is a whole date in the path of an address: /2026/03/14/. A year and a month are none.
+var dayPath = regexp.MustCompile(`/((?:19|20)\d\d)[/-](\d{1,2})[/-](\d{1,2})(?:/|-|$)`)
+
+func (p *page) inPath(now time.Time) *time.Time {
+	if p.base == nil {
+		return nil
+	}
+	m := dayPath.FindStringSubmatch(p.base.Path)
+	if m == nil {
+		return nil
+	}
+	t, err := time.Parse("2006-1-2", m[1]+"-"+m[2]+"-"+m[3])
+	if err != nil {
+		return nil
+	}
+	return dates.Plausible(&t, now)
+}
