@@ -177,6 +177,7 @@ func (o *offline) rows(ctx context.Context, in io.Reader, out io.Writer) (failed
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stories := story.New(story.NewMemory())
+	known := names{}
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
@@ -199,7 +200,7 @@ func (o *offline) rows(ctx context.Context, in io.Reader, out io.Writer) (failed
 			continue // the writer is broken; the reader is told and drained
 		}
 		if r.draft != nil {
-			if err = r.tell(ctx, stories); err != nil {
+			if err = r.tell(ctx, stories, known); err != nil {
 				cancel()
 				continue
 			}

@@ -121,3 +121,34 @@ func TestOfflineUsage(t *testing.T) {
 		t.Error("the command on a file is not told from the service's own verb")
 	}
 }
+
+// An id of the input may be any text: a file name, an address, what no key may hold.
+func TestOfflineTakesAnyID(t *testing.T) {
+	t.Parallel()
+	text := strings.Repeat("Der Radweg am Fluss wird im nächsten Jahr breiter, beschloss die Stadt am Montag. ", 20)
+	var in bytes.Buffer
+	enc := json.NewEncoder(&in)
+	ids := []string{"news/2026.05.txt", "a b*>.$ü", "https://example.org/?x=1#y", strings.Repeat("lang", 500)}
+	for _, id := range ids {
+		if err := enc.Encode(map[string]string{"id": id, "text": text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out, stderr bytes.Buffer
+	if code := Offline(t.Context(), []string{"--in", "-"}, &in, &out, &stderr); code != 0 {
+		t.Fatalf("exit code %d: %s", code, &stderr)
+	}
+	dec := json.NewDecoder(&out)
+	for i, id := range ids {
+		var row enrichedRow
+		if err := dec.Decode(&row); err != nil {
+			t.Fatal(err)
+		}
+		if row.ID != id || row.Story != ids[0] {
+			t.Errorf("row %d: id %q, story %q", i, row.ID, row.Story)
+		}
+		if i > 0 && (len(row.Relations) != 1 || row.Relations[0].Other != ids[0]) {
+			t.Errorf("row %d: relations %v", i, row.Relations)
+		}
+	}
+}

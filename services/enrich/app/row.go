@@ -116,7 +116,7 @@ func (o *offline) raw(in row) (*article.Raw, []byte, error) {
 		return nil, nil, errors.New("a row needs an id and one of html, text, html_file")
 	}
 	raw := &article.Raw{
-		ID: in.ID, Revision: 1, URL: in.URL, GUID: in.GUID, Title: in.Title, Language: in.Language, Published: in.Published,
+		ID: article.NewID("", in.ID), Revision: 1, URL: in.URL, GUID: in.GUID, Title: in.Title, Language: in.Language, Published: in.Published,
 		Source: article.Source{ID: in.Source},
 	}
 	switch {
@@ -191,10 +191,22 @@ func (o *offline) load(name string) ([]byte, error) {
 
 func folder(name string) string { return filepath.Dir(name) }
 
+// names holds the ids that the input gives its rows, by the ids that the articles have here: an id of the input may be any
+// text, one of an article is part of keys.
+type names map[string]string
+
 // tell places the article among the stories of the run.
-func (r *result) tell(ctx context.Context, stories *story.Stories) (err error) {
-	r.draft.Article.Story, err = stories.Place(ctx, document(&r.draft.Article))
-	return err
+func (r *result) tell(ctx context.Context, stories *story.Stories, names names) error {
+	a := &r.draft.Article
+	names[a.ID] = r.id
+	s, err := stories.Place(ctx, document(a))
+	if err != nil {
+		return err
+	}
+	// The other members and the first one came earlier in the input, so their names are known.
+	s.ID, s.Group, s.Other = names[s.ID], names[s.Group], names[s.Other]
+	a.ID, a.Story = r.id, s
+	return nil
 }
 
 // out is the line that is written.
