@@ -3,9 +3,7 @@
 package phrases
 
 import (
-	"cmp"
 	"context"
-	"math"
 	"slices"
 	"strings"
 
@@ -23,6 +21,8 @@ const (
 	maxPlaces = 3
 	// minScore is what a phrase must reach: less is a word that happens to stand there.
 	minScore = 0.35
+	// minChance is what a phrase of the ranking must reach.
+	minChance = 0.25
 )
 
 // Step finds the keyphrases of a draft.
@@ -33,7 +33,7 @@ var _ pipeline.Step = Step{}
 // Name returns "phrases".
 func (Step) Name() string { return "phrases" }
 
-// Run fills Keyphrases and Candidates.
+// Run fills Keyphrases, the ranking, and Candidates, those of the phrases that are sure enough to be tags.
 func (Step) Run(ctx context.Context, d *pipeline.Draft) error {
 	f := newFinder(d)
 	f.collect(d.Words.Title, true)
@@ -41,14 +41,17 @@ func (Step) Run(ctx context.Context, d *pipeline.Draft) error {
 		return ctx.Err()
 	}
 	f.collect(d.Words.Body, false)
-	list := f.rank()
-	d.Candidates, d.Article.Keyphrases = nil, nil
-	for _, c := range list {
-		tag := f.tag(c, d)
-		d.Candidates = append(d.Candidates, tag)
-		d.Article.Keyphrases = append(d.Article.Keyphrases, article.Phrase{Text: c.surface(), Score: tag.Score})
+	for _, c := range f.found {
+		f.nest(c)
 	}
-	return nil
+	d.Candidates, d.Article.Keyphrases = nil, nil
+	for _, c := range f.sure() {
+		d.Candidates = append(d.Candidates, f.tag(c, d))
+	}
+	for _, c := range f.ranked() {
+		d.Article.Keyphrases = append(d.Article.Keyphrases, article.Phrase{Text: c.surface(), Score: rounded(c.chance)})
+	}
+	return ctx.Err()
 }
 
 // Degrade finds none.
@@ -74,12 +77,14 @@ type candidate struct {
 	stems  []string
 	places []span
 	forms  map[string]int
-	first  int // word in the body
+	first  int    // word in the body
+	where  uint16 // the tenths of the body that it stands in, one bit each
 	body   int
 	title  int
 	head   int
-	stop   bool // has a function word inside
-	score  float64
+	stop   bool    // has a function word inside
+	score  float64 // of the sure ones
+	chance float64 // in the ranking
 }
 
 type span struct {
@@ -211,6 +216,7 @@ func (f *finder) add(list []words.Word, i, j int, text []rune, title bool) {
 		if c.first < 0 {
 			c.first = i
 		}
+		c.where |= 1 << (10 * i / max(len(list), 1))
 		if f.d.Prose.At(s.start) == prose.Heading {
 			c.head++
 		}
@@ -232,131 +238,6 @@ func (c *candidate) surface() string {
 	return best
 }
 
-// rank scores the candidates and leaves the best, none of them inside a better one.
-func (f *finder) rank() []*candidate {
-	for _, c := range f.found {
-		f.nest(c)
-	}
-	var list []*candidate
-	for _, c := range f.found {
-		if c.score = f.score(c); c.score >= minScore {
-			list = append(list, c)
-		}
-	}
-	slices.SortFunc(list, func(a, b *candidate) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.key, b.key)) })
-	var kept []*candidate
-	for _, c := range list {
-		if len(kept) == maxPhrases {
-			break
-		}
-		if !slices.ContainsFunc(kept, func(k *candidate) bool { return within(c.stems, k.stems) || within(k.stems, c.stems) }) {
-			kept = append(kept, c)
-		}
-	}
-	return kept
-}
-
-// nest notes for the parts of a phrase that comes back how often they stand in it: "trains" says little of its own in a
-// text about night trains.
-func (f *finder) nest(c *candidate) {
-	n := len(c.stems)
-	if n < 2 || c.body+c.title < 2 {
-		return
-	}
-	for i := range n {
-		for j := i + 1; j <= n; j++ {
-			if j-i < n {
-				part := strings.Join(c.stems[i:j], " ")
-				f.nested[part] = max(f.nested[part], c.body+2*c.title+c.head)
-			}
-		}
-	}
-}
-
-// score is between 0 and 1: how often, how early, how long, and whether title or headings have it.
-func (f *finder) score(c *candidate) float64 {
-	often := float64(c.body + 2*c.title + c.head - f.nested[c.key])
-	n := len(c.stems)
-	if n == 1 {
-		if !f.single(c) {
-			return 0
-		}
-		often *= 0.8
-	} else {
-		often *= []float64{0, 0, 1.3, 1.2, 1}[n]
-	}
-	if n > 1 && !f.phrase(c) {
-		return 0
-	}
-	if c.stop {
-		often *= 0.7
-	}
-	for _, s := range c.stems {
-		switch {
-		case !f.everyday[s]:
-		case n == 1:
-			often *= 0.3
-		default:
-			often *= 0.8
-		}
-	}
-	if c.title > 0 {
-		often *= 1.5
-	}
-	early := 1.0
-	if c.first >= 0 && f.total > 0 {
-		early = 1.2 - 0.5*math.Min(1, float64(c.first)/math.Max(100, float64(f.total)))
-	}
-	v := often * early
-	return v / (v + 4)
-}
-
-// phrase reports whether several words are one phrase. A run of words that stands once, in the title or elsewhere, is as
-// likely a piece of a sentence, verb and all; only what comes back is known to belong together, or what is written like
-// a name.
-func (f *finder) phrase(c *candidate) bool {
-	if c.body > 1 || c.body == 1 && c.title > 0 {
-		return true
-	}
-	for i, s := range c.stems {
-		if !f.nouns[s] || f.lower[s] || f.german && i == 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// single reports whether one word alone may be a phrase: a noun that comes back, or a name.
-func (f *finder) single(c *candidate) bool {
-	s := c.surface()
-	if len([]rune(s)) < 3 {
-		return false
-	}
-	if c.body+c.title < 2 {
-		return false
-	}
-	if f.german {
-		return true
-	}
-	capital := s != strings.ToLower(s)
-	if !capital && f.lang == "en" && noNoun(s) {
-		return false
-	}
-	if f.lang != "en" && len([]rune(s)) >= 5 && c.title > 0 && c.body > 0 {
-		return true // where endings change much, a word seldom comes back in the same form
-	}
-	return len([]rune(s)) >= 5 && (c.body >= 3 || c.title > 0 && c.body >= 2) || capital && f.nouns[c.stems[0]] && !f.lower[c.stems[0]]
-}
-
-// noNoun reports whether an English word is by its ending an adverb, or one of the comparatives that look like nouns.
-func noNoun(s string) bool {
-	switch s {
-	case "longer", "later", "earlier", "sooner", "larger", "smaller", "higher", "lower", "older", "younger", "harder", "easier", "cheaper":
-		return true
-	}
-	return strings.HasSuffix(s, "ly") && len(s) > 6
-}
-
 // within reports whether the stems of a stand in a row in b.
 func within(a, b []string) bool {
 	for i := 0; i+len(a) <= len(b); i++ {
@@ -368,7 +249,7 @@ func within(a, b []string) bool {
 }
 
 func (f *finder) tag(c *candidate, d *pipeline.Draft) article.Tag {
-	t := article.Tag{Label: map[string]string{d.Lang(): c.surface()}, Kind: article.KindPhrase, Score: math.Round(c.score*1000) / 1000}
+	t := article.Tag{Label: map[string]string{d.Lang(): c.surface()}, Kind: article.KindPhrase, Score: rounded(c.score)}
 	for _, p := range c.places {
 		field := "text"
 		if p.title {

@@ -1,0 +1,121 @@
+package phrases
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strings"
+)
+
+// sure returns the best of the candidates that come back or are names, none of them inside a better one or around it.
+func (f *finder) sure() []*candidate {
+	var list []*candidate
+	for _, c := range f.found {
+		if c.score = f.score(c); c.score >= minScore {
+			list = append(list, c)
+		}
+	}
+	slices.SortFunc(list, func(a, b *candidate) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.key, b.key)) })
+	return apartFrom(list, func(c, k *candidate) bool { return within(c.stems, k.stems) || within(k.stems, c.stems) })
+}
+
+// nest notes for the parts of a phrase that comes back how often they stand in it: "trains" says little of its own in a
+// text about night trains.
+func (f *finder) nest(c *candidate) {
+	n := len(c.stems)
+	if n < 2 || c.body+c.title < 2 {
+		return
+	}
+	for i := range n {
+		for j := i + 1; j <= n; j++ {
+			if j-i < n {
+				part := strings.Join(c.stems[i:j], " ")
+				f.nested[part] = max(f.nested[part], c.body+2*c.title+c.head)
+			}
+		}
+	}
+}
+
+// score is between 0 and 1: how often, how early, how long, and whether title or headings have it.
+func (f *finder) score(c *candidate) float64 {
+	often := float64(c.body + 2*c.title + c.head - f.nested[c.key])
+	n := len(c.stems)
+	if n == 1 {
+		if !f.single(c) {
+			return 0
+		}
+		often *= 0.8
+	} else {
+		often *= []float64{0, 0, 1.3, 1.2, 1}[n]
+	}
+	if n > 1 && !f.phrase(c) {
+		return 0
+	}
+	if c.stop {
+		often *= 0.7
+	}
+	for _, s := range c.stems {
+		switch {
+		case !f.everyday[s]:
+		case n == 1:
+			often *= 0.3
+		default:
+			often *= 0.8
+		}
+	}
+	if c.title > 0 {
+		often *= 1.5
+	}
+	early := 1.0
+	if c.first >= 0 && f.total > 0 {
+		early = 1.2 - 0.5*math.Min(1, float64(c.first)/math.Max(100, float64(f.total)))
+	}
+	v := often * early
+	return v / (v + 4)
+}
+
+// phrase reports whether several words are one phrase. A run of words that stands once, in the title or elsewhere, is as
+// likely a piece of a sentence, verb and all; only what comes back is known to belong together, or what is written like
+// a name.
+func (f *finder) phrase(c *candidate) bool {
+	if c.body > 1 || c.body == 1 && c.title > 0 {
+		return true
+	}
+	for i, s := range c.stems {
+		if !f.nouns[s] || f.lower[s] || f.german && i == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// single reports whether one word alone may be a phrase: a noun that comes back, or a name.
+func (f *finder) single(c *candidate) bool {
+	s := c.surface()
+	if len([]rune(s)) < 3 {
+		return false
+	}
+	if c.body+c.title < 2 {
+		return false
+	}
+	if f.german {
+		return true
+	}
+	capital := s != strings.ToLower(s)
+	if !capital && f.lang == "en" && noNoun(s) {
+		return false
+	}
+	if f.lang != "en" && len([]rune(s)) >= 5 && c.title > 0 && c.body > 0 {
+		return true // where endings change much, a word seldom comes back in the same form
+	}
+	return len([]rune(s)) >= 5 && (c.body >= 3 || c.title > 0 && c.body >= 2) || capital && f.nouns[c.stems[0]] && !f.lower[c.stems[0]]
+}
+
+// noNoun reports whether an English word is by its ending an adverb, or one of the comparatives that look like nouns.
+func noNoun(s string) bool {
+	switch s {
+	case "longer", "later", "earlier", "sooner", "larger", "smaller", "higher", "lower", "older", "younger", "harder", "easier", "cheaper":
+		return true
+	}
+	return strings.HasSuffix(s, "ly") && len(s) > 6
+}
