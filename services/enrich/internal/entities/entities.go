@@ -21,16 +21,20 @@ import (
 var lists string
 
 // patterns are the closed word lists.
-type patterns struct{ forms, offices, first, particles map[string]bool }
+type patterns struct{ forms, offices, first, particles, places, orgs, heads map[string]bool }
 
 var known = sync.OnceValue(func() patterns {
-	p := patterns{map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}}
-	into := map[string]map[string]bool{"forms": p.forms, "offices": p.offices, "first": p.first, "particles": p.particles}
+	var p patterns
+	into := map[string]*map[string]bool{"forms": &p.forms, "offices": &p.offices, "first": &p.first, "particles": &p.particles,
+		"places": &p.places, "orgs": &p.orgs, "heads": &p.heads}
+	for _, set := range into {
+		*set = map[string]bool{}
+	}
 	for line := range strings.Lines(lists) {
 		name, list, ok := strings.Cut(line, ": ")
 		if set := into[name]; ok && set != nil {
 			for w := range strings.FieldsSeq(list) {
-				set[w] = true
+				(*set)[w] = true
 			}
 		}
 	}
@@ -96,37 +100,101 @@ func (f *finder) read(list []words.Word, text []rune, field string) {
 // at reads a name that begins at word i and returns the pattern that found it, "" for none.
 func (f *finder) at(list []words.Word, i int) (from, to int, rule string) {
 	w := &list[i]
-	if w.Masked || !w.Upper() {
+	if w.Masked || !w.Upper() || w.Glued {
 		return 0, 0, ""
 	}
 	if f.known.offices[w.Text] {
-		if n := f.run(list, i+1, 3); n >= 2 && !f.known.forms[list[i+n].Text] {
+		if n := f.run(list, i+1, 3); n >= 2 && !f.known.forms[list[i+n].Text] && !glued(list, i+1, n) {
 			return i + 1, i + 1 + n, "office"
 		}
 		return 0, 0, ""
 	}
-	n := f.run(list, i, 5)
-	for k := 1; k < n; k++ {
-		if f.known.forms[list[i+k].Text] {
-			return i, i + k + 1, "legal_form"
+	if to := f.company(list, i); to > 0 {
+		return i, to, "legal_form"
+	}
+	if to := f.person(list, i); to > 0 {
+		return i, to, "first_name"
+	}
+	if f.known.heads[w.Text] && i+1 < len(list) && !list[i+1].Break {
+		if n, _ := f.gazetted(list, i+1); n > 0 {
+			return i, i + 1 + n, "organisation"
 		}
 	}
-	if f.known.first[w.Text] && n >= 2 {
-		return i, i + capitals(list[i:i+n], 3), "first_name"
-	}
-	return 0, 0, ""
+	n, rule := f.gazetted(list, i)
+	return i, i + n, rule
 }
 
-// capitals is how many words hold the first few that begin with a capital.
-func capitals(list []words.Word, few int) int {
-	for i := range list {
-		if list[i].Upper() {
-			if few--; few == 0 {
-				return i + 1
-			}
+// company reads a run of capitals with a legal form at its end. A particle parts it from what stands before: "Sprecher der
+// Muster AG" names only the latter.
+func (f *finder) company(list []words.Word, i int) (to int) {
+	n := f.run(list, i, 5)
+	for k := 1; k < n; k++ {
+		if w := &list[i+k]; f.known.particles[w.Text] {
+			return 0
+		} else if f.known.forms[w.Text] {
+			return i + k + 1
 		}
 	}
-	return len(list)
+	return 0
+}
+
+// person reads a common first name and what follows it up to the surname.
+func (f *finder) person(list []words.Word, i int) (to int) {
+	if !f.known.first[list[i].Text] || i > 0 && (!list[i].Break && f.known.heads[list[i-1].Text] || notBeforeNames[list[i-1].Text]) {
+		return 0
+	}
+	n := f.run(list, i, 6)
+	// The name goes on while first names follow; then comes one surname, with its particles.
+	end := 1
+	for end < n && f.known.first[list[i+end].Text] {
+		end++
+	}
+	for end < n && f.known.particles[list[i+end].Text] {
+		end++
+	}
+	switch {
+	case end < n && !list[i+end].Glued:
+		end++
+	case end < 2 || !list[i+end-1].Upper() || list[i+end-1].Glued:
+		return 0
+	}
+	for end < n && list[i+end].Glued {
+		end++ // of a surname with hyphens, not of a compound with a first name
+	}
+	if i+end < len(list) && list[i+end].Glued || strings.ContainsAny(list[i].Text, "'’") {
+		return 0
+	}
+	return i + end
+}
+
+// notBeforeNames are words behind which a name of a person belongs to the name of something else.
+var notBeforeNames = map[string]bool{"St": true, "Sankt": true, "San": true, "Saint": true, "Santa": true, "Verlag": true, "Stiftung": true}
+
+// gazetted looks up the words from i on in the lists of places and organisations, as they are or in their genitive, and
+// returns how many they are. A part of a compound is none: the "Berlin-Debatte" is no place.
+func (f *finder) gazetted(list []words.Word, i int) (n int, rule string) {
+	w := &list[i]
+	if w.Glued || w.Masked {
+		return 0, ""
+	}
+	n, text := 1, w.Text
+	for ; i+n < len(list) && list[i+n].Glued; n++ {
+		text += "-" + list[i+n].Text
+	}
+	for _, form := range []string{text, strings.TrimSuffix(text, "s")} {
+		switch {
+		case f.known.places[form]:
+			return n, "place"
+		case f.known.orgs[form] && form == text:
+			return n, "organisation"
+		}
+	}
+	return 0, ""
+}
+
+// glued reports whether hyphens join any of n words to the one before it, or the one behind them to the last.
+func glued(list []words.Word, i, n int) bool {
+	return i < len(list) && list[i].Glued || i+n < len(list) && list[i+n].Glued
 }
 
 // run is how many words from i on may be one name: each with a capital, or the particle of a noble name before one.

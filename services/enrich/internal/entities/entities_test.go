@@ -41,3 +41,32 @@ func TestNamesAreFoundByPatterns(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+func TestNamesOfPlacesAndOrganisations(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"In Berlin tagt der Bundestag, in Wien nicht.":                      "Berlin place, Bundestag organisation, Wien place",
+		"Deutschlands Norden und Münchens Süden.":                           "Deutschlands place, Münchens place",
+		"Der Hamburg-Besuch und die Berlin-Debatte sagen nichts über Orte.": "",
+		"Die Universität Hamburg forscht, die Stadt Bremen zahlt.":          "Bremen place, Universität Hamburg organisation",
+		"In Baden-Württemberg regnet es.":                                   "Baden-Württemberg place",
+		"Der Sprecher der Muster AG schwieg.":                               "Muster AG legal_form",
+		"Georg-Offensive und Anna-Preis sind keine Menschen.":               "",
+		"Karl Müller-Beispiel und Hans Peter Muster kamen.":                 "Hans Peter Muster first_name, Karl Müller-Beispiel first_name",
+		"In der Kirche St. Johann Baptist läutet es.":                       "",
+	} {
+		d := pipeline.NewDraft(&article.Raw{ID: "x", Language: "de", Content: &article.Text{Value: text, Type: article.TextPlain}}, nil)
+		for _, s := range append(before[:len(before):len(before)], Step{}) {
+			if err := s.Run(t.Context(), d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var got []string
+		for _, e := range d.Article.Entities {
+			got = append(got, e.Label[d.Lang()]+" "+e.Evidence[0].Rule)
+		}
+		if s := strings.Join(got, ", "); s != want {
+			t.Errorf("%q: %q, want %q", text, s, want)
+		}
+	}
+}
