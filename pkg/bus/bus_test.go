@@ -20,14 +20,14 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	// The default of 100 runs of a property takes seconds here; a flag on the command line still wins.
-	if err := flag.Set("rapid.checks", "30"); err != nil {
-		panic(err)
+	// The default of 100 runs of a property takes seconds here, and most tests wait for a broker rather than compute, so
+	// more of them than processors may run at once. Flags on the command line still win.
+	for name, value := range map[string]string{"rapid.checks": "30", "test.parallel": "8"} {
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
 	}
 	goleak.VerifyTestMain(m,
-		// The embedded server keeps a process-wide ticker (nats-server v2.15.2, server/ats).
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.init.0.func1"),
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server/ats.Register.func1"),
 		// A put into an object store that ends before this goroutine of it has begun leaves it behind (nats.go v1.55.0,
 		// jetstream/publish.go, newAsyncReply and cleanupPublisher).
 		goleak.IgnoreTopFunction("github.com/nats-io/nats.go/jetstream.(*jetStream).resetPendingAcksOnReconnect"))
