@@ -81,7 +81,7 @@ func New(_ context.Context, d Deps) (*App, error) {
 	})
 	a.engine = engine.New(engine.Config{
 		Poller: poller, Gate: gate, Admission: a.admission, Workers: s.ingest.Workers, Sources: s.sources, Log: d.Log, Now: time.Now,
-		Late: m.late, Every: poller.Every,
+		Late: m.late,
 	})
 	a.owner = owner.New(owner.Config{
 		Bus: d.Bus, Leases: d.Bus.Bucket(event.BucketLeases), Replica: strings.ToLower(crand.Text()[:12]), Wanted: a.engine.Shards,

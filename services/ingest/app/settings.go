@@ -48,7 +48,7 @@ var (
 
 // DefaultSettings returns the section as it is when the file has none.
 func DefaultSettings() Settings {
-	return Settings{Workers: 64, DefaultEvery: 15 * time.Minute, BackfillAfter: 24 * time.Hour, RevisionGap: 10 * time.Minute}
+	return Settings{Workers: 64, BackfillAfter: 24 * time.Hour, RevisionGap: 10 * time.Minute}
 }
 
 const longest = 31 * 24 * time.Hour
@@ -58,7 +58,9 @@ func (s *Settings) Check(at config.At) {
 	if s.Workers < 1 || s.Workers > 1024 {
 		at.Key("workers").Problemf("%d is not within 1 and 1024", s.Workers)
 	}
-	at.Key("default_every").Between(s.DefaultEvery, time.Second, longest)
+	if s.DefaultEvery != 0 {
+		at.Key("default_every").Between(s.DefaultEvery, time.Second, longest)
+	}
 	at.Key("backfill_after").Between(s.BackfillAfter, 0, longest)
 	at.Key("revision_gap").Between(s.RevisionGap, 0, 24*time.Hour)
 	for i, text := range s.AllowNetworks {

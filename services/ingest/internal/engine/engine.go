@@ -31,7 +31,6 @@ type Config struct {
 	Admission *admission.Gate
 	Workers   int
 	Sources   []*poll.Source
-	Every     func(s *poll.Source) time.Duration
 	Log       *slog.Logger
 	Now       func() time.Time
 	// Late is told how late each poll starts.
@@ -219,12 +218,7 @@ func (e *Engine) next(ctx context.Context, it *item, lease *bus.Lease, now time.
 	if wish.After(s.Polled) {
 		return now
 	}
-	// A wait that the host asked for, or a phase that is left alone, stands; nothing else is longer than the interval.
-	most := now.Add(schedule.Interval(e.config.Every(it.source), s.Weight))
-	if s.Reason == "" && s.Next.After(most) {
-		return most
-	}
-	return s.Next
+	return e.config.Poller.Due(it.source, now)
 }
 
 // Lost stops work on a shard.

@@ -81,7 +81,7 @@ func newStand(t *testing.T, log io.Writer, paths ...string) *stand {
 		Config: poll.Config{DefaultEvery: time.Minute}, Fetcher: fetch.New(client), Gate: gate, Bus: s.bus,
 		States: s.bus.Bucket(event.BucketSourceState), Log: logger, Observe: nobody{}, Now: time.Now,
 	})
-	s.Engine = New(Config{Poller: poller, Gate: gate, Admission: s.admission, Workers: 8, Sources: sources, Every: poller.Every, Log: logger, Now: time.Now, Late: func(time.Duration) {}})
+	s.Engine = New(Config{Poller: poller, Gate: gate, Admission: s.admission, Workers: 8, Sources: sources, Log: logger, Now: time.Now, Late: func(time.Duration) {}})
 	s.shard = s.Shards()[0]
 	if s.lease, err = s.bus.Acquire(t.Context(), "ingest.test"); err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -65,6 +66,24 @@ func (m *Memory) Clone() *Memory {
 		c.Rows[i] = &rows[i]
 	}
 	return c
+}
+
+// Arrivals gives when the items came, in no order: when they were first seen, and by their own dates those that were
+// there already when the source was first read.
+func (m *Memory) Arrivals() []time.Time {
+	first := int64(math.MaxInt64)
+	for _, r := range m.Rows {
+		first = min(first, r.First)
+	}
+	list := make([]time.Time, len(m.Rows))
+	for i, r := range m.Rows {
+		at := r.First
+		if at == first {
+			at = min(r.Dated, r.First)
+		}
+		list[i] = time.Unix(at, 0)
+	}
+	return list
 }
 
 // Waiting reports whether something can be decided only by looking at a document that did not change: a change that was

@@ -30,12 +30,48 @@ const damagedWait = 10 * time.Minute
 // endedEvery is how often a source is asked that says of itself that it has ended.
 const endedEvery = 24 * time.Hour
 
-// Every gives the interval of a source.
-func (p *Poller) Every(s *Source) time.Duration {
+// Fixed gives the interval that the operator chose for a source, zero when its own rhythm decides.
+func (p *Poller) Fixed(s *Source) time.Duration {
 	if s.Every > 0 {
 		return s.Every
 	}
 	return p.config.DefaultEvery
+}
+
+// Interval gives how long a source waits between two polls while nothing fails: what the operator chose, else its own
+// rhythm, and no less than its publisher asks for.
+func (p *Poller) Interval(s *Source, st *state.Source, now time.Time) time.Duration {
+	every := p.Fixed(s)
+	if every <= 0 {
+		every = max(schedule.Base(st.Memory.Arrivals(), st.Begun, now), st.Hints.Floor())
+	}
+	if st.Phase == state.Ended {
+		every = max(every, endedEvery)
+	}
+	return every
+}
+
+// Due tells when a source is to be polled of which st is known: as was written, but no later than would be chosen now,
+// since the operator may have shortened the interval. A wait after a failure stands.
+func (p *Poller) Due(s *Source, now time.Time) time.Time {
+	st := s.state
+	if st.Reason != "" {
+		return st.Next
+	}
+	// The tenth is that of the jitter.
+	most := p.allowed(s, st, now.Add(p.Interval(s, st, now)*11/10))
+	if st.Next.After(most) {
+		return most
+	}
+	return st.Next
+}
+
+// allowed moves a time out of the hours in which the publisher wants no poll, unless the operator fixed the interval.
+func (p *Poller) allowed(s *Source, st *state.Source, at time.Time) time.Time {
+	if p.Fixed(s) > 0 {
+		return at
+	}
+	return st.Hints.Allowed(at)
 }
 
 // succeeded commits a poll that gave a document, or the word that there is no other.
@@ -49,11 +85,11 @@ func (p *Poller) succeeded(ctx context.Context, t *turn, outcome string, report 
 	if st.Phase != state.Ended {
 		st.Phase = state.Active
 	}
-	every := p.Every(t.source)
-	if st.Phase == state.Ended {
-		every = max(every, endedEvery)
+	if st.Begun.IsZero() {
+		st.Begun = t.now
 	}
-	st.Next = t.now.Add(schedule.Jitter(every, t.source.ID, st.Polls))
+	st.Interval = p.Interval(t.source, st, t.now)
+	st.Next = p.allowed(t.source, st, t.now.Add(schedule.Jitter(st.Interval, t.source.ID, st.Polls)))
 	p.observe.Fetched(outcome, t.took)
 	changed := report != nil && (len(report.Changes) > 0 || report.Held > 0 || report.Demoted) || firstPoll ||
 		was.Phase != st.Phase || was.Reason != "" || was.Warning != st.Warning || was.Body != t.source.state.Body ||
@@ -144,7 +180,8 @@ func (p *Poller) failed(ctx context.Context, t *turn, hostport string, err error
 		st.Status = status
 	}
 	p.phase(t, err)
-	next := t.now.Add(schedule.Jitter(p.backoff(t), t.source.ID, st.Polls))
+	st.Interval = p.backoff(t)
+	next := p.allowed(t.source, st, t.now.Add(schedule.Jitter(st.Interval, t.source.ID, st.Polls)))
 	st.Next = later(next, p.limited(t, hostport, err))
 	p.observe.Fetched(outcomeOf(err), t.took)
 	if r, ok := p.commit(ctx, t); !ok {
@@ -184,7 +221,7 @@ func (p *Poller) backoff(t *turn) time.Duration {
 	if t.state.Phase == state.Gone {
 		return schedule.DormantInterval
 	}
-	return schedule.Interval(p.Every(t.source), t.state.Weight)
+	return schedule.Interval(p.Interval(t.source, t.state, t.now), t.state.Weight)
 }
 
 // limited obeys a host that asks to be left alone: the whole host if it is a public one, the one source if it was

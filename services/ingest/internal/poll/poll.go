@@ -24,6 +24,7 @@ import (
 	"tidings.internal/services/ingest/internal/fetch"
 	"tidings.internal/services/ingest/internal/identity"
 	"tidings.internal/services/ingest/internal/parse"
+	"tidings.internal/services/ingest/internal/schedule"
 	"tidings.internal/services/ingest/internal/state"
 )
 
@@ -50,6 +51,7 @@ type Observer interface {
 
 // Config is what an operator decides for all sources.
 type Config struct {
+	// DefaultEvery is the interval of sources that name none; zero lets each one's rhythm decide.
 	DefaultEvery  time.Duration
 	BackfillAfter time.Duration
 	RevisionGap   time.Duration
@@ -119,7 +121,7 @@ func (p *Poller) Load(ctx context.Context, s *Source) error {
 		// Another address: what was learnt of the old one (validators, errors, the feed's own words) does not hold.
 		// The partition and the items stay, so that no subject and no article changes.
 		fresh := state.New(s.URL, st.Partition)
-		fresh.Memory, fresh.Polls, fresh.Published, fresh.Success = st.Memory, st.Polls, st.Published, st.Success
+		fresh.Memory, fresh.Polls, fresh.Published, fresh.Success, fresh.Begun = st.Memory, st.Polls, st.Published, st.Success, st.Begun
 		st = fresh
 	}
 	s.state, s.revision, s.loaded, s.written = st, revision, true, p.now()
@@ -231,6 +233,7 @@ func (t *turn) validators(a *fetch.Answer) {
 	}
 	t.state.ETag, t.state.LastModified, t.state.Asked = etag, lastModified, fetch.Asked(t.source.URL, t.source.Options)
 	t.state.Status = a.Status
+	t.state.Hints.Fresh = schedule.Fresh(a.Header, t.now)
 }
 
 // document reads what was fetched, publishes what is new in it and commits.
@@ -284,6 +287,7 @@ func (t *turn) describe(doc *parse.Document) {
 	f := doc.Feed
 	t.state.Title, t.state.SiteURL, t.state.Language, t.state.Rights = f.Title, f.SiteURL, f.Language, f.Rights
 	t.state.Format = string(doc.Format)
+	t.state.Hints = schedule.Hints{TTL: f.TTL, Fresh: t.state.Hints.Fresh, SkipHours: f.SkipHours, SkipDays: f.SkipDays}
 	t.state.Phase = state.Active
 	if f.Ended {
 		t.state.Phase = state.Ended

@@ -13,6 +13,7 @@ import (
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/ingest/internal/cause"
 	"tidings.internal/services/ingest/internal/identity"
+	"tidings.internal/services/ingest/internal/schedule"
 )
 
 // Phase is how a source stands.
@@ -61,6 +62,11 @@ type Source struct {
 	Weight   float64      `json:"weight,omitempty"`   // their sum
 	Warning  string       `json:"warning,omitempty"`  // of a document that was only partly read
 	GoneAt   time.Time    `json:"gone_at,omitzero"`   // the first 410 in a row
+
+	// Begun is when the source was first read, Interval the wait that was chosen last, before jitter.
+	Begun    time.Time      `json:"begun,omitzero"`
+	Hints    schedule.Hints `json:"hints,omitzero"`
+	Interval time.Duration  `json:"interval,omitempty"` // nanoseconds
 
 	Polls     uint64    `json:"polls,omitempty"`
 	Polled    time.Time `json:"polled,omitzero"`
