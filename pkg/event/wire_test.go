@@ -292,6 +292,11 @@ func TestEverySampleIsRead(t *testing.T) {
 			t.Errorf("%s: %v", file, err)
 		}
 		types[env.Type] = true
+		if network, ok := strings.CutPrefix(strings.TrimSuffix(filepath.Base(file), ".txt"), "post.network."); ok {
+			if _, p, err := event.DecodePost(m); err != nil || p.Network != network || len(p.Request.Body) == 0 {
+				t.Errorf("%s: %+v, %v", file, p, err)
+			}
+		}
 	}
 	for _, typ := range event.Types() {
 		if !types[typ] {

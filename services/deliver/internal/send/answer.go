@@ -3,10 +3,12 @@ package send
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"html"
 	"net/url"
 	"strings"
+	"time"
 	"unicode"
 
 	"tidings.internal/pkg/article"
@@ -65,9 +67,32 @@ func Refusal(a *web.Answer, harmless bool, secrets ...string) error {
 		err = fault.Errorf(fault.Gone, "status %d is no answer to a post", a.Status)
 	}
 	if said := Redact(string(bytes.TrimSpace(a.Body)), secrets...); said != "" {
-		return fault.Errorf(fault.KindOf(err), "%w: %s", err, said)
+		err = fault.Errorf(fault.KindOf(err), "%w: %s", err, said)
+	}
+	if d := waitIn(a.Body); d > fault.After(err) && fault.KindOf(err) == fault.Throttled {
+		err = fault.Later(err, d)
 	}
 	return err
+}
+
+// waitIn is the wait that a body asks for, zero without one: seconds, whole or not, in "retry_after" (Discord), the same
+// within "parameters" (Telegram), milliseconds in "retry_after_ms" (Matrix).
+func waitIn(body []byte) time.Duration {
+	var said struct {
+		After      float64 `json:"retry_after"`
+		Millis     float64 `json:"retry_after_ms"`
+		Parameters struct {
+			After float64 `json:"retry_after"`
+		} `json:"parameters"`
+	}
+	if json.Unmarshal(body, &said) != nil {
+		return 0
+	}
+	seconds := max(said.After, said.Parameters.After, said.Millis/1000)
+	if seconds <= 0 {
+		return 0
+	}
+	return web.ClampWait(time.Duration(min(seconds, web.MaxWait.Seconds()) * float64(time.Second)).Round(time.Millisecond))
 }
 
 // Status is the HTTP status that an error of a sender came from, 0 when it was none.

@@ -59,6 +59,13 @@ func NewFields(in Input, escape func(string) string) Fields {
 	return f
 }
 
+// mentionForm is an @ that would call for somebody.
+var mentionForm = regexp.MustCompile(`(^|[^\w/=])@(\w)`)
+
+// Unmention writes the @ of a mention in its full width: it reads the same, also aloud, and calls nobody. An address
+// such as jane@example.org calls nobody either and stays.
+func Unmention(s string) string { return mentionForm.ReplaceAllString(s, "$1＠$2") }
+
 // parse reads a template. Its functions are a closed list: none of them reaches outside of the article.
 func (c *Channel) parse(text string) (*template.Template, error) {
 	t, err := template.New("template").Option("missingkey=error").Funcs(template.FuncMap{

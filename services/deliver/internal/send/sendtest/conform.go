@@ -234,20 +234,26 @@ func (c Case) waits(t *testing.T) {
 	for name, s := range map[string]struct {
 		header http.Header
 		want   time.Duration
+		body   string
 	}{
-		"seconds":                 {http.Header{"Retry-After": {"90"}}, 90 * time.Second},
-		"a date":                  {http.Header{"Date": {stamp}, "Retry-After": {date.Add(2 * time.Minute).Format(http.TimeFormat)}}, 2 * time.Minute},
-		"RFC 850":                 {http.Header{"Date": {stamp}, "Retry-After": {date.Add(2 * time.Minute).Format("Monday, 02-Jan-06 15:04:05 GMT")}}, 2 * time.Minute},
-		"asctime":                 {http.Header{"Date": {stamp}, "Retry-After": {date.Add(2 * time.Minute).Format(time.ANSIC)}}, 2 * time.Minute},
-		"doubled":                 {http.Header{"Date": {stamp}, "Retry-After": {"5", date.Add(3 * time.Minute).Format(http.TimeFormat)}}, 3 * time.Minute},
-		"an instant":              {http.Header{"Date": {stamp}, "X-Ratelimit-Reset": {date.Add(4 * time.Minute).Format(time.RFC3339Nano)}}, 4 * time.Minute},
-		"seconds since 1970":      {http.Header{"Date": {stamp}, "X-Ratelimit-Reset": {fmt.Sprint(date.Add(5 * time.Minute).Unix())}}, 5 * time.Minute},
-		"a fraction":              {http.Header{"X-Ratelimit-Reset-After": {"64.5"}}, 64500 * time.Millisecond},
-		"too long":                {http.Header{"Retry-After": {"99999999"}}, 24 * time.Hour},
-		"garbage":                 {http.Header{"Retry-After": {"soon"}}, 0},
-		"garbage beside a number": {http.Header{"Retry-After": {"soon", "7"}}, 7 * time.Second},
+		"seconds":                 {http.Header{"Retry-After": {"90"}}, 90 * time.Second, ""},
+		"a date":                  {http.Header{"Date": {stamp}, "Retry-After": {date.Add(2 * time.Minute).Format(http.TimeFormat)}}, 2 * time.Minute, ""},
+		"RFC 850":                 {http.Header{"Date": {stamp}, "Retry-After": {date.Add(2 * time.Minute).Format("Monday, 02-Jan-06 15:04:05 GMT")}}, 2 * time.Minute, ""},
+		"asctime":                 {http.Header{"Date": {stamp}, "Retry-After": {date.Add(2 * time.Minute).Format(time.ANSIC)}}, 2 * time.Minute, ""},
+		"doubled":                 {http.Header{"Date": {stamp}, "Retry-After": {"5", date.Add(3 * time.Minute).Format(http.TimeFormat)}}, 3 * time.Minute, ""},
+		"an instant":              {http.Header{"Date": {stamp}, "X-Ratelimit-Reset": {date.Add(4 * time.Minute).Format(time.RFC3339Nano)}}, 4 * time.Minute, ""},
+		"seconds since 1970":      {http.Header{"Date": {stamp}, "X-Ratelimit-Reset": {fmt.Sprint(date.Add(5 * time.Minute).Unix())}}, 5 * time.Minute, ""},
+		"a fraction":              {http.Header{"X-Ratelimit-Reset-After": {"64.5"}}, 64500 * time.Millisecond, ""},
+		"too long":                {http.Header{"Retry-After": {"99999999"}}, 24 * time.Hour, ""},
+		"garbage":                 {http.Header{"Retry-After": {"soon"}}, 0, ""},
+		"body, seconds":           {nil, 64570 * time.Millisecond, `{"message":"slow down","retry_after":64.57,"global":false}`},
+		"body, parameters":        {nil, 35 * time.Second, `{"ok":false,"parameters":{"retry_after":35}}`},
+		"body, milliseconds":      {nil, 2 * time.Second, `{"errcode":"M_LIMIT_EXCEEDED","retry_after_ms":2000}`},
+		"body and header":         {http.Header{"Retry-After": {"90"}}, 90 * time.Second, `{"retry_after":5}`},
+		"body, garbage":           {nil, 0, `{"retry_after":"soon"}`},
+		"garbage beside a number": {http.Header{"Retry-After": {"soon", "7"}}, 7 * time.Second, ""},
 	} {
-		b.Server().Next(Step{Status: http.StatusTooManyRequests, Header: s.header})
+		b.Server().Next(Step{Status: http.StatusTooManyRequests, Header: s.header, Body: s.body})
 		_, err := b.Send(t.Context(), b.job(1, ledger.Create, ledger.Remote{}))
 		if fault.KindOf(err) != fault.Throttled || fault.After(err) != s.want {
 			t.Errorf("%s: %q after %v, want %v", name, fault.KindOf(err), fault.After(err), s.want)

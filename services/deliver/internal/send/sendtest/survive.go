@@ -347,7 +347,7 @@ type doomed struct {
 	bucket *mortal
 }
 
-// able is a sender that can do everything, as both networks here can but for finding.
+// able is a sender that can change and take back what it posted.
 type able interface {
 	send.Editor
 	send.Deleter
@@ -368,7 +368,11 @@ type (
 
 func dying(s send.Sender, bucket *mortal) send.Sender {
 	d := doomed{Sender: s, bucket: bucket}
-	a := deadly{able: s.(able), bucket: bucket}
+	both, ok := s.(able)
+	if !ok {
+		return d
+	}
+	a := deadly{able: both, bucket: bucket}
 	if f, ok := s.(send.Finder); ok {
 		return doomedFinder{doomed: d, able: a, Finder: f, Prober: s.(send.Prober)}
 	}

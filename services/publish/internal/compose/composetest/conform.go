@@ -4,6 +4,7 @@ package composetest
 import (
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -151,6 +152,7 @@ func Conform(t *testing.T, n compose.Network) {
 	if n.Template != "" {
 		t.Run("bad templates are problems", func(t *testing.T) { t.Parallel(); templates(t, n) })
 	}
+	t.Run("there is a wire sample", func(t *testing.T) { t.Parallel(); wireSample(t, n) })
 	t.Run("the example is the manual", func(t *testing.T) { t.Parallel(); manual(t, n) })
 }
 
@@ -279,6 +281,42 @@ func manual(t *testing.T, n compose.Network) {
 	slices.Sort(got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("keys of the example (-want +got):\n%s", diff)
+	}
+}
+
+// wireSample checks that an event of the network is among those that every later release must read. With -update a
+// missing one is written; one that exists stays as it is.
+func wireSample(t *testing.T, n compose.Network) {
+	t.Helper()
+	path := filepath.Join("..", "..", "..", "..", "..", "pkg", "event", "testdata", "v1", "post.network."+n.Name+".txt")
+	if _, err := os.Stat(path); err == nil || !*update {
+		if err != nil {
+			t.Errorf("%s is missing: go test -update writes it", path)
+		}
+		return
+	}
+	p := Post(t, Channel(t, n, nil), Articles()["german"], event.ActionCreate)
+	subject, err := event.PostSubject(p.Channel, p.Story)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := event.Encode(subject, event.Envelope{
+		Type: event.TypePost, ID: event.PostID(p.Channel, p.Story, p.Revision), Source: "publish", Subject: p.URL, Time: seen,
+		Article: p.Article, Version: event.Version{Revision: p.Revision},
+	}, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	b.WriteString(m.Subject + "\n")
+	for _, name := range slices.Sorted(maps.Keys(m.Header)) {
+		for _, v := range m.Header[name] {
+			b.WriteString(name + ": " + v + "\n")
+		}
+	}
+	b.WriteString("\n" + string(m.Body) + "\n")
+	if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

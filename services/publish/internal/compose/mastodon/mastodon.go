@@ -47,7 +47,7 @@ func composePost(in compose.Input) (compose.Draft, error) {
 	}
 	spoiler := clean.Line(s.SpoilerText)
 	count := func(text string) int { return length(spoiler, s.URLLength) + length(text, s.URLLength) }
-	text, used, err := compose.Fit(in, compose.NewFields(in, unmention), count, s.Limit)
+	text, used, err := compose.Fit(in, compose.NewFields(in, compose.Unmention), count, s.Limit)
 	if err != nil {
 		return compose.Draft{}, err
 	}
@@ -76,8 +76,6 @@ var (
 	linkForm = regexp.MustCompile(`https?://[A-Za-z0-9\-._~:/?#=&%+]*[A-Za-z0-9\-_~/=&%+]`)
 	// accountForm matches an account on another server, of which the server's name does not count.
 	accountForm = regexp.MustCompile(`(^|[^\w/])(@\w+)@[\w.-]+\w`)
-	// mentionForm is an @ that would call for somebody.
-	mentionForm = regexp.MustCompile(`(^|[^\w/=])@(\w)`)
 )
 
 // length counts as Mastodon does (app/validators/status_length_validator.rb): graphemes, each address as a fixed number,
@@ -86,10 +84,6 @@ func length(text string, link int) int {
 	text = linkForm.ReplaceAllLiteralString(text, strings.Repeat("x", link))
 	return clean.Length(accountForm.ReplaceAllString(text, "$1$2"))
 }
-
-// unmention writes the @ of a mention in its full width: it reads the same, also aloud, and calls nobody. An address
-// such as jane@example.org calls nobody either and stays.
-func unmention(s string) string { return mentionForm.ReplaceAllString(s, "$1＠$2") }
 
 // iso639 gives the two letters that the API takes.
 func iso639(language string) string {
