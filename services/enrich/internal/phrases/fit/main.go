@@ -56,33 +56,38 @@ func main() {
 	sets := flag.String("sets", "", "sets that are fitted, all by default")
 	l2 := flag.Float64("l2", 1e-4, "how much large weights cost")
 	flag.Parse()
-	files, err := filepath.Glob(filepath.Join(*data, "*.jsonl"))
-	if err != nil || len(files) == 0 {
-		fmt.Fprintln(os.Stderr, "fit: no sets in", *data, err)
-		os.Exit(1)
+	if err := weigh(*data, *hold, *sets, *l2); err != nil {
+		panic(err) // a tool of developers: the trace does no harm
 	}
-	var all []*text
+}
+
+// weigh prints the weights and how well they do.
+func weigh(data, hold, sets string, l2 float64) error {
+	files, err := filepath.Glob(filepath.Join(data, "*.jsonl"))
+	if err != nil || len(files) == 0 {
+		return fmt.Errorf("no sets SET.jsonl in %q", data)
+	}
+	var all, train []*text
 	for _, f := range files {
 		list, err := read(f)
 		if err != nil {
-			fmt.Fprintln(os.Stderr, "fit:", err)
-			os.Exit(1)
+			return err
 		}
 		all = append(all, list...)
 	}
-	var train []*text
 	for _, t := range all {
-		t.held = t.held || t.set == *hold
-		if !t.held && (*sets == "" || slices.Contains(strings.Split(*sets, ","), t.set)) {
+		t.held = t.held || t.set == hold
+		if !t.held && (sets == "" || slices.Contains(strings.Split(sets, ","), t.set)) {
 			train = append(train, t)
 		}
 	}
-	w := fit(train, *l2)
+	w := fit(train, l2)
 	for _, x := range w {
 		fmt.Printf("%.3f, ", x)
 	}
 	fmt.Println()
 	report(all, w)
+	return nil
 }
 
 // report prints the mean F1 at ten phrases for the fitted and the held rows of each set.
