@@ -3,6 +3,7 @@ package app
 import (
 	"tidings.internal/services/deliver/internal/send"
 	"tidings.internal/services/deliver/internal/send/mastodon"
+	"tidings.internal/services/deliver/internal/send/telegram"
 	"tidings.internal/services/deliver/internal/send/webhook"
 )
 
@@ -10,6 +11,7 @@ import (
 func networks() []send.Network {
 	return []send.Network{
 		mastodon.Network,
+		telegram.Network,
 		webhook.Network,
 	}
 }

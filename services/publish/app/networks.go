@@ -3,6 +3,7 @@ package app
 import (
 	"tidings.internal/services/publish/internal/compose"
 	"tidings.internal/services/publish/internal/compose/mastodon"
+	"tidings.internal/services/publish/internal/compose/telegram"
 	"tidings.internal/services/publish/internal/compose/webhook"
 )
 
@@ -10,6 +11,7 @@ import (
 func networks() []compose.Network {
 	return []compose.Network{
 		mastodon.Network,
+		telegram.Network,
 		webhook.Network,
 	}
 }
