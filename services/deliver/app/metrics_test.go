@@ -2,11 +2,8 @@ package app
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"tidings.internal/pkg/run/runtest"
 	"tidings.internal/services/deliver/internal/ledger"
 )
 
@@ -53,15 +51,9 @@ func TestMetricsAreThoseOfTheGoldenList(t *testing.T) {
 	if err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v, %v", problems, err)
 	}
-	descs := make(chan *prometheus.Desc, 10)
-	for _, c := range []prometheus.Collector{m.deliveries, m.seconds, m} {
-		c.Describe(descs)
+	list, err := runtest.Metrics(m.register)
+	if err != nil {
+		t.Fatal(err)
 	}
-	close(descs)
-	var lines []string
-	for d := range descs {
-		lines = append(lines, fmt.Sprintln(d))
-	}
-	slices.Sort(lines)
-	golden(t, "metrics", strings.Join(lines, ""))
+	golden(t, "metrics", list)
 }

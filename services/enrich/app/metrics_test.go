@@ -2,11 +2,8 @@ package app
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"tidings.internal/pkg/run/runtest"
 	"tidings.internal/services/enrich/internal/pipeline"
 )
 
@@ -56,15 +54,9 @@ func TestMetricsAreThoseOfTheGoldenList(t *testing.T) {
 	if err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v, %v", problems, err)
 	}
-	var lines []string
-	for _, c := range m.all() {
-		descs := make(chan *prometheus.Desc, 10)
-		c.Describe(descs)
-		close(descs)
-		for d := range descs {
-			lines = append(lines, fmt.Sprintln(d))
-		}
+	list, err := runtest.Metrics(m.register)
+	if err != nil {
+		t.Fatal(err)
 	}
-	slices.Sort(lines)
-	golden(t, "metrics", strings.Join(lines, ""))
+	golden(t, "metrics", list)
 }

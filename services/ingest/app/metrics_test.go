@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"tidings.internal/pkg/run/runtest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -57,15 +57,9 @@ func TestMetricsAreThoseOfTheGoldenList(t *testing.T) {
 	if err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v, %v", problems, err)
 	}
-	descs := make(chan *prometheus.Desc, 20)
-	for _, c := range m.collectors() {
-		c.Describe(descs)
+	list, err := runtest.Metrics(m.register)
+	if err != nil {
+		t.Fatal(err)
 	}
-	close(descs)
-	var lines []string
-	for d := range descs {
-		lines = append(lines, fmt.Sprintln(d))
-	}
-	slices.Sort(lines)
-	golden(t, "metrics", strings.Join(lines, ""))
+	golden(t, "metrics", list)
 }

@@ -1,14 +1,13 @@
 package app
 
 import (
-	"fmt"
-	"sort"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"tidings.internal/pkg/run/runtest"
 )
 
 func TestMetricsKeepTheirNames(t *testing.T) {
@@ -32,20 +31,11 @@ func TestMetricsKeepTheirNames(t *testing.T) {
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
-	families, err := r.Gather()
+	list, err := runtest.Metrics(m.register)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var lines []string
-	for _, f := range families {
-		var labels []string
-		for _, l := range f.GetMetric()[0].GetLabel() {
-			labels = append(labels, l.GetName())
-		}
-		sort.Strings(labels)
-		lines = append(lines, fmt.Sprintf("%s{%s} %s\n", f.GetName(), strings.Join(labels, ","), f.GetHelp()))
-	}
-	golden(t, "metrics", strings.Join(lines, ""))
+	golden(t, "metrics", list)
 	if m := newMetrics(); m.register(r) == nil {
 		t.Error("a second set is registered")
 	}
