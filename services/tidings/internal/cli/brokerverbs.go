@@ -151,6 +151,9 @@ func (v *deadListVerb) Run(w *world) error {
 				Left    int              `json:"left_out"`
 			}{list, left})
 		}
+		if len(list) == 0 {
+			return w.printf("no dead letters\n")
+		}
 		rows := make([][]string, len(list))
 		for i, l := range list {
 			rows[i] = []string{strconv.FormatUint(l.Sequence, 10), when(l.Time), l.Service, l.Reason, l.Subject, l.Error}
