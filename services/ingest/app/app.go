@@ -74,7 +74,7 @@ func New(_ context.Context, d Deps) (*App, error) {
 		return nil, err
 	}
 	gate := web.NewGate(web.GateConfig{Hosts: hosts(s.ingest.Hosts)})
-	a.admission = admission.New(d.Bus, s.raw, time.Now, a.admissionChanged)
+	a.admission = admission.New(d.Bus, admission.Limits{Lag: s.ingest.MaxPending, MaxAge: s.raw}, time.Now, a.admissionChanged)
 	poller := poll.New(poll.Deps{
 		Config:  poll.Config{DefaultEvery: s.ingest.DefaultEvery, BackfillAfter: s.ingest.BackfillAfter, RevisionGap: s.ingest.RevisionGap},
 		Fetcher: fetch.New(client), Gate: gate, Bus: d.Bus, States: d.Bus.Bucket(event.BucketSourceState), Log: d.Log, Observe: m, Now: time.Now,

@@ -30,6 +30,7 @@ type Settings struct {
 	AllowPorts    []int           `yaml:"allow_ports"`
 	BackfillAfter time.Duration   `yaml:"backfill_after"`
 	RevisionGap   time.Duration   `yaml:"revision_gap"`
+	MaxPending    int             `yaml:"max_pending"`
 	Hosts         map[string]Host `yaml:"hosts"`
 	Proxy         string          `yaml:"proxy"`
 }
@@ -48,7 +49,7 @@ var (
 
 // DefaultSettings returns the section as it is when the file has none.
 func DefaultSettings() Settings {
-	return Settings{Workers: 64, BackfillAfter: 24 * time.Hour, RevisionGap: 10 * time.Minute}
+	return Settings{Workers: 64, BackfillAfter: 24 * time.Hour, RevisionGap: 10 * time.Minute, MaxPending: 50_000}
 }
 
 const longest = 31 * 24 * time.Hour
@@ -63,6 +64,9 @@ func (s *Settings) Check(at config.At) {
 	}
 	at.Key("backfill_after").Between(s.BackfillAfter, 0, longest)
 	at.Key("revision_gap").Between(s.RevisionGap, 0, 24*time.Hour)
+	if s.MaxPending < 1 || s.MaxPending > 1_000_000 {
+		at.Key("max_pending").Problemf("%d is not within 1 and 1000000", s.MaxPending)
+	}
 	for i, text := range s.AllowNetworks {
 		if _, err := web.ParseAllowed(text); err != nil {
 			at.Key("allow_networks").Index(i).Problemf("%s", strings.TrimPrefix(err.Error(), "read allowed network "))

@@ -19,8 +19,6 @@ type Bus interface {
 }
 
 const (
-	// maxLag messages not settled close a lane.
-	maxLag = 50_000
 	// maxFill of the stream's bytes closes both.
 	maxFill = 0.8
 	// ageShare of the stream's retention is how old the oldest message that nobody was given may be.
@@ -37,7 +35,7 @@ const (
 // Gate is open or closed.
 type Gate struct {
 	bus    Bus
-	maxAge time.Duration
+	limits Limits
 	now    func() time.Time
 	// changed is told when a lane closes or opens.
 	changed func(lane string, open bool, reason string)
@@ -59,9 +57,17 @@ const (
 	Backfill = "backfill" // what was there when a source was added
 )
 
-// New makes a gate that is closed until its first look. maxAge is the retention of RAW.
-func New(b Bus, maxAge time.Duration, now func() time.Time, changed func(lane string, open bool, reason string)) *Gate {
-	return &Gate{bus: b, maxAge: maxAge, now: now, changed: changed, lanes: map[string]*lane{
+// Limits close a lane.
+type Limits struct {
+	// Lag is how many messages may wait for enrich or be in its hands.
+	Lag int
+	// MaxAge is the retention of RAW.
+	MaxAge time.Duration
+}
+
+// New makes a gate that is closed until its first look.
+func New(b Bus, limits Limits, now func() time.Time, changed func(lane string, open bool, reason string)) *Gate {
+	return &Gate{bus: b, limits: limits, now: now, changed: changed, lanes: map[string]*lane{
 		Live: {consumer: event.ConsumerEnrich}, Backfill: {consumer: event.ConsumerBackfill},
 	}}
 }
@@ -138,11 +144,11 @@ func (g *Gate) judge(name string, b bus.Backlog) {
 	}
 	reason := ""
 	switch {
-	case float64(b.Lag()) > factor*maxLag:
+	case float64(b.Lag()) > factor*float64(g.limits.Lag):
 		reason = "enrich is too far behind"
 	case b.MaxBytes > 0 && float64(b.Bytes) > factor*maxFill*float64(b.MaxBytes):
 		reason = "the stream RAW is nearly full"
-	case g.maxAge > 0 && float64(b.Oldest) > factor*float64(g.maxAge/ageShare):
+	case g.limits.MaxAge > 0 && float64(b.Oldest) > factor*float64(g.limits.MaxAge/ageShare):
 		reason = "what waits for enrich has waited too long"
 	}
 	known := !l.looked.IsZero()

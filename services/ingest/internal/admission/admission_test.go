@@ -37,7 +37,7 @@ func TestGateClosesAtItsLimitsAndOpensBelowThem(t *testing.T) {
 			t.Parallel()
 			var told []string
 			b := &broker{backlog: map[string]bus.Backlog{}}
-			g := New(b, maxAge, time.Now, func(lane string, open bool, _ string) { told = append(told, fmt.Sprint(lane, " ", open)) })
+			g := New(b, Limits{50_000, maxAge}, time.Now, func(lane string, open bool, _ string) { told = append(told, fmt.Sprint(lane, " ", open)) })
 			if g.Open(Live) {
 				t.Error("open before the first look")
 			}
@@ -64,7 +64,7 @@ func TestGateClosesAtItsLimitsAndOpensBelowThem(t *testing.T) {
 // A start is no failure: until the first look the gate is closed and has nothing to complain of.
 func TestGateIsClosedWithoutAReasonBeforeItsFirstLook(t *testing.T) {
 	t.Parallel()
-	g := New(&broker{}, time.Hour, time.Now, func(string, bool, string) {})
+	g := New(&broker{}, Limits{50_000, time.Hour}, time.Now, func(string, bool, string) {})
 	if open, reason := g.State(Live); open || reason != "" {
 		t.Errorf("open %v (%s) before the first look", open, reason)
 	}
@@ -74,7 +74,7 @@ func TestGateThatHearsNothingCloses(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	b := &broker{}
-	g := New(b, time.Hour, func() time.Time { return now }, func(string, bool, string) {})
+	g := New(b, Limits{50_000, time.Hour}, func() time.Time { return now }, func(string, bool, string) {})
 	g.Look(t.Context())
 	b.err = errors.New("away")
 	now = now.Add(29 * time.Second)

@@ -66,7 +66,7 @@ func newStand(t *testing.T, log io.Writer, paths ...string) *stand {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	s.admission = admission.New(s.backlog, time.Hour, time.Now, func(string, bool, string) {})
+	s.admission = admission.New(s.backlog, admission.Limits{Lag: 50_000, MaxAge: time.Hour}, time.Now, func(string, bool, string) {})
 	s.admission.Look(t.Context())
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	gate := web.NewGate(web.GateConfig{Gap: time.Nanosecond, Concurrency: 4})

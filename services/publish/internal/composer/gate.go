@@ -11,7 +11,7 @@ import (
 
 const (
 	// gateAge is how long an answer of the broker is good.
-	gateAge = 5 * time.Second
+	gateAge = time.Second
 	// POSTS drops its oldest messages when it is full, delivered or not: composing stops in time, and goes on once
 	// there is room for more than a few.
 	shutAbove, openBelow = 0.8, 0.5

@@ -7,6 +7,9 @@
 //
 //	go test ./services/tidings/e2e/faults -run TestKills -faults.kills=1000 -timeout 60m
 //
+// Further runs press where it hurts without a kill: enrich that is away, a channel whose receiver is down, a broker that
+// is away (for longer with -faults.outage=60s), a stop in the middle of work.
+//
 // The negative control runs the same with binaries whose message ids and compare-and-set are switched off (build tag
 // tidings_unsafe) and demands that the checker objects: a checker that cannot see the fault is worth nothing.
 package faults

@@ -36,13 +36,22 @@ type world struct {
 	rng       *rand.Rand
 }
 
-func newWorld(t *testing.T, tags string, seed uint64) *world {
+// shape is how a world differs from the usual one.
+type shape struct {
+	tags     string           // of the build
+	maxBytes map[string]int64 // of streams
+	sections string           // further lines of the configuration
+	channels string           // further channels, as lines of YAML
+	ingest   string           // further keys of the section ingest
+}
+
+func newWorld(t *testing.T, seed uint64, s shape) *world {
 	t.Helper()
 	w := &world{script: newScript(t, seed), sink: newSink(t), rng: rand.New(rand.NewPCG(seed, 2))}
 	for range 2 * len(w.script.feeds) {
 		w.script.add(true)
 	}
-	binaries, dir := build(t, tags), t.TempDir()
+	binaries, dir := build(t, s.tags), t.TempDir()
 	addr := freeAddr(t)
 	self, err := os.Executable()
 	if err != nil {
@@ -59,8 +68,8 @@ func newWorld(t *testing.T, tags string, seed uint64) *world {
 	})
 	nats.start(t)
 	nats.awaitReady(t, 30*time.Second)
-	w.connect(t, addr)
-	file := w.config(t, dir, addr)
+	w.connect(t, addr, s.maxBytes)
+	file := w.config(t, dir, addr, s)
 	for _, name := range services() {
 		admin := freeAddr(t)
 		p := &process{name: name, path: filepath.Join(binaries, name), args: []string{"--config", file}, env: []string{"TIDINGS_ADMIN__LISTEN=" + admin}, ready: "http://" + admin + "/readyz", log: filepath.Join(dir, name+".log")}
@@ -97,7 +106,7 @@ func (w *world) awaitChannel(t *testing.T) {
 
 // connect opens the checker's own connection and applies the topology. ARTICLES and POSTS keep every version here, not
 // only the newest, so that the checker can read the whole history at the end.
-func (w *world) connect(t *testing.T, addr string) {
+func (w *world) connect(t *testing.T, addr string, maxBytes map[string]int64) {
 	t.Helper()
 	b, err := bus.Connect(t.Context(), bus.Config{Service: "tidings", URL: "nats://" + addr})
 	if err != nil {
@@ -111,26 +120,36 @@ func (w *world) connect(t *testing.T, addr string) {
 	if err := b.WaitConnected(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	w.bus = b
+	w.apply(t, maxBytes)
+}
+
+// apply makes the streams as the run needs them. Some may be smaller than usual.
+func (w *world) apply(t *testing.T, maxBytes map[string]int64) {
+	t.Helper()
 	top, err := event.NewTopology(event.DefaultSettings())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for i := range top.Streams {
-		if top.Streams[i].Kind == event.KindStream {
-			top.Streams[i].PerSubject = 0
+		s := &top.Streams[i]
+		if s.Kind == event.KindStream {
+			s.PerSubject = 0
+		}
+		if n, ok := maxBytes[s.Name]; ok {
+			s.MaxBytes = n
 		}
 	}
-	plan, err := b.Plan(t.Context(), top)
+	plan, err := w.bus.Plan(t.Context(), top)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Apply(t.Context(), plan, false); err != nil {
+	if err := w.bus.Apply(t.Context(), plan, false); err != nil {
 		t.Fatal(err)
 	}
-	w.bus = b
 }
 
-func (w *world) config(t *testing.T, dir, addr string) string {
+func (w *world) config(t *testing.T, dir, addr string, s shape) string {
 	t.Helper()
 	var b strings.Builder
 	origin, err := url.Parse(w.script.origin.URL("/"))
@@ -142,11 +161,11 @@ func (w *world) config(t *testing.T, dir, addr string) string {
 		t.Fatal(err)
 	}
 	fmt.Fprintf(&b, "site: {title: Faults, url: \"http://127.0.0.1:1\", language: en}\nnats: {url: \"nats://%s\"}\nlog: {level: info}\npublish: {listen: \"%s\"}\n", addr, freeAddr(t))
-	fmt.Fprintf(&b, "ingest:\n  allow_networks: [127.0.0.0/8]\n  revision_gap: 0s\n  hosts: {%q: {concurrency: 4, gap: 0s}}\nsources:\n", origin.Host)
+	fmt.Fprintf(&b, "ingest:\n  allow_networks: [127.0.0.0/8]\n  revision_gap: 0s\n  hosts: {%q: {concurrency: 4, gap: 0s}}\n%ssources:\n", origin.Host, s.ingest)
 	for i, format := range origintest.Formats() {
 		fmt.Fprintf(&b, "  - {id: %s, url: %q, every: 300ms, tags: [faults]}\n", sourceNames()[i], w.script.feeds[i].URL(format))
 	}
-	fmt.Fprintf(&b, "channels:\n  - {id: sink, network: webhook, url: %q, secret_file: %q, allow_private: true}\n", w.sink.server.URL, secret)
+	fmt.Fprintf(&b, "channels:\n  - {id: sink, network: webhook, url: %q, secret_file: %q, allow_private: true}\n%s%s", w.sink.server.URL, secret, s.channels, s.sections)
 	file := filepath.Join(dir, "tidings.yaml")
 	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
 		t.Fatal(err)
@@ -331,7 +350,7 @@ func (w *world) fail(t *testing.T, h History, bad []string) {
 }
 
 func TestKills(t *testing.T) {
-	w := newWorld(t, "", *seedFlag)
+	w := newWorld(t, *seedFlag, shape{})
 	w.run(t, *killsFlag, time.Second)
 	h, bad := w.settle(t, 2*time.Minute, func(bad []string) bool { return len(bad) == 0 })
 	w.report(t, h)
@@ -342,7 +361,7 @@ func TestKills(t *testing.T) {
 
 // The negative control: with message ids and compare-and-set switched off the same run must be red.
 func TestNegativeControl(t *testing.T) {
-	w := newWorld(t, "tidings_unsafe", *seedFlag)
+	w := newWorld(t, *seedFlag, shape{tags: "tidings_unsafe"})
 	w.run(t, 20, 500*time.Millisecond)
 	repeats := func(bad []string) bool {
 		return slices.ContainsFunc(bad, func(s string) bool {
