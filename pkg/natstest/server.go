@@ -26,7 +26,18 @@ type Server struct {
 // Run starts a server with JetStream on a folder of the test, applies the topology, and stops it when the test ends.
 func Run(t testing.TB) *Server {
 	t.Helper()
-	s := Bare(t)
+	return furnish(t, Bare(t))
+}
+
+// Listening is [Run] on a port of loopback and with every write flushed, for services that run as programs.
+func Listening(t testing.TB) *Server {
+	t.Helper()
+	return furnish(t, With(t, func(o *server.Options) { o.DontListen, o.Host, o.Port, o.SyncAlways = false, "127.0.0.1", -1, true }))
+}
+
+// furnish applies the topology.
+func furnish(t testing.TB, s *Server) *Server {
+	t.Helper()
 	top, err := event.NewTopology(event.DefaultSettings())
 	if err != nil {
 		t.Fatal(err)

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/config"
@@ -58,19 +56,8 @@ func BenchmarkLatency(b *testing.B) {
 }
 
 func way(b *testing.B, whole bool) []time.Duration {
-	s := natstest.With(b, func(o *server.Options) { o.SyncAlways, o.DontListen, o.Host, o.Port = true, false, "127.0.0.1", -1 })
+	s := natstest.Listening(b)
 	c := s.Bus(b, "tidings")
-	top, err := event.NewTopology(event.DefaultSettings())
-	if err != nil {
-		b.Fatal(err)
-	}
-	plan, err := c.Plan(b.Context(), top)
-	if err == nil {
-		err = c.Apply(b.Context(), plan, false)
-	}
-	if err != nil {
-		b.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(b.Context())
 	var group sync.WaitGroup
 	defer group.Wait()
