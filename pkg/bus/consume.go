@@ -39,7 +39,8 @@ type Consume struct {
 	Workers int
 	// Deadline bounds one call of the handler; 25 s if zero. The bus tells the broker every 5 s that work goes on.
 	Deadline time.Duration
-	// While, if set, is asked each second; no message is pulled while it says no.
+	// While, if set, is asked each second and for each message; no more are pulled while it says no. It must be cheap and
+	// may be called from several goroutines.
 	While  func(ctx context.Context) bool
 	Handle Handler
 }
@@ -94,7 +95,14 @@ func (w *worker) once(ctx context.Context) error {
 	jobs, stopped, trouble := make(chan jetstream.Msg), make(chan struct{}), make(chan error, 1)
 	// Twice as many messages as workers are pulled ahead. The time for an ack runs from the delivery, not from the
 	// start of the handler, so a larger window would have messages expire in our own queue.
+	shut := make(chan struct{}, 1)
 	cc, err := consumer.Consume(func(m jetstream.Msg) {
+		if w.While != nil && !w.While(ctx) {
+			select {
+			case shut <- struct{}{}: // no more than what is pulled already, however fast it goes
+			default:
+			}
+		}
 		select {
 		case jobs <- m:
 		case <-stopped: // the connection was closed meanwhile; the broker hands the message out again
@@ -118,7 +126,7 @@ func (w *worker) once(ctx context.Context) error {
 	for range w.Workers {
 		go w.loop(r)
 	}
-	reason := w.supervise(ctx, cc, trouble)
+	reason := w.supervise(ctx, cc, trouble, shut)
 	if ctx.Err() != nil {
 		r.pool.Add(1)
 		go w.loop(r) // gives back what was pulled while the others finish what they began
@@ -145,12 +153,14 @@ func lostConsumer(err error) bool {
 }
 
 // supervise waits for the reason to stop pulling; nil when ctx ended or the gate closed.
-func (w *worker) supervise(ctx context.Context, cc jetstream.ConsumeContext, trouble <-chan error) error {
+func (w *worker) supervise(ctx context.Context, cc jetstream.ConsumeContext, trouble <-chan error, shut <-chan struct{}) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
+			return nil
+		case <-shut:
 			return nil
 		case err := <-trouble:
 			return classify(err, "consume %s of %s", w.Consumer, w.Stream)

@@ -50,6 +50,7 @@ type App struct {
 	projection *projection.Projection
 	announcer  *announce.Announcer
 	composer   *composer.Composer
+	gate       *composer.Gate
 }
 
 const (
@@ -98,8 +99,12 @@ func build(d Deps, s settings, listener net.Listener) (*App, error) {
 	a.projection = projection.New(projection.Config{
 		Site: id, Language: s.site.Language, Feeds: a.feeds, Watch: watch, Automatic: automatic(s, a.base), Last: d.Bus.Last, Changed: a.announcer.Changed, Log: d.Log, Observe: m,
 	})
+	a.gate = &composer.Gate{
+		State: func(ctx context.Context) (bus.StreamState, error) { return d.Bus.StreamState(ctx, event.StreamPosts) }, Log: d.Log, Now: time.Now,
+	}
 	a.composer = composer.New(composer.Config{
 		Channels: s.channels, Site: id, Bus: d.Bus, Log: d.Log, Now: time.Now,
+		Wrote:    a.gate.Wrote,
 		Composed: func(channel, network, outcome string) { m.composed.WithLabelValues(channel, network, outcome).Inc() },
 		Reduced:  func(reason string) { m.reduced.WithLabelValues(reason).Inc() },
 	})
@@ -164,13 +169,10 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error {
 		return a.bus.Follow(ctx, event.StreamArticles, event.All(event.SpaceEnriched), a.projection)
 	})
-	gate := &composer.Gate{
-		State: func(ctx context.Context) (bus.StreamState, error) { return a.bus.StreamState(ctx, event.StreamPosts) }, Log: a.log, Now: time.Now,
-	}
 	// Without a channel, too: articles that come before the first one is set up are not to be composed for it later.
 	group.Go(func() error {
 		return a.bus.Consume(ctx, bus.Consume{
-			Stream: event.StreamArticles, Consumer: event.ConsumerComposer, Workers: composers, While: gate.Open, Handle: a.composer.Handle,
+			Stream: event.StreamArticles, Consumer: event.ConsumerComposer, Workers: composers, While: a.gate.Open, Handle: a.composer.Handle,
 		})
 	})
 	for i, ch := range a.composer.Channels {

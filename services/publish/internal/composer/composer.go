@@ -39,6 +39,8 @@ type Config struct {
 	Now      func() time.Time
 	// Composed is told of each post: its channel, network and action, or the class of the error.
 	Composed func(channel, network, action string)
+	// Wrote is told the bytes of each post that was stored.
+	Wrote func(bytes int)
 	// Reduced is told of each item that shows less than its article has, by the reason.
 	Reduced func(reason string)
 }
@@ -168,6 +170,7 @@ func (c *Composer) emit(ctx context.Context, ch *compose.Channel, typ, action st
 		return fmt.Errorf("emit post of story %s: %w", story, err)
 	}
 	if outcome == bus.Stored {
+		c.Wrote(len(m.Body))
 		c.Composed(ch.ID, ch.Network().Name, action)
 		c.Log.Debug("composed a post", "channel", ch.ID, "network", ch.Network().Name, "story", story, "article", cause.Article)
 	}

@@ -70,7 +70,7 @@ func newComposer(t *testing.T, s *natstest.Server, channels ...*compose.Channel)
 	r := &recorder{Bus: s.Bus(t, "publish")}
 	return New(Config{
 		Channels: channels, Site: "news.example.org", Bus: r, Log: slog.New(slog.DiscardHandler), Now: time.Now,
-		Composed: func(string, string, string) {}, Reduced: func(string) {},
+		Composed: func(string, string, string) {}, Reduced: func(string) {}, Wrote: func(int) {},
 	}), r
 }
 

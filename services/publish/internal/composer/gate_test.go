@@ -32,8 +32,13 @@ func TestGateShutsAboveEightTenthsAndOpensBelowHalf(t *testing.T) {
 		}
 	}
 	before := asked
+	g.Wrote(2) // a fiftieth
 	g.Open(t.Context())
 	if asked != before {
-		t.Error("the broker is asked more often than every few seconds")
+		t.Error("the broker is asked more often than every second")
+	}
+	state.Bytes = 90
+	if g.Wrote(1); g.Open(t.Context()) || asked != before+1 {
+		t.Error("a burst is not noticed")
 	}
 }
