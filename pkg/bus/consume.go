@@ -39,9 +39,11 @@ type Consume struct {
 	Workers int
 	// Deadline bounds one call of the handler; 25 s if zero. The bus tells the broker every 5 s that work goes on.
 	Deadline time.Duration
-	// While, if set, is asked each second and for each message; no more are pulled while it says no. It must be cheap and
-	// may be called from several goroutines.
-	While  func(ctx context.Context) bool
+	// While, if set, is asked each second; no message is pulled while it says no.
+	While func(ctx context.Context) bool
+	// Each, if set, is asked for each message as it comes, so it must be cheap. Once it says no, no more are pulled until
+	// While says yes.
+	Each   func(ctx context.Context) bool
 	Handle Handler
 }
 
@@ -97,7 +99,7 @@ func (w *worker) once(ctx context.Context) error {
 	// start of the handler, so a larger window would have messages expire in our own queue.
 	shut := make(chan struct{}, 1)
 	cc, err := consumer.Consume(func(m jetstream.Msg) {
-		if w.While != nil && !w.While(ctx) {
+		if w.Each != nil && !w.Each(ctx) {
 			select {
 			case shut <- struct{}{}: // no more than what is pulled already, however fast it goes
 			default:

@@ -172,7 +172,7 @@ func (a *App) Run(ctx context.Context) error {
 	// Without a channel, too: articles that come before the first one is set up are not to be composed for it later.
 	group.Go(func() error {
 		return a.bus.Consume(ctx, bus.Consume{
-			Stream: event.StreamArticles, Consumer: event.ConsumerComposer, Workers: composers, While: a.gate.Open, Handle: a.composer.Handle,
+			Stream: event.StreamArticles, Consumer: event.ConsumerComposer, Workers: composers, While: a.gate.Open, Each: a.gate.Open, Handle: a.composer.Handle,
 		})
 	})
 	for i, ch := range a.composer.Channels {
