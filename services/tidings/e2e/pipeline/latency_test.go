@@ -66,7 +66,7 @@ func way(b *testing.B, whole bool) []time.Duration {
 	if whole {
 		stream, filter = event.StreamArticles, event.All(event.SpaceEnriched)
 		ready := make(chan struct{})
-		doc := config.New("bench.yaml", []byte(fmt.Sprintf("nats: {url: %q}\nadmin: {listen: \"127.0.0.1:0\"}\n", s.URL())), nil)
+		doc := config.New("bench.yaml", fmt.Appendf(nil, "nats: {url: %q}\nadmin: {listen: \"127.0.0.1:0\"}\n", s.URL()), nil)
 		group.Go(func() {
 			if err := run.Start(ctx, enrich.Program(), run.Options{Doc: doc, Stdout: io.Discard, Stderr: io.Discard, Ready: func(string) { close(ready) }}); err != nil {
 				b.Error(err)
