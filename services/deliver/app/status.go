@@ -91,6 +91,36 @@ func statusOf(r *ledger.Row) DeliveryStatus {
 	return s
 }
 
+// DeliveryDetail is all that is known of one delivery but what it sends with: that holds no secret, but may be long.
+type DeliveryDetail struct {
+	DeliveryStatus
+	// Version is what [Wish] names as At.
+	Version uint64        `json:"version"`
+	Title   string        `json:"title,omitempty"`
+	Post    string        `json:"post,omitempty"` // the text that readers will see, while it is kept
+	History []ledger.Step `json:"history"`
+}
+
+// Delivery tells of one delivery, named channel/story.
+func Delivery(ctx context.Context, b *bus.Bus, id string) (DeliveryDetail, error) {
+	channel, story, err := parts(id)
+	if err != nil {
+		return DeliveryDetail{}, err
+	}
+	r, version, err := book(b).Row(ctx, channel, story)
+	if err != nil {
+		return DeliveryDetail{}, err
+	}
+	if r == nil {
+		return DeliveryDetail{}, fault.Errorf(fault.Invalid, "there is no delivery %s", id)
+	}
+	d := DeliveryDetail{DeliveryStatus: statusOf(r), Version: version, History: r.History}
+	if r.Payload != nil {
+		d.Title, d.Post = r.Payload.Title, r.Payload.Text
+	}
+	return d, nil
+}
+
 // ChannelStatus is what an operator sees of one channel.
 type ChannelStatus struct {
 	ID      string    `json:"id"`

@@ -12,40 +12,78 @@ import (
 	"tidings.internal/services/deliver/internal/ledger"
 )
 
+// Wish is what an operator wants of a delivery, named channel/story. At is the version that was looked at: a row that
+// changed since is left alone. Zero means as it is now.
+type Wish struct {
+	ID    string
+	Actor string
+	At    uint64
+}
+
 // The verbs below are an operator's. They change the ledger alone, by compare-and-set; whoever holds the channel hears
-// of it there. A delivery is named channel/story.
+// of it there.
 
 // Approve lets a held delivery go. Approving twice is one post.
-func Approve(ctx context.Context, b *bus.Bus, id, actor string) error {
-	return change(ctx, b, id, func(r *ledger.Row) (*ledger.Row, error) { return r.Approve(time.Now(), actor) })
+func Approve(ctx context.Context, b *bus.Bus, w Wish) error {
+	return change(ctx, b, w, func(r *ledger.Row) (*ledger.Row, error) { return r.Approve(time.Now(), w.Actor) })
 }
 
 // Reject ends a held delivery unsent.
-func Reject(ctx context.Context, b *bus.Bus, id, actor string) error {
-	return change(ctx, b, id, func(r *ledger.Row) (*ledger.Row, error) {
-		if r.State == ledger.Skipped && r.Reason == ledger.Rejected {
+func Reject(ctx context.Context, b *bus.Bus, w Wish) error { return skip(ctx, b, w, ledger.Rejected) }
+
+// Skip ends any delivery that was not sent.
+func Skip(ctx context.Context, b *bus.Bus, w Wish) error { return skip(ctx, b, w, ledger.Operator) }
+
+// skip ends a delivery unsent. Once more is as good.
+func skip(ctx context.Context, b *bus.Bus, w Wish, reason string) error {
+	return change(ctx, b, w, func(r *ledger.Row) (*ledger.Row, error) {
+		if r.State == ledger.Skipped && r.Reason == reason {
 			return nil, nil
 		}
-		return r.Skip(time.Now(), actor, ledger.Rejected)
+		return r.Skip(time.Now(), w.Actor, reason)
+	})
+}
+
+// Resolve settles a delivery of which nobody knows whether it arrived: a person looked. One that was sent may be given the
+// address of its post; one that was not is tried again.
+func Resolve(ctx context.Context, b *bus.Bus, w Wish, sent bool, url string) error {
+	return change(ctx, b, w, func(r *ledger.Row) (*ledger.Row, error) {
+		switch {
+		case r.State != ledger.Uncertain:
+			return nil, fault.Errorf(fault.Invalid, "resolve delivery %s: it is %s, not uncertain", r.ID(), r.State)
+		case sent:
+			return r.Found(time.Now(), w.Actor, url)
+		default:
+			return r.Absent(time.Now(), w.Actor)
+		}
 	})
 }
 
 // Retry tries a failed delivery again with the payload that it has.
-func Retry(ctx context.Context, b *bus.Bus, id, actor string) error {
-	return change(ctx, b, id, func(r *ledger.Row) (*ledger.Row, error) {
+func Retry(ctx context.Context, b *bus.Bus, w Wish) error {
+	return change(ctx, b, w, func(r *ledger.Row) (*ledger.Row, error) {
 		if r.State != ledger.Failed {
 			return nil, fault.Errorf(fault.Invalid, "retry delivery %s: it is %s, not failed", r.ID(), r.State)
 		}
-		return r.Retry(time.Now(), actor)
+		return r.Retry(time.Now(), w.Actor)
 	})
 }
 
-func change(ctx context.Context, b *bus.Bus, id string, verb func(*ledger.Row) (*ledger.Row, error)) error {
-	channel, story, _ := strings.Cut(id, "/")
+// parts takes the name of a delivery apart.
+func parts(id string) (channel, story string, err error) {
+	channel, story, _ = strings.Cut(id, "/")
 	if !article.ValidName(channel) || !article.ValidID(story) {
-		return fault.Errorf(fault.Invalid, "%.80q is no delivery; name it channel/story", id)
+		return "", "", fault.Errorf(fault.Invalid, "%.80q is no delivery; name it channel/story", id)
 	}
-	_, _, err := book(b).Change(ctx, channel, story, func(r *ledger.Row) (*ledger.Row, error) {
+	return channel, story, nil
+}
+
+func change(ctx context.Context, b *bus.Bus, w Wish, verb func(*ledger.Row) (*ledger.Row, error)) error {
+	channel, story, err := parts(w.ID)
+	if err != nil {
+		return err
+	}
+	wanted := func(r *ledger.Row) (*ledger.Row, error) {
 		if r == nil {
 			return nil, fault.Errorf(fault.Invalid, "there is no delivery %s/%s", channel, story)
 		}
@@ -54,8 +92,34 @@ func change(ctx context.Context, b *bus.Bus, id string, verb func(*ledger.Row) (
 			return nil, fault.Errorf(fault.Invalid, "%w", err)
 		}
 		return next, nil
-	})
-	return err
+	}
+	if w.At == 0 {
+		_, _, err = book(b).Change(ctx, channel, story, wanted)
+		return err
+	}
+	row, version, err := book(b).Row(ctx, channel, story)
+	if err != nil {
+		return err
+	}
+	next, err := wanted(row)
+	switch {
+	case err != nil && row == nil:
+		return err
+	case version != w.At:
+		return stale(w, row.State, version)
+	case err != nil || next == nil:
+		return err
+	}
+	if _, err := book(b).Put(ctx, next, version); fault.KindOf(err) == fault.Conflict {
+		return stale(w, row.State, version)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+func stale(w Wish, state ledger.State, version uint64) error {
+	return fault.Errorf(fault.Invalid, "delivery %s is no longer as it was at version %d: look at it again (%s, version %d or later)", w.ID, w.At, state, version)
 }
 
 // Pause stops a channel and keeps its queue.

@@ -25,10 +25,10 @@ func TestVerbsOfTheOperator(t *testing.T) {
 	until(t, "both are held", inState(t, b, "held", 2))
 	one, two := "hook/"+article.NewID("blog", "one"), "hook/"+article.NewID("blog", "two")
 	for range 2 { // twice is as good
-		if err := Approve(ctx, b, one, "anna"); err != nil {
+		if err := Approve(ctx, b, Wish{ID: one, Actor: "anna"}); err != nil {
 			t.Fatal(err)
 		}
-		if err := Reject(ctx, b, two, "anna"); err != nil {
+		if err := Reject(ctx, b, Wish{ID: two, Actor: "anna"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -51,11 +51,23 @@ func TestVerbsOfTheOperator(t *testing.T) {
 	if none, err := Deliveries(ctx, b, DeliveryFilter{Since: time.Now().Add(time.Hour)}); err != nil || len(none) != 0 {
 		t.Errorf("from the future: %+v, %v", none, err)
 	}
+	emit(t, publisher, post(t, "hook", "three", 1, time.Now()))
+	until(t, "the third is held", inState(t, b, "held", 1))
+	three := Wish{ID: "hook/" + article.NewID("blog", "three"), Actor: "anna"}
+	for range 2 {
+		if err := Skip(ctx, b, three); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d, err := Delivery(ctx, b, three.ID); err != nil || d.State != "skipped" || d.Reason != "operator" || d.Version == 0 {
+		t.Errorf("%+v, %v", d, err)
+	}
 	for what, err := range map[string]error{
-		"a sent one is approved":     Approve(ctx, b, one, "anna"),
-		"a sent one is retried":      Retry(ctx, b, one, "anna"),
-		"what is not there":          Retry(ctx, b, "hook/aaaaaaaaaaaaaaaaaaaaaaaaaa", "anna"),
-		"no id":                      Approve(ctx, b, "hook/*", "anna"),
+		"a sent one is resolved":     Resolve(ctx, b, Wish{ID: one}, true, ""),
+		"a sent one is approved":     Approve(ctx, b, Wish{ID: one, Actor: "anna"}),
+		"a sent one is retried":      Retry(ctx, b, Wish{ID: one, Actor: "anna"}),
+		"what is not there":          Retry(ctx, b, Wish{ID: "hook/aaaaaaaaaaaaaaaaaaaaaaaaaa"}),
+		"no id":                      Approve(ctx, b, Wish{ID: "hook/*"}),
 		"a channel that never was":   Resume(ctx, b, "other"),
 		"a channel of no valid name": Pause(ctx, b, "a.b"),
 	} {

@@ -28,6 +28,7 @@ type shown struct {
 // for what the demo has.
 func commands() []shown {
 	const programs, lost, kills, gate = "TestTheProgramsWorkUnderTheirPermissions", "TestALostMachineComesBackFromItsBackup", "TestKills", ".ci/run"
+	const decides = "TestAPersonDecidesAboutHeldPosts"
 	return []shown{
 		{command: "tidings", elsewhere: "TestReadmeShowsWhatTheFirstCommandPrints"},
 		{command: "tidings run --config tidings.yaml --data ./tidings-data", elsewhere: lost},
@@ -54,6 +55,14 @@ func commands() []shown {
 		{command: "dead show N", args: []string{"dead", "show", "1"}, want: 1},
 		{command: "dead retry N", args: []string{"dead", "retry", "1"}, want: 1},
 		{command: "dead drop N --yes", args: []string{"dead", "drop", "1", "--yes"}, want: 1},
+		{command: "tidings deliveries list --state held", args: []string{"deliveries", "list", "--state", "held"}, says: "no deliveries"},
+		{command: "tidings deliveries list --state uncertain", args: []string{"deliveries", "list", "--state", "uncertain"}, says: "no deliveries"},
+		{command: "tidings deliveries show channel/story", elsewhere: decides},
+		{command: "deliveries approve channel/story", elsewhere: decides},
+		{command: "deliveries reject channel/story", elsewhere: decides},
+		{command: "deliveries retry channel/story", elsewhere: decides},
+		{command: "deliveries skip channel/story", elsewhere: "TestVerbsOfTheOperator"},
+		{command: "deliveries resolve channel/story --not-sent", elsewhere: decides},
 		{command: "tidings channels list", args: []string{"channels", "list"}, says: "{channel}"},
 		{command: "tidings channels resume ID", args: []string{"channels", "resume", "{channel}"}},
 		{command: "tidings articles show ID", args: []string{"articles", "show", "{article}"}, says: "{article}"},
@@ -80,7 +89,7 @@ var placeholders = []string{
 var (
 	fenceForm  = regexp.MustCompile("(?s)```[a-z]*\n(.*?)```")
 	inlineForm = regexp.MustCompile("`([^`\n]+)`")
-	ourForm    = regexp.MustCompile(`^(tidings|ingest|enrich|publish|deliver|nats-server|dead|go|bash|docker|docker-compose)( |$)`)
+	ourForm    = regexp.MustCompile(`^(tidings|ingest|enrich|publish|deliver|nats-server|dead|deliveries|go|bash|docker|docker-compose)( |$)`)
 )
 
 // documented lists the commands that a document shows, as an operator with the binaries types them.

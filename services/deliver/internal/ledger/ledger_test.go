@@ -425,3 +425,29 @@ func TestAPlannedEditThatIsReplacedHasTheKeyOfItsRevision(t *testing.T) {
 		t.Errorf("op %s revision %d key %s, want %s", r.Op, r.Revision, r.Key, want)
 	}
 }
+
+// A person who looked at the network settles what is in doubt. A withdrawal that came meanwhile is kept either way.
+func TestAPersonSettlesWhatIsInDoubt(t *testing.T) {
+	t.Parallel()
+	rules := everything()
+	flying := must(t)(take(t, nil, composed(event.ActionCreate, 1, "one"), rules, start).Begin(start, time.Minute, "me"))
+	doubted := must(t)(flying.Doubt(start, start, "uncertain", ""))
+	withdrawn := take(t, doubted, composed(event.ActionDelete, 9, ""), rules, start)
+
+	found := must(t)(withdrawn.Found(start, "anna", "https://example.org/7"))
+	if op, ready := found.Ready(start); found.State != Sent || found.Remote.URL == "" || found.Posted.IsZero() || !ready || op != Delete {
+		t.Errorf("found: %s, %+v, ready %v for %s", found.State, found.Remote, ready, op)
+	}
+	absent := must(t)(doubted.Absent(start, "anna"))
+	if op, ready := absent.Ready(start); absent.State != Waiting || absent.Key != flying.Key || !ready || op != Create {
+		t.Errorf("absent: %s, key %s, ready %v for %s", absent.State, absent.Key, ready, op)
+	}
+	for _, r := range []*Row{found, absent, flying} {
+		if last := r.History[len(r.History)-1]; r != flying && last.Actor != "anna" {
+			t.Errorf("the history names %s", last.Actor)
+		}
+	}
+	if _, err := found.Absent(start, "anna"); err == nil {
+		t.Error("what was found is absent")
+	}
+}

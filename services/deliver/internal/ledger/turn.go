@@ -174,6 +174,34 @@ func (r *Row) Fail(now time.Time, kind fault.Kind, rules Rules) (*Row, error) {
 	return r.Refuse(now, kind, r.Text, rules)
 }
 
+// Found records that a person saw the post of an uncertain row at the network. What follows it, an edit or a withdrawal,
+// stays and is taken up as after any success.
+func (r *Row) Found(now time.Time, actor, url string) (*Row, error) {
+	f := r.clone()
+	if err := f.move(Sent, now, actor, ""); err != nil {
+		return nil, err
+	}
+	f.Payload, f.Due, f.Text = nil, time.Time{}, ""
+	f.EditedAt = now.UTC()
+	if f.Posted.IsZero() {
+		f.Posted = now.UTC()
+	}
+	if url != "" {
+		f.Remote.URL = url
+	}
+	return f, nil
+}
+
+// Absent records that a person saw that an uncertain row was not posted: it is tried again, with the same key.
+func (r *Row) Absent(now time.Time, actor string) (*Row, error) {
+	a := r.clone()
+	if err := a.move(Waiting, now, actor, ""); err != nil {
+		return nil, err
+	}
+	a.Due, a.Looks = now.UTC(), 0
+	return a, nil
+}
+
 // Retry plans a failed row again, by a person's wish.
 func (r *Row) Retry(now time.Time, actor string) (*Row, error) {
 	if r.Payload == nil {

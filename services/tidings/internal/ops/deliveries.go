@@ -1,0 +1,46 @@
+package ops
+
+import (
+	"context"
+
+	deliver "tidings.internal/services/deliver/app"
+)
+
+// DeliveryFilter selects deliveries.
+type DeliveryFilter = deliver.DeliveryFilter
+
+// DeliveryStatus is what an operator sees of one delivery in a list, DeliveryDetail of one alone.
+type (
+	DeliveryStatus = deliver.DeliveryStatus
+	DeliveryDetail = deliver.DeliveryDetail
+)
+
+// Wish is what an operator wants of a delivery.
+type Wish = deliver.Wish
+
+// Deliveries lists deliveries, the last changed first.
+func (o *Ops) Deliveries(ctx context.Context, f DeliveryFilter) ([]DeliveryStatus, error) {
+	return deliver.Deliveries(ctx, o.bus, f)
+}
+
+// Delivery tells of one.
+func (o *Ops) Delivery(ctx context.Context, id string) (DeliveryDetail, error) {
+	return deliver.Delivery(ctx, o.bus, id)
+}
+
+// ApproveDelivery lets a held one go.
+func (o *Ops) ApproveDelivery(ctx context.Context, w Wish) error { return deliver.Approve(ctx, o.bus, w) }
+
+// RejectDelivery ends a held one unsent.
+func (o *Ops) RejectDelivery(ctx context.Context, w Wish) error { return deliver.Reject(ctx, o.bus, w) }
+
+// SkipDelivery ends any one that was not sent.
+func (o *Ops) SkipDelivery(ctx context.Context, w Wish) error { return deliver.Skip(ctx, o.bus, w) }
+
+// RetryDelivery tries a failed one again.
+func (o *Ops) RetryDelivery(ctx context.Context, w Wish) error { return deliver.Retry(ctx, o.bus, w) }
+
+// ResolveDelivery settles one of which nobody knows whether it arrived.
+func (o *Ops) ResolveDelivery(ctx context.Context, w Wish, sent bool, url string) error {
+	return deliver.Resolve(ctx, o.bus, w, sent, url)
+}
