@@ -29,7 +29,9 @@ func (o *Ops) Delivery(ctx context.Context, id string) (DeliveryDetail, error) {
 }
 
 // ApproveDelivery lets a held one go.
-func (o *Ops) ApproveDelivery(ctx context.Context, w Wish) error { return deliver.Approve(ctx, o.bus, w) }
+func (o *Ops) ApproveDelivery(ctx context.Context, w Wish) error {
+	return deliver.Approve(ctx, o.bus, w)
+}
 
 // RejectDelivery ends a held one unsent.
 func (o *Ops) RejectDelivery(ctx context.Context, w Wish) error { return deliver.Reject(ctx, o.bus, w) }
