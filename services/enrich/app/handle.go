@@ -97,6 +97,13 @@ func (a *App) one(ctx context.Context, d *bus.Delivery, m event.Message) error {
 		return err
 	}
 	draft.Article.Story = told
+	gone, err := a.takenDown(ctx, &draft.Article)
+	switch {
+	case err != nil:
+		return err
+	case gone:
+		return a.stories.Forget(ctx, raw.ID)
+	}
 	version := env.Version
 	version.RawSequence, version.Generation = d.Sequence, a.versions.Generation()
 	out, err := a.encode(ctx, env, version, &draft.Article)
@@ -195,6 +202,29 @@ func (a *App) encode(ctx context.Context, env event.Envelope, v event.Version, x
 		return event.Message{}, err
 	}
 	return event.Encode(subject, out, x)
+}
+
+// takenDown reports whether an article with long texts was taken down. Its tombstone would refuse the message anyhow, but
+// the texts go into the object store before: nothing would point to them, and nothing would take them away. A takedown
+// that begins now waits for this message to be settled and then looks for its blobs.
+func (a *App) takenDown(ctx context.Context, x *article.Article) (bool, error) {
+	if len(x.HTML)+len(x.Text) <= article.MaxInline {
+		return false, nil
+	}
+	subject, err := event.EnrichedSubject(x.Source.Partition, x.Source.ID, x.ID)
+	if err != nil {
+		return false, err
+	}
+	last, err := a.bus.Last(ctx, subject)
+	if err != nil || last == nil || last.Header.Value(event.HeaderType) != event.TypeDeleted {
+		return false, err
+	}
+	env, err := event.Decode(last.Message)
+	gone := err == nil && env.Version.Revision >= event.TakedownRevision
+	if gone {
+		a.metrics.articles.WithLabelValues(outcomeSkipped).Inc()
+	}
+	return gone, nil
 }
 
 // outline moves texts of more than limit bytes into the object store. The week in a blob's name is that in which the

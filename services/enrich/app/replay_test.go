@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -92,5 +93,39 @@ func TestAReplayTagsAnewAndStoresNothingElse(t *testing.T) {
 	last, err := b.Last(t.Context(), subjectOf(t, gone))
 	if err != nil || last.Header.Value(event.HeaderType) != event.TypeDeleted {
 		t.Errorf("the article that was taken down is back: %v", err)
+	}
+}
+
+// A source that offers an article again that was taken down brings nothing of it back, its long text neither.
+func TestWhatWasTakenDownStoresNoTextAgain(t *testing.T) {
+	t.Parallel()
+	s := natstest.Run(t)
+	b := s.Bus(t, "tidings")
+	defer replica(t, s, config.New("test.yaml", nil, nil))()
+	gone, other := raw("quelle", "1", 1, nil), raw("quelle", "2", 1, nil)
+	send(t, b, message(t, gone))
+	enriched(t, b, gone)
+	settled(t, b)
+	if _, err := b.Takedown(t.Context(), gone.ID); err != nil {
+		t.Fatal(err)
+	}
+	blobs := func() uint64 {
+		state, err := b.StreamState(t.Context(), "OBJ_"+event.StoreBlobs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return state.Messages
+	}
+	long := strings.Repeat("Ein ganzer Satz, der in einem sehr langen Text steht. ", article.MaxInline/50)
+	for i, r := range []article.Raw{gone, other} {
+		before := blobs()
+		r.Revision = 2
+		r.Content = &article.Text{Value: long[:article.MaxInline-100] + r.GUID, Type: article.TextPlain}
+		r.Summary = &article.Text{Value: r.GUID, Type: article.TextPlain}
+		send(t, b, message(t, r))
+		settled(t, b)
+		if after := blobs(); (after > before) != (i == 1) {
+			t.Errorf("article %d: %d entries in the store before, %d after", i, before, after)
+		}
 	}
 }
