@@ -10,6 +10,7 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -48,6 +49,9 @@ type App struct {
 	admission *admission.Gate
 	engine    *engine.Engine
 	owner     *owner.Owner
+	proxy     string
+	declared  map[string]bool   // sources of the configuration
+	added     map[string]string // definitions of those added at run time, by source; the watch's alone
 }
 
 // pulse is how long the loop that looks after the shards may be silent: one look waits for the broker several times.
@@ -79,6 +83,10 @@ func New(_ context.Context, d Deps) (*App, error) {
 		Config:  poll.Config{DefaultEvery: s.ingest.DefaultEvery, BackfillAfter: s.ingest.BackfillAfter, RevisionGap: s.ingest.RevisionGap},
 		Fetcher: fetch.New(client), Gate: gate, Bus: d.Bus, States: d.Bus.Bucket(event.BucketSourceState), Log: d.Log, Observe: m, Now: time.Now,
 	})
+	a.proxy, a.declared, a.added = s.ingest.Proxy, map[string]bool{}, map[string]string{}
+	for _, src := range s.sources {
+		a.declared[src.ID] = true
+	}
 	a.engine = engine.New(engine.Config{
 		Poller: poller, Gate: gate, Admission: a.admission, Workers: s.ingest.Workers, Sources: s.sources, Log: d.Log, Now: time.Now,
 		Late: m.late,
@@ -129,23 +137,19 @@ func (a *App) Run(ctx context.Context) error {
 		defer close(drained)
 		return a.engine.Run(ctx)
 	})
-	group.Go(func() error { return a.owner.Run(ctx, drained) })
+	// No shard is taken before it is known what was wished while nobody ran: a paused source is not polled once more.
+	known := make(chan struct{})
+	group.Go(func() error {
+		select {
+		case <-known:
+		case <-ctx.Done():
+		}
+		return a.owner.Run(ctx, drained)
+	})
 	group.Go(func() error { return a.admission.Run(ctx) })
-	group.Go(func() error { return a.watch(ctx) })
+	group.Go(func() error { return a.watch(ctx, sync.OnceFunc(func() { close(known) })) })
 	group.Go(func() error { return a.serve(ctx) })
 	return group.Wait()
-}
-
-// watch grants the wishes for a refresh.
-func (a *App) watch(ctx context.Context) error {
-	return a.bus.Bucket(event.BucketSourceConfig).Watch(ctx, ">", func(e bus.Entry) {
-		if e.Deleted {
-			return
-		}
-		if w, err := readWish(e.Value); err == nil {
-			a.engine.Refresh(e.Key, w.RefreshAt)
-		}
-	}, func() {})
 }
 
 // serve answers how the sources of this replica stand, which is newer than what the bucket holds.

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"encoding/json"
 	"time"
 
 	"tidings.internal/pkg/bus"
@@ -17,6 +16,9 @@ type SourceStatus struct {
 	ID    string `json:"id"`
 	URL   string `json:"url"`
 	Title string `json:"title,omitempty"`
+	// Tags and Language are as the operator gave them.
+	Tags     []string `json:"tags,omitempty"`
+	Language string   `json:"language,omitempty"`
 	// State is waiting, active, failing, dormant, gone, ended or paused.
 	State       string    `json:"state"`
 	LastSuccess time.Time `json:"last_success,omitzero"`
@@ -32,6 +34,8 @@ type SourceStatus struct {
 	Items     int    `json:"items"`
 	Published uint64 `json:"published"`
 	Format    string `json:"format,omitempty"`
+	// Added is set on a source that was added at run time and stands in no file.
+	Added bool `json:"added,omitempty"`
 }
 
 // verbSources asks for the states of the sources that a replica owns.
@@ -60,8 +64,12 @@ func Sources(ctx context.Context, b *bus.Bus, doc *config.Doc) ([]SourceStatus, 
 	if err := b.Ask(ctx, Name, verbSources, nil, &live); err != nil && fault.KindOf(err) != fault.Unreachable {
 		return nil, err
 	}
-	list := make([]SourceStatus, 0, len(s.sources))
-	for _, src := range s.sources {
+	added, err := runTime(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]SourceStatus, 0, len(s.sources)+len(added))
+	for _, src := range s.with(added) {
 		st := known[src.ID]
 		if now, ok := live[src.ID]; ok && (st == nil || now.Polled.After(st.Polled)) {
 			st = &now
@@ -70,6 +78,13 @@ func Sources(ctx context.Context, b *bus.Bus, doc *config.Doc) ([]SourceStatus, 
 			st = state.New(src.URL, "")
 		}
 		one := status(src.ID, src.Title, st)
+		one.Tags, one.Language = src.Tags, src.Language
+		if a, ok := added[src.ID]; ok {
+			one.Added = a.Source != nil && !s.declares(src.ID)
+			if a.Paused {
+				one.State = string(state.Paused)
+			}
+		}
 		if err := damaged[src.ID]; err != nil {
 			one.State, one.Sentence, one.Detail = string(state.Failing), "what is remembered of the source cannot be read; restore the bucket source_state, or delete its key", err.Error()
 		}
@@ -93,52 +108,4 @@ func status(id, title string, st *state.Source) SourceStatus {
 		out.Sentence = st.Warning
 	}
 	return out
-}
-
-// wish is what the bucket source_config holds for a declared source.
-type wish struct {
-	RefreshAt time.Time `json:"refresh_at,omitzero"`
-}
-
-func readWish(b []byte) (wish, error) {
-	var w wish
-	err := json.Unmarshal(b, &w)
-	return w, err
-}
-
-// refreshTries is how often a refresh is tried that others write at the same moment.
-const refreshTries = 10
-
-// Refresh asks for a poll of a source as soon as its host may be asked, whatever its backoff.
-func Refresh(ctx context.Context, b *bus.Bus, id string) error {
-	bucket := b.Bucket(event.BucketSourceConfig)
-	for range refreshTries {
-		e, ok, err := bucket.Read(ctx, id)
-		if err != nil {
-			return err
-		}
-		// Other keys of the entry stay as they are.
-		fields := map[string]json.RawMessage{}
-		if ok && len(e.Value) > 0 {
-			if err := json.Unmarshal(e.Value, &fields); err != nil {
-				return fault.Errorf(fault.Malformed, "read configuration of source %s: %w", id, err)
-			}
-		}
-		if fields["refresh_at"], err = json.Marshal(time.Now().UTC()); err != nil {
-			return fault.Errorf(fault.Internal, "refresh source %s: %w", id, err)
-		}
-		value, err := json.Marshal(fields)
-		if err != nil {
-			return fault.Errorf(fault.Internal, "refresh source %s: %w", id, err)
-		}
-		if ok {
-			_, err = bucket.Update(ctx, id, value, e.Revision)
-		} else {
-			_, err = bucket.Create(ctx, id, value)
-		}
-		if fault.KindOf(err) != fault.Conflict {
-			return err
-		}
-	}
-	return fault.Errorf(fault.Conflict, "refresh source %s: others change it all the time", id)
 }

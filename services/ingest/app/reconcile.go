@@ -89,7 +89,7 @@ func raise(ctx context.Context, bucket *bus.Bucket, source string, articles map[
 		if err == nil {
 			return raised, nil
 		}
-		if fault.KindOf(err) != fault.Conflict || round == refreshTries {
+		if fault.KindOf(err) != fault.Conflict || round == wishTries {
 			return 0, fmt.Errorf("reconcile source %s: %w", source, err)
 		}
 	}

@@ -28,6 +28,7 @@ type shown struct {
 // for what the demo has.
 func commands() []shown {
 	const programs, lost, kills, gate = "TestTheProgramsWorkUnderTheirPermissions", "TestALostMachineComesBackFromItsBackup", "TestKills", ".ci/run"
+	const comeAndGo = "TestSourcesComeAndGoAtRunTime"
 	const decides = "TestAPersonDecidesAboutHeldPosts"
 	return []shown{
 		{command: "tidings", elsewhere: "TestReadmeShowsWhatTheFirstCommandPrints"},
@@ -49,6 +50,12 @@ func commands() []shown {
 		{command: "tidings sources list", args: []string{"sources", "list"}, says: "notebook"},
 		{command: "tidings sources test URL", args: []string{"sources", "test", "feed.xml"}, says: "An entry"},
 		{command: "tidings sources refresh ID", args: []string{"sources", "refresh", "notebook"}},
+		{command: "tidings sources add URL", elsewhere: comeAndGo},
+		{command: "tidings sources import FILE", elsewhere: comeAndGo},
+		{command: "tidings sources export", args: []string{"sources", "export"}, says: "<opml"},
+		{command: "tidings sources pause ID", args: []string{"sources", "pause", "notebook"}},
+		{command: "tidings sources resume ID", args: []string{"sources", "resume", "notebook"}},
+		{command: "tidings sources remove ID", elsewhere: comeAndGo},
 		{command: "tidings tail"},
 		{command: "tidings tail 'event.>' --since 24h"},
 		{command: "tidings dead list", args: []string{"dead", "list"}, says: "no dead letters"},

@@ -45,6 +45,7 @@ type Engine struct {
 	mu      sync.Mutex
 	sources map[string]*item
 	shards  map[int][]*item
+	leases  map[int]*bus.Lease // of the shards that this replica owns
 }
 
 // item is a source with its place.
@@ -59,24 +60,35 @@ type item struct {
 	// The rest is under the engine's lock.
 	lease   *bus.Lease // nil while the shard is another's
 	refresh time.Time  // the last wish for a refresh
+	paused  bool       // by the operator
 	last    state.Source
 	cancel  context.CancelFunc // of the poll that runs
 }
 
 // New makes an engine. Nothing runs before [Engine.Run].
 func New(c Config) *Engine {
-	e := &Engine{config: c, sources: map[string]*item{}, shards: map[int][]*item{}}
+	e := &Engine{config: c, sources: map[string]*item{}, shards: map[int][]*item{}, leases: map[int]*bus.Lease{}}
 	e.queue = schedule.NewQueue(c.Gate, (c.Workers+3)/4, c.Now, e.admit)
 	for _, s := range c.Sources {
-		it := &item{source: s}
-		if u, err := url.Parse(s.URL); err == nil {
-			it.host, it.shard = web.HostPort(u), article.Shard(u.Hostname())
-		}
-		it.last = *state.New(s.URL, "")
-		e.sources[s.ID] = it
-		e.shards[it.shard] = append(e.shards[it.shard], it)
+		e.insert(place(s))
 	}
 	return e
+}
+
+// place makes the item of a source.
+func place(s *poll.Source) *item {
+	it := &item{source: s, last: *state.New(s.URL, "")}
+	if u, err := url.Parse(s.URL); err == nil {
+		it.host, it.shard = web.HostPort(u), article.Shard(u.Hostname())
+	}
+	return it
+}
+
+// insert puts an item where it belongs. The caller holds the lock, or nobody else knows the engine yet.
+func (e *Engine) insert(it *item) {
+	it.lease = e.leases[it.shard]
+	e.sources[it.source.ID] = it
+	e.shards[it.shard] = append(e.shards[it.shard], it)
 }
 
 // Shards lists the shards that have sources.
@@ -133,6 +145,9 @@ func (e *Engine) work(ctx context.Context, j schedule.Job) {
 	if lease == nil || !lease.Valid() || ctx.Err() != nil {
 		release()
 		e.queue.Done(j, e.config.Now().Add(schedule.OursWait))
+		if it == nil {
+			e.queue.Remove(j.ID) // dropped while it was on its way here
+		}
 		return
 	}
 	it.mu.Lock()
@@ -170,9 +185,12 @@ func (e *Engine) poll(ctx context.Context, it *item, lease *bus.Lease, host stri
 // Gained takes over a shard: its sources are read from the bucket and put into the queue.
 func (e *Engine) Gained(ctx context.Context, shard int, lease *bus.Lease) {
 	e.mu.Lock()
-	items := slices.Clone(e.shards[shard])
-	for _, it := range items {
-		it.lease = lease
+	e.leases[shard] = lease
+	var items []*item
+	for _, it := range e.shards[shard] {
+		if it.lease = lease; !it.paused {
+			items = append(items, it)
+		}
 	}
 	e.mu.Unlock()
 	now := e.config.Now()
@@ -225,6 +243,7 @@ func (e *Engine) next(ctx context.Context, it *item, lease *bus.Lease, now time.
 func (e *Engine) Lost(shard int) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	delete(e.leases, shard)
 	for _, it := range e.shards[shard] {
 		it.lease = nil
 		if it.cancel != nil {
@@ -244,7 +263,7 @@ func (e *Engine) Refresh(id string, at time.Time) {
 		return
 	}
 	it.refresh = at
-	due := it.lease != nil && at.After(it.last.Polled)
+	due := it.lease != nil && !it.paused && at.After(it.last.Polled)
 	host := it.host
 	e.mu.Unlock()
 	if due {
@@ -260,6 +279,10 @@ func (e *Engine) Status() map[string]state.Source {
 	for id, it := range e.sources {
 		if it.lease != nil {
 			list[id] = it.last
+		}
+		if s, ok := list[id]; ok && it.paused {
+			s.Phase = state.Paused
+			list[id] = s
 		}
 	}
 	return list

@@ -88,6 +88,7 @@ func filled(t *testing.T, address string) {
 	t.Helper()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
+	client := &http.Client{Timeout: 5 * time.Second}
 	limit := time.NewTimer(30 * time.Second)
 	defer limit.Stop()
 	for {
@@ -96,7 +97,7 @@ func filled(t *testing.T, address string) {
 			t.Fatalf("%s stays empty", address)
 		case <-tick.C:
 		}
-		r, err := http.Get(address)
+		r, err := client.Get(address)
 		if err != nil {
 			continue
 		}

@@ -15,61 +15,6 @@ import (
 	"tidings.internal/services/tidings/internal/standalone"
 )
 
-type sourcesVerb struct {
-	List    sourceListVerb    `cmd:"" help:"List every source, its state and its next poll."`
-	Test    sourceTestVerb    `cmd:"" help:"Fetch an address or read a file once and print its articles. Needs no broker."`
-	Refresh sourceRefreshVerb `cmd:"" help:"Poll a source soon."`
-}
-
-type sourceListVerb struct {
-	asJSON
-}
-
-// Run is the verb sources list.
-func (v *sourceListVerb) Run(w *world) error {
-	return w.connected(func(ctx context.Context, o *ops.Ops) error {
-		list, err := o.Sources(ctx)
-		if err != nil {
-			return err
-		}
-		if v.JSON {
-			return w.encode(list)
-		}
-		return w.table([]string{"SOURCE", "STATE", "ITEMS", "LAST SUCCESS", "NEXT POLL", "WHAT"}, sourceRows(list))
-	})
-}
-
-func sourceRows(list []ops.SourceStatus) [][]string {
-	rows := make([][]string, len(list))
-	for i, s := range list {
-		rows[i] = []string{s.ID, s.State, strconv.Itoa(s.Items), when(s.LastSuccess), when(s.NextPoll), s.Sentence}
-	}
-	return rows
-}
-
-type sourceTestVerb struct {
-	Source string `arg:"" name:"url|file" help:"Address of a feed, or a file."`
-	asJSON
-}
-
-// Run is the verb sources test. Its output is JSON with and without the flag: it is for looking into a feed.
-func (v *sourceTestVerb) Run(w *world) error {
-	doc, err := w.document()
-	if err != nil {
-		return err
-	}
-	return ops.TestSource(w.ctx, doc, v.Source, w.stdout)
-}
-
-type sourceRefreshVerb struct {
-	ID string `arg:"" help:"Id of the source."`
-}
-
-// Run is the verb sources refresh.
-func (v *sourceRefreshVerb) Run(w *world) error {
-	return w.connected(func(ctx context.Context, o *ops.Ops) error { return o.Refresh(ctx, v.ID) })
-}
-
 type tailVerb struct {
 	Subject string        `arg:"" optional:"" help:"Subject, with * for one word and > for the rest, such as article.enriched.>"`
 	Since   time.Duration `default:"0s" help:"Begin with what was stored within this time, such as 1h."`

@@ -10,8 +10,11 @@ import (
 	ingest "tidings.internal/services/ingest/app"
 )
 
-// SourceStatus is how a source stands.
-type SourceStatus = ingest.SourceStatus
+// SourceStatus is how a source stands, AddedSource what is said of one that is added at run time.
+type (
+	SourceStatus = ingest.SourceStatus
+	AddedSource  = ingest.Added
+)
 
 // Sources lists every source with its state.
 func (o *Ops) Sources(ctx context.Context) ([]SourceStatus, error) {
@@ -22,9 +25,8 @@ func (o *Ops) Sources(ctx context.Context) ([]SourceStatus, error) {
 	return list, err
 }
 
-// Refresh asks ingest to poll a source soon. The bucket would take any name and nobody would answer, so the id must be
-// one of the configuration.
-func (o *Ops) Refresh(ctx context.Context, id string) error {
+// known says so when there is no source of an id: the bucket would take any name, and nobody would answer.
+func (o *Ops) known(ctx context.Context, id string) error {
 	list, err := o.Sources(ctx)
 	if err != nil {
 		return err
@@ -32,7 +34,33 @@ func (o *Ops) Refresh(ctx context.Context, id string) error {
 	if !slices.ContainsFunc(list, func(s SourceStatus) bool { return s.ID == id }) {
 		return fault.Errorf(fault.Invalid, "there is no source %q; \"tidings sources list\" shows what there is", id)
 	}
+	return nil
+}
+
+// Refresh asks ingest to poll a source soon.
+func (o *Ops) Refresh(ctx context.Context, id string) error {
+	if err := o.known(ctx, id); err != nil {
+		return err
+	}
 	return ingest.Refresh(ctx, o.bus, id)
+}
+
+// PauseSource stops the polling of a source, or lets it go on.
+func (o *Ops) PauseSource(ctx context.Context, id string, paused bool) error {
+	if err := o.known(ctx, id); err != nil {
+		return err
+	}
+	return ingest.PauseSource(ctx, o.bus, id, paused)
+}
+
+// AddSource adds a source, or finds that it is there. It returns its id.
+func (o *Ops) AddSource(ctx context.Context, a AddedSource) (id string, added bool, err error) {
+	return ingest.AddSource(ctx, o.bus, o.doc, a)
+}
+
+// RemoveSource ends a source that was added at run time.
+func (o *Ops) RemoveSource(ctx context.Context, id string) error {
+	return ingest.RemoveSource(ctx, o.bus, o.doc, id)
 }
 
 // TestSource fetches or reads a source once and writes what it gives. It needs no broker and keeps nothing.

@@ -1,0 +1,188 @@
+// Package opml reads and writes lists of feeds as OPML (opml.org/spec2.opml), the form in which readers exchange them.
+//
+// It is a list of feeds and nothing else: what an outline says beyond its address, title, language and the folders that
+// it lies in is left out.
+package opml
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/html/charset"
+
+	"tidings.internal/pkg/fault"
+)
+
+// What a list may hold. A folder's name becomes a tag.
+const (
+	MaxBytes    = 10 << 20
+	MaxOutlines = 20_000
+	maxDepth    = 50
+	maxText     = 500
+)
+
+// Outline is one feed of a list.
+type Outline struct {
+	Title    string
+	URL      string
+	Language string
+	Tags     []string // the folders that it lies in, and its categories
+}
+
+// Read returns the feeds of a list in their order, each address once. A list that is none, too large or too deep is
+// refused as a whole: half of one would look like all of it.
+func Read(r io.Reader) ([]Outline, error) {
+	in := &io.LimitedReader{R: r, N: MaxBytes + 1}
+	d := xml.NewDecoder(in)
+	d.Strict = false
+	d.Entity = xml.HTMLEntity
+	d.CharsetReader = charset.NewReaderLabel
+	l := reader{seen: map[string]int{}}
+	for {
+		t, err := d.Token()
+		switch {
+		case in.N <= 0:
+			return nil, fault.Errorf(fault.TooLarge, "read the list of sources: it is larger than %d MB", MaxBytes>>20)
+		case errors.Is(err, io.EOF) && !l.root:
+			return nil, fault.Errorf(fault.Invalid, "read the list of sources: it is no OPML")
+		case errors.Is(err, io.EOF):
+			return l.list, nil
+		case err != nil:
+			line, column := d.InputPos()
+			return nil, fault.Errorf(fault.Invalid, "read the list of sources: line %d, column %d: %w", line, column, err)
+		}
+		if err := l.token(t); err != nil {
+			return nil, err
+		}
+	}
+}
+
+type reader struct {
+	root    bool
+	folders []string // names of the outlines around, "" for one without
+	list    []Outline
+	seen    map[string]int
+}
+
+func (l *reader) token(t xml.Token) error {
+	switch t := t.(type) {
+	case xml.StartElement:
+		name := strings.ToLower(t.Name.Local)
+		switch {
+		case name == "opml":
+			l.root = true
+		case !l.root:
+			return fault.Errorf(fault.Invalid, "read the list of sources: it is no OPML but begins with <%.40q>", t.Name.Local)
+		case name == "outline":
+			return l.outline(t.Attr)
+		}
+	case xml.EndElement:
+		if strings.EqualFold(t.Name.Local, "outline") && len(l.folders) > 0 {
+			l.folders = l.folders[:len(l.folders)-1]
+		}
+	}
+	return nil
+}
+
+func (l *reader) outline(attrs []xml.Attr) error {
+	a := map[string]string{}
+	for _, x := range attrs {
+		a[strings.ToLower(x.Name.Local)] = strings.TrimSpace(x.Value)
+	}
+	title := a["title"]
+	if title == "" {
+		title = a["text"]
+	}
+	if len(l.folders) == maxDepth {
+		return fault.Errorf(fault.Invalid, "read the list of sources: its folders lie more than %d deep", maxDepth)
+	}
+	if a["xmlurl"] == "" {
+		l.folders = append(l.folders, clip(title))
+		return nil
+	}
+	l.folders = append(l.folders, "") // a feed within a feed is no folder of it
+	tags := l.tags(a["category"])
+	if i, ok := l.seen[a["xmlurl"]]; ok {
+		for _, t := range tags {
+			if !slices.Contains(l.list[i].Tags, t) {
+				l.list[i].Tags = append(l.list[i].Tags, t)
+			}
+		}
+		return nil
+	}
+	if len(l.list) == MaxOutlines {
+		return fault.Errorf(fault.TooLarge, "read the list of sources: it names more than %d feeds", MaxOutlines)
+	}
+	l.seen[a["xmlurl"]] = len(l.list)
+	l.list = append(l.list, Outline{Title: clip(title), URL: a["xmlurl"], Language: a["language"], Tags: tags})
+	return nil
+}
+
+// tags are the folders around, and categories: "news,/topics/rail" is news and rail (OPML 2.0, "category").
+func (l *reader) tags(categories string) []string {
+	var out []string
+	add := func(t string) {
+		if t = clip(strings.TrimSpace(t)); t != "" && !slices.Contains(out, t) {
+			out = append(out, t)
+		}
+	}
+	for _, f := range l.folders {
+		add(f)
+	}
+	for c := range strings.SplitSeq(categories, ",") {
+		add(c[strings.LastIndexByte(strings.TrimRight(c, "/"), '/')+1:])
+	}
+	return out
+}
+
+// clip bounds a text and makes one line of it.
+func clip(s string) string {
+	s = strings.Join(strings.Fields(strings.ToValidUTF8(s, "")), " ")
+	if len(s) > maxText {
+		s = strings.ToValidUTF8(s[:maxText], "")
+	}
+	return s
+}
+
+type document struct {
+	XMLName xml.Name  `xml:"opml"`
+	Version string    `xml:"version,attr"`
+	Title   string    `xml:"head>title"`
+	Body    []outline `xml:"body>outline"`
+}
+
+type outline struct {
+	Type     string `xml:"type,attr"`
+	Text     string `xml:"text,attr"`
+	Title    string `xml:"title,attr"`
+	URL      string `xml:"xmlUrl,attr"`
+	Language string `xml:"language,attr,omitempty"`
+	Category string `xml:"category,attr,omitempty"`
+}
+
+// Write writes a list that [Read] reads back as it is.
+func Write(w io.Writer, list []Outline) error {
+	doc := document{Version: "2.0", Title: "Sources"}
+	for _, o := range list {
+		var tags []string
+		for _, t := range o.Tags {
+			// A comma and a slash mean something in a category.
+			tags = append(tags, strings.NewReplacer(",", " ", "/", " ").Replace(t))
+		}
+		doc.Body = append(doc.Body, outline{Type: "rss", Text: o.Title, Title: o.Title, URL: o.URL, Language: o.Language, Category: strings.Join(tags, ",")})
+	}
+	if _, err := io.WriteString(w, xml.Header); err != nil {
+		return err
+	}
+	enc := xml.NewEncoder(w)
+	enc.Indent("", "  ")
+	if err := enc.Encode(doc); err != nil {
+		return fmt.Errorf("write the list of sources: %w", err)
+	}
+	_, err := io.WriteString(w, "\n")
+	return err
+}
