@@ -161,8 +161,8 @@ func PauseSource(ctx context.Context, b *bus.Bus, id string, paused bool) error 
 }
 
 // AddSource adds a source and returns its id, which is made of its address unless it is given. Adding the same once more
-// changes nothing and returns the same id; new is false then. An address that another source has is refused by its name.
-func AddSource(ctx context.Context, b *bus.Bus, doc *config.Doc, a Added) (id string, added bool, err error) {
+// changes nothing and returns the id of the one that is there; added is false then. With dry nothing is written.
+func AddSource(ctx context.Context, b *bus.Bus, doc *config.Doc, a Added, dry bool) (id string, added bool, err error) {
 	s := read(doc)
 	if err := doc.Err(); err != nil {
 		return "", false, err
@@ -187,6 +187,9 @@ func AddSource(ctx context.Context, b *bus.Bus, doc *config.Doc, a Added) (id st
 		case other.ID != a.ID && same:
 			return other.ID, false, nil
 		}
+	}
+	if dry {
+		return a.ID, true, nil
 	}
 	err = want(ctx, b, a.ID, func(w wish, _ bool) (map[string]any, error) {
 		if w.Source != nil {

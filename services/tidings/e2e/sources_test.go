@@ -80,6 +80,9 @@ sources: [{id: declared, url: %q, every: 300ms}]
 	list := filepath.Join(dir, "list.opml")
 	write(t, list, fmt.Sprintf(`<opml version="2.0"><body><outline text="glaciers"><outline text="Three" xmlUrl=%q/></outline>
 <outline text="Two" xmlUrl=%q/><outline text="bad" xmlUrl="gopher://example.org/"/></body></opml>`, three.URL(origintest.JSON), two.URL(origintest.Atom)))
+	if out := both(t, dir, 4, "sources", "import", list, "--dry-run"); !strings.Contains(out, "added") || len(sourceList(t, dir)) != 2 {
+		t.Errorf("a dry run prints %q and leaves %v", out, sourceList(t, dir))
+	}
 	out := both(t, dir, 4, "sources", "import", list)
 	for _, word := range []string{"added", "already there", "refused", "gopher://example.org/", "done for 2, failed for 1"} {
 		if !strings.Contains(out, word) {

@@ -89,7 +89,7 @@ func (v *sourceAddVerb) Run(w *world) error {
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
 		id, added, err := o.AddSource(ctx, ops.AddedSource{
 			ID: v.ID, URL: v.URL, Title: v.Title, Tags: v.Tags, Language: v.Language, Syndicate: v.Syndicate, Rights: v.Rights, Every: v.Every,
-		})
+		}, false)
 		if err != nil {
 			return err
 		}
@@ -134,12 +134,14 @@ func (v *sourceResumeVerb) Run(w *world) error {
 }
 
 type sourceImportVerb struct {
-	File string `arg:"" help:"OPML file, - for the standard input."`
+	File   string `arg:"" help:"OPML file, - for the standard input."`
+	DryRun bool   `help:"Only tell what would become of each."`
 	asJSON
 }
 
 // imported is what became of one outline.
 type imported struct {
+	Line    int    `json:"line"`
 	Title   string `json:"title,omitempty"`
 	URL     string `json:"url"`
 	ID      string `json:"id,omitempty"`
@@ -165,8 +167,8 @@ func (v *sourceImportVerb) Run(w *world) error {
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
 		list, refused := make([]imported, len(outlines)), 0
 		for i, line := range outlines {
-			one := imported{Title: line.Title, URL: line.URL, Outcome: "already there"}
-			id, added, err := o.AddSource(ctx, ops.AddedSource{URL: line.URL, Title: line.Title, Tags: line.Tags, Language: line.Language})
+			one := imported{Line: line.Line, Title: line.Title, URL: line.URL, Outcome: "already there"}
+			id, added, err := o.AddSource(ctx, ops.AddedSource{URL: line.URL, Title: line.Title, Tags: line.Tags, Language: line.Language}, v.DryRun)
 			switch {
 			case err != nil && fault.KindOf(err) != fault.Invalid:
 				return err // the broker is away: what was added stays, and the file may be imported again
@@ -198,9 +200,9 @@ func (v *sourceImportVerb) print(w *world, list []imported) error {
 	}
 	rows := make([][]string, len(list))
 	for i, l := range list {
-		rows[i] = []string{l.Outcome, l.ID, l.URL, l.Error}
+		rows[i] = []string{strconv.Itoa(l.Line), l.Outcome, l.ID, l.URL, l.Error}
 	}
-	return w.table([]string{"OUTCOME", "SOURCE", "FEED", "ERROR"}, rows)
+	return w.table([]string{"LINE", "OUTCOME", "SOURCE", "FEED", "ERROR"}, rows)
 }
 
 type sourceExportVerb struct{}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -20,7 +21,7 @@ import (
 // What a list may hold. A folder's name becomes a tag.
 const (
 	MaxBytes    = 10 << 20
-	MaxOutlines = 20_000
+	MaxOutlines = 100_000
 	maxDepth    = 50
 	maxText     = 500
 )
@@ -31,6 +32,8 @@ type Outline struct {
 	URL      string
 	Language string
 	Tags     []string // the folders that it lies in, and its categories
+	// Line is where it stands in the file, 0 for one that was not read.
+	Line int
 }
 
 // Read returns the feeds of a list in their order, each address once. A list that is none, too large or too deep is
@@ -55,6 +58,7 @@ func Read(r io.Reader) ([]Outline, error) {
 			line, column := d.InputPos()
 			return nil, fault.Errorf(fault.Invalid, "read the list of sources: line %d, column %d: %w", line, column, err)
 		}
+		l.line, _ = d.InputPos()
 		if err := l.token(t); err != nil {
 			return nil, err
 		}
@@ -63,6 +67,7 @@ func Read(r io.Reader) ([]Outline, error) {
 
 type reader struct {
 	root    bool
+	line    int
 	folders []string // names of the outlines around, "" for one without
 	list    []Outline
 	seen    map[string]int
@@ -80,6 +85,9 @@ func (l *reader) token(t xml.Token) error {
 		case name == "outline":
 			return l.outline(t.Attr)
 		}
+	case xml.Directive:
+		// A list needs no document type. Its entities are how a small file becomes a large one.
+		return fault.Errorf(fault.Invalid, "read the list of sources: line %d: a document type is not taken", l.line)
 	case xml.EndElement:
 		if strings.EqualFold(t.Name.Local, "outline") && len(l.folders) > 0 {
 			l.folders = l.folders[:len(l.folders)-1]
@@ -93,9 +101,9 @@ func (l *reader) outline(attrs []xml.Attr) error {
 	for _, x := range attrs {
 		a[strings.ToLower(x.Name.Local)] = strings.TrimSpace(x.Value)
 	}
-	title := a["title"]
+	title := a["text"]
 	if title == "" {
-		title = a["text"]
+		title = a["title"]
 	}
 	if len(l.folders) == maxDepth {
 		return fault.Errorf(fault.Invalid, "read the list of sources: its folders lie more than %d deep", maxDepth)
@@ -118,7 +126,10 @@ func (l *reader) outline(attrs []xml.Attr) error {
 		return fault.Errorf(fault.TooLarge, "read the list of sources: it names more than %d feeds", MaxOutlines)
 	}
 	l.seen[a["xmlurl"]] = len(l.list)
-	l.list = append(l.list, Outline{Title: clip(title), URL: a["xmlurl"], Language: a["language"], Tags: tags})
+	if u, err := url.Parse(a["xmlurl"]); title == "" && err == nil {
+		title = u.Host
+	}
+	l.list = append(l.list, Outline{Title: clip(title), URL: a["xmlurl"], Language: a["language"], Tags: tags, Line: l.line})
 	return nil
 }
 

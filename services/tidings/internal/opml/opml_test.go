@@ -15,7 +15,7 @@ func TestReadTakesFeedsWithTheirFolders(t *testing.T) {
 	t.Parallel()
 	got, err := Read(strings.NewReader(`<?xml version="1.0" encoding="ISO-8859-1"?>
 <opml version="1.0"><head><title>x</title></head><body>
-<outline text="News"><outline text="Bahn &amp; Bus" title="K` + "\xe4" + `se" type="rss" xmlUrl=" https://example.org/a " language="de"/>
+<outline text="News"><outline title="Bahn &amp; Bus" text="K` + "\xe4" + `se" type="rss" xmlUrl=" https://example.org/a " language="de"/>
   <outline title="Tief"><outline xmlUrl="https://example.org/b" category="/rail/night, crm ,"/></outline></outline>
 <outline text="oben" xmlUrl="https://example.org/c"/>
 <outline text="noch einmal"><outline xmlUrl="https://example.org/c"/></outline>
@@ -26,10 +26,10 @@ func TestReadTakesFeedsWithTheirFolders(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []Outline{
-		{Title: "Käse", URL: "https://example.org/a", Language: "de", Tags: []string{"News"}},
-		{URL: "https://example.org/b", Tags: []string{"News", "Tief", "night", "crm"}},
-		{Title: "oben", URL: "https://example.org/c", Tags: []string{"noch einmal"}},
-		{Title: "gross", URL: "https://example.org/d"},
+		{Title: "Käse", URL: "https://example.org/a", Language: "de", Tags: []string{"News"}, Line: 3},
+		{Title: "example.org", URL: "https://example.org/b", Tags: []string{"News", "Tief", "night", "crm"}, Line: 4},
+		{Title: "oben", URL: "https://example.org/c", Tags: []string{"noch einmal"}, Line: 5},
+		{Title: "gross", URL: "https://example.org/d", Line: 8},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -49,6 +49,9 @@ func TestWhatIsReadIsWhatWasWritten(t *testing.T) {
 	got, err := Read(&b)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i := range got {
+		got[i].Line = 0
 	}
 	if diff := cmp.Diff(list, got); diff != "" {
 		t.Error(diff)
@@ -70,6 +73,7 @@ func TestListsThatAreNone(t *testing.T) {
 		"nothing":   {"", fault.Invalid, "no OPML"},
 		"HTML":      {"<html><body/></html>", fault.Invalid, "<\"html\">"},
 		"a feed":    {"<rss/>", fault.Invalid, "no OPML"},
+		"a type":    {"<!DOCTYPE opml [<!ENTITY a \"b\">]><opml/>", fault.Invalid, "document type"},
 		"broken":    {"<opml><body><outline text='", fault.Invalid, "line 1"},
 		"too deep":  {"<opml><body>" + strings.Repeat("<outline text='x'>", maxDepth+1), fault.Invalid, "deep"},
 		"too many":  {many.String(), fault.TooLarge, "more than"},

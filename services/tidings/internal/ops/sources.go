@@ -53,9 +53,9 @@ func (o *Ops) PauseSource(ctx context.Context, id string, paused bool) error {
 	return ingest.PauseSource(ctx, o.bus, id, paused)
 }
 
-// AddSource adds a source, or finds that it is there. It returns its id.
-func (o *Ops) AddSource(ctx context.Context, a AddedSource) (id string, added bool, err error) {
-	return ingest.AddSource(ctx, o.bus, o.doc, a)
+// AddSource adds a source, or finds that it is there. It returns its id. With dry it only says what it would do.
+func (o *Ops) AddSource(ctx context.Context, a AddedSource, dry bool) (id string, added bool, err error) {
+	return ingest.AddSource(ctx, o.bus, o.doc, a, dry)
 }
 
 // RemoveSource ends a source that was added at run time.
