@@ -2,6 +2,7 @@ package app
 
 import (
 	"tidings.internal/services/publish/internal/compose"
+	"tidings.internal/services/publish/internal/compose/discord"
 	"tidings.internal/services/publish/internal/compose/mastodon"
 	"tidings.internal/services/publish/internal/compose/telegram"
 	"tidings.internal/services/publish/internal/compose/webhook"
@@ -10,6 +11,7 @@ import (
 // networks lists every network that posts can be composed for.
 func networks() []compose.Network {
 	return []compose.Network{
+		discord.Network,
 		mastodon.Network,
 		telegram.Network,
 		webhook.Network,
