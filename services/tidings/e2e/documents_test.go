@@ -90,7 +90,7 @@ func commands() []shown {
 // placeholders are commands that hold a word to be replaced or that a document warns of: nothing runs as it stands.
 var placeholders = []string{
 	"go -C services/ingest get MODULE@VERSION", "go test PACKAGE -update", "go test -run '^$' -fuzz FuzzX -fuzztime 60s PACKAGE", "go build ./...",
-	"go doc ./pkg/event",
+	"go doc ./pkg/event", "go test ./services/tidings/e2e -run References -update",
 }
 
 var (
