@@ -45,6 +45,8 @@ type Case struct {
 	Kinds map[int]fault.Kind
 	// Repeats says that two creates with one key are one post.
 	Repeats bool
+	// Keyless says that the key is no header of the request.
+	Keyless bool
 }
 
 // Channel decodes the configuration of a channel at base.
