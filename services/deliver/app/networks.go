@@ -2,6 +2,7 @@ package app
 
 import (
 	"tidings.internal/services/deliver/internal/send"
+	"tidings.internal/services/deliver/internal/send/bluesky"
 	"tidings.internal/services/deliver/internal/send/discord"
 	"tidings.internal/services/deliver/internal/send/mastodon"
 	"tidings.internal/services/deliver/internal/send/telegram"
@@ -11,6 +12,7 @@ import (
 // networks lists every network that posts can be sent to.
 func networks() []send.Network {
 	return []send.Network{
+		bluesky.Network,
 		discord.Network,
 		mastodon.Network,
 		telegram.Network,

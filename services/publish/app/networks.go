@@ -2,6 +2,7 @@ package app
 
 import (
 	"tidings.internal/services/publish/internal/compose"
+	"tidings.internal/services/publish/internal/compose/bluesky"
 	"tidings.internal/services/publish/internal/compose/discord"
 	"tidings.internal/services/publish/internal/compose/mastodon"
 	"tidings.internal/services/publish/internal/compose/telegram"
@@ -11,6 +12,7 @@ import (
 // networks lists every network that posts can be composed for.
 func networks() []compose.Network {
 	return []compose.Network{
+		bluesky.Network,
 		discord.Network,
 		mastodon.Network,
 		telegram.Network,
