@@ -29,6 +29,7 @@ type shown struct {
 func commands() []shown {
 	const programs, lost, kills, gate = "TestTheProgramsWorkUnderTheirPermissions", "TestALostMachineComesBackFromItsBackup", "TestKills", ".ci/run"
 	const comeAndGo = "TestSourcesComeAndGoAtRunTime"
+	const composition = "TestTheShippedCompositionRuns"
 	const decides = "TestAPersonDecidesAboutHeldPosts"
 	return []shown{
 		{command: "tidings", elsewhere: "TestReadmeShowsWhatTheFirstCommandPrints"},
@@ -40,6 +41,11 @@ func commands() []shown {
 		{command: "enrich --config tidings.yaml", elsewhere: programs},
 		{command: "publish --config tidings.yaml", elsewhere: programs},
 		{command: "deliver --config tidings.yaml", elsewhere: programs},
+		{command: "docker-compose up -d", elsewhere: composition},
+		{command: "docker compose up -d", elsewhere: composition},
+		{command: "docker-compose up -d --scale enrich=2 --scale publish=2", elsewhere: composition},
+		{command: "docker-compose down", elsewhere: composition},
+		{command: "tidings init --keys DIR", args: []string{"init", "--keys", "keys"}, says: "made 6 keys"},
 		{command: "tidings check", args: []string{"check"}, says: "no problem"},
 		{command: "tidings check tidings.yaml", args: []string{"check", "wrong.yaml"}, want: 1, says: `unknown key; did you mean "every"?`},
 		{command: "tidings config show", args: []string{"config", "show"}, says: "nats.sync"},

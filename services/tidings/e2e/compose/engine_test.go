@@ -1,0 +1,281 @@
+package compose
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tidings.internal/pkg/article"
+)
+
+const natsImage = "nats:2.15.2-alpine"
+
+// stand is a running composition.
+type stand struct {
+	dir     string // of compose.yaml
+	tool    []string
+	env     []string
+	project string
+	gateway string // address of this machine as containers see it
+}
+
+// need returns the Compose tool. Without an engine the test is skipped, and fails where CI is true.
+func need(t *testing.T) []string {
+	t.Helper()
+	sentence := ""
+	if out, err := exec.CommandContext(t.Context(), "docker", "info").CombinedOutput(); err != nil {
+		sentence = "no Docker engine answers: " + strings.TrimSpace(string(out[:min(len(out), 200)])) + " " + err.Error()
+	}
+	for _, tool := range [][]string{{"docker", "compose"}, {"docker-compose"}} {
+		if exec.CommandContext(t.Context(), tool[0], append(tool[1:], "version")...).Run() == nil && sentence == "" {
+			return tool
+		}
+	}
+	if sentence == "" {
+		sentence = "neither \"docker compose\" nor docker-compose is installed"
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal(sentence)
+	}
+	t.Skip(sentence)
+	return nil
+}
+
+func run(t *testing.T, dir string, env []string, name string, args ...string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, tail(out.String()))
+	}
+	return out.String()
+}
+
+// tail is the end of a long text.
+func tail(s string) string { return s[max(0, len(s)-4000):] }
+
+func docker(t *testing.T, args ...string) string {
+	t.Helper()
+	return strings.TrimSpace(run(t, "", nil, "docker", args...))
+}
+
+// compose runs the tool on the shipped file.
+func (s *stand) compose(t *testing.T, args ...string) string {
+	t.Helper()
+	return run(t, s.dir, s.env, s.tool[0], append(s.tool[1:], args...)...)
+}
+
+// ids are the containers of a service.
+func (s *stand) ids(t *testing.T, service string) []string {
+	t.Helper()
+	return strings.Fields(docker(t, "ps", "-aq", "--filter", "label=com.docker.compose.project="+s.project, "--filter", "label=com.docker.compose.service="+service))
+}
+
+// healthy waits until every container of the services says so.
+func (s *stand) healthy(t *testing.T, services ...string) {
+	t.Helper()
+	until(t, 2*time.Minute, "healthy "+strings.Join(services, ", "), func() (bool, string) {
+		for _, name := range services {
+			ids := s.ids(t, name)
+			if len(ids) == 0 {
+				return false, name + " has no container"
+			}
+			for _, id := range ids {
+				if state := docker(t, "inspect", "-f", "{{.State.Health.Status}}", id); state != "healthy" {
+					return false, name + " is " + state + "\n" + tail(docker(t, "logs", "--tail", "20", id))
+				}
+			}
+		}
+		return true, ""
+	})
+}
+
+func until(t *testing.T, limit time.Duration, what string, met func() (bool, string)) {
+	t.Helper()
+	end := time.NewTimer(limit)
+	defer end.Stop()
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		ok, seen := met()
+		if ok {
+			return
+		}
+		select {
+		case <-end.C:
+			t.Fatalf("waited %v in vain for %s; last seen: %s", limit, what, seen)
+		case <-tick.C:
+		}
+	}
+}
+
+// root is the folder of go.work.
+func root(t *testing.T) string {
+	t.Helper()
+	return filepath.Dir(strings.TrimSpace(run(t, "", nil, "go", "env", "GOWORK")))
+}
+
+// images builds what compose.yaml names: the final stages of the shipped Dockerfile around static binaries.
+func (s *stand) images(t *testing.T, version string) {
+	t.Helper()
+	base, ctx := root(t), t.TempDir()
+	static := []string{"CGO_ENABLED=0"}
+	for _, dir := range []string{"out", "empty", "certs"} {
+		if err := os.Mkdir(filepath.Join(ctx, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(ctx, "out") + string(filepath.Separator)}
+	for _, name := range []string{"ingest", "enrich", "publish", "deliver", "tidings"} {
+		args = append(args, "tidings.internal/services/"+name)
+	}
+	run(t, base, static, "go", args...)
+	text, err := os.ReadFile(filepath.Join(base, "deploy", "Dockerfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stages, ok := strings.Cut(string(text), "FROM scratch AS ingest")
+	if !ok {
+		t.Fatal("the Dockerfile has no stage ingest")
+	}
+	write(t, filepath.Join(ctx, "Dockerfile"), "FROM scratch AS ingest"+strings.ReplaceAll(stages, "COPY --from=build ", "COPY "))
+	for _, name := range []string{"ingest", "enrich", "publish", "deliver", "tidings"} {
+		tag := "localhost/tidings/" + name + ":" + version
+		docker(t, "build", "-q", "--label", "tidings.standin=yes", "--target", name, "-t", tag, ctx)
+		t.Cleanup(func() { docker(t, "rmi", "-f", tag) })
+	}
+	if docker(t, "images", "-q", natsImage) == "" {
+		s.natsStandIn(t, base)
+	}
+}
+
+// natsStandIn compiles the server of go.mod's version, and what its health check calls.
+func (s *stand) natsStandIn(t *testing.T, base string) {
+	t.Helper()
+	ctx := t.TempDir()
+	run(t, base, []string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-o", filepath.Join(ctx, "nats-server"), "github.com/nats-io/nats-server/v2")
+	fetch := filepath.Join(ctx, "fetch.go")
+	write(t, fetch, `package main
+
+import ("net/http"; "os"; "time")
+
+func main() {
+	r, err := (&http.Client{Timeout: 2 * time.Second}).Get(os.Args[len(os.Args)-1])
+	if err != nil || r.StatusCode != 200 { os.Exit(1) }
+}
+`)
+	run(t, base, []string{"CGO_ENABLED=0"}, "go", "build", "-o", filepath.Join(ctx, "wget"), fetch)
+	write(t, filepath.Join(ctx, "Dockerfile"), "FROM scratch\nCOPY nats-server wget /bin/\nENV PATH=/bin\n")
+	docker(t, "build", "-q", "--label", "tidings.standin=yes", "-t", natsImage, ctx)
+	t.Cleanup(func() { docker(t, "rmi", "-f", natsImage) })
+}
+
+// probe builds an image that dials an address, and returns its name.
+func (s *stand) probe(t *testing.T) string {
+	t.Helper()
+	ctx := t.TempDir()
+	dial := filepath.Join(ctx, "dial.go")
+	write(t, dial, `package main
+
+import ("net"; "os"; "time")
+
+func main() {
+	c, err := net.DialTimeout("tcp", os.Args[1], 3*time.Second)
+	if err != nil { os.Stdout.WriteString("no: " + err.Error()); return }
+	c.Close()
+	os.Stdout.WriteString("yes")
+}
+`)
+	run(t, root(t), []string{"CGO_ENABLED=0"}, "go", "build", "-o", filepath.Join(ctx, "dial"), dial)
+	write(t, filepath.Join(ctx, "Dockerfile"), "FROM scratch\nCOPY dial /dial\nENTRYPOINT [\"/dial\"]\n")
+	name := s.project + "-probe"
+	docker(t, "build", "-q", "--label", "tidings.standin=yes", "-t", name, ctx)
+	t.Cleanup(func() { docker(t, "rmi", "-f", name) })
+	return name
+}
+
+// newStand copies the shipped files and starts nothing yet.
+func newStand(t *testing.T) *stand {
+	t.Helper()
+	tool := need(t)
+	project := "tidings-test-" + article.Digest(8, t.TempDir(), time.Now().String())
+	s := &stand{dir: t.TempDir(), tool: tool, project: project, gateway: gateway(t)}
+	s.env = []string{"COMPOSE_PROJECT_NAME=" + project, "TIDINGS_VERSION=" + project, "TIDINGS_VOLUME=" + project + "-nats", "TIDINGS_PORT=" + ports(t)}
+	for _, name := range []string{"compose.yaml", "nats.conf"} {
+		text, err := os.ReadFile(filepath.Join(root(t), "deploy", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, filepath.Join(s.dir, name), string(text))
+	}
+	s.images(t, project)
+	t.Cleanup(func() { s.compose(t, "down", "-v", "--remove-orphans", "-t", "5") })
+	return s
+}
+
+// gateway is the address of this machine on the engine's own bridge.
+func gateway(t *testing.T) string {
+	t.Helper()
+	subnet := docker(t, "network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Subnet}}")
+	_, network, err := net.ParseCIDR(subnet)
+	if err != nil {
+		t.Fatalf("the engine's bridge has the subnet %q: %v", subnet, err)
+	}
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range all {
+		if ip, ok := a.(*net.IPNet); ok && network.Contains(ip.IP) {
+			return ip.IP.String()
+		}
+	}
+	t.Fatalf("this machine has no address in %s", subnet)
+	return ""
+}
+
+// ports is a range of ports of which each replica of publish takes one.
+func ports(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	first := l.Addr().(*net.TCPAddr).Port
+	return fmt.Sprintf("%d-%d", first, min(first+9, 65535))
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// published is the address under which a container of publish is reached from outside.
+func (s *stand) published(t *testing.T) string {
+	t.Helper()
+	address, _, _ := strings.Cut(docker(t, "port", s.ids(t, "publish")[0], "8080"), "\n")
+	return "http://127.0.0.1:" + address[strings.LastIndexByte(address, ':')+1:]
+}
+
+// inspect decodes what the engine says of a container.
+func inspect(t *testing.T, id string, into any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(docker(t, "inspect", "-f", "{{json .HostConfig}}", id)), into); err != nil {
+		t.Fatal(err)
+	}
+}
