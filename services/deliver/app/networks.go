@@ -5,6 +5,7 @@ import (
 	"tidings.internal/services/deliver/internal/send/bluesky"
 	"tidings.internal/services/deliver/internal/send/discord"
 	"tidings.internal/services/deliver/internal/send/mastodon"
+	"tidings.internal/services/deliver/internal/send/matrix"
 	"tidings.internal/services/deliver/internal/send/telegram"
 	"tidings.internal/services/deliver/internal/send/webhook"
 )
@@ -15,6 +16,7 @@ func networks() []send.Network {
 		bluesky.Network,
 		discord.Network,
 		mastodon.Network,
+		matrix.Network,
 		telegram.Network,
 		webhook.Network,
 	}

@@ -5,6 +5,7 @@ import (
 	"tidings.internal/services/publish/internal/compose/bluesky"
 	"tidings.internal/services/publish/internal/compose/discord"
 	"tidings.internal/services/publish/internal/compose/mastodon"
+	"tidings.internal/services/publish/internal/compose/matrix"
 	"tidings.internal/services/publish/internal/compose/telegram"
 	"tidings.internal/services/publish/internal/compose/webhook"
 )
@@ -15,6 +16,7 @@ func networks() []compose.Network {
 		bluesky.Network,
 		discord.Network,
 		mastodon.Network,
+		matrix.Network,
 		telegram.Network,
 		webhook.Network,
 	}
