@@ -50,17 +50,23 @@ func (b *Bus) Follow(ctx context.Context, stream, filter string, f Fold) error {
 }
 
 type follower struct {
-	bus     *Bus
-	stream  string
-	filter  string
-	fold    Fold
-	applied event.Applied
-	last    []trace // of the records applied last
-	epoch   string
+	bus    *Bus
+	stream string
+	filter string
+	fold   Fold
+	checkpoint
 	session uint64 // of the connection under which the stream was recognised
 	begun   bool
 	level   bool   // CaughtUp was called since the last Reset
 	goal    uint64 // last sequence of the stream when the fold began
+}
+
+// checkpoint is how far a fold has come, and what the stream is recognised by: a fold goes on only after one that is
+// still valid. It lives as long as the fold, whose state is in memory: every start of a process folds from the beginning.
+type checkpoint struct {
+	applied event.Applied
+	epoch   string
+	last    []trace // of the records applied last, the newest at the end
 }
 
 // trace is what tells whether a record is still the one that was applied.
@@ -89,9 +95,10 @@ func (fo *follower) once(ctx context.Context) error {
 	if reason != "" {
 		if fo.begun {
 			fo.bus.observe.Rebuilt(reason)
+			fo.bus.Notice(ctx, event.Notice{Type: "projection_rebuilt", Reason: reason, Text: "what was folded of " + fo.stream + " was begun anew"})
 		}
 		fo.fold.Reset(reason)
-		fo.applied, fo.epoch, fo.last = event.Applied{Created: state.Created}, state.Epoch, nil
+		fo.checkpoint = checkpoint{applied: event.Applied{Created: state.Created}, epoch: state.Epoch}
 		fo.begun, fo.level, fo.goal = true, false, state.Last
 	}
 	consumer, err := fo.bus.js.OrderedConsumer(ctx, fo.stream, jetstream.OrderedConsumerConfig{

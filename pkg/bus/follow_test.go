@@ -254,3 +254,95 @@ func TestABusySubjectIsNoRollback(t *testing.T) {
 		t.Errorf("the fold began anew: %v", got)
 	}
 }
+
+// A checkpoint is valid only while everything the stream is recognised by agrees. What is done to the stream here leaves
+// its name, its creation and its last sequence as they were, so that each sign has to be looked at by itself.
+func TestEachInvalidCheckpointRebuilds(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name string
+		// spoil changes the stream while the fold runs and returns what is left of it.
+		spoil func(t *testing.T, b *bus.Bus, stored map[string]string) map[string]string
+		want  []string
+	}{
+		{"another epoch", func(t *testing.T, b *bus.Bus, stored map[string]string) map[string]string {
+			c := configOf(t, b, event.StreamArticles)
+			c.Metadata[event.MetaEpoch] = "another"
+			if _, err := b.JetStream().UpdateStream(t.Context(), c); err != nil {
+				t.Fatal(err)
+			}
+			return stored
+		}, []string{bus.ResetStart, bus.ResetRecreated}},
+		{"none of the last records stored", func(t *testing.T, b *bus.Bus, _ map[string]string) map[string]string {
+			stream, err := b.JetStream().Stream(t.Context(), event.StreamArticles)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := stream.Purge(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			return map[string]string{}
+		}, []string{bus.ResetStart, bus.ResetRewound}},
+		{"all but the oldest of the last records gone", func(t *testing.T, b *bus.Bus, stored map[string]string) map[string]string {
+			stream, err := b.JetStream().Stream(t.Context(), event.StreamArticles)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// 20 are stored; of the 16 that are remembered number 5 is the oldest. Deleted by number they leave no marker,
+			// and the fold, which still is in its own past, keeps their rows.
+			for seq := uint64(6); seq <= 20; seq++ {
+				if err := stream.DeleteMsg(t.Context(), seq); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return stored
+		}, []string{bus.ResetStart}},
+		{"the oldest of the last records gone as well", func(t *testing.T, b *bus.Bus, stored map[string]string) map[string]string {
+			stream, err := b.JetStream().Stream(t.Context(), event.StreamArticles)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for seq := uint64(5); seq <= 20; seq++ {
+				if err := stream.DeleteMsg(t.Context(), seq); err != nil {
+					t.Fatal(err)
+				}
+			}
+			left := map[string]string{}
+			for _, key := range []string{"1", "2", "3", "4"} {
+				left[id(key)] = stored[id(key)]
+			}
+			return left
+		}, []string{bus.ResetStart, bus.ResetRewound}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s := natstest.Run(t)
+			b := s.Bus(t, "publish")
+			f := &table{}
+			following(t, b, f)
+			var keys []string
+			for n := range 20 {
+				keys = append(keys, fmt.Sprint(n+1))
+			}
+			stored := store(t, b, 1, keys...)
+			eventually(t, "what is stored", f.is(stored))
+			left := c.spoil(t, b, stored)
+			s.Stop() // a checkpoint is looked at when a connection is new
+			s.Start(t)
+			after := store(t, s.Bus(t, "enrich"), 1, "later")
+			maps.Copy(after, left)
+			eventually(t, "what is left and what came after", f.is(after))
+			if diff := cmp.Diff(c.want, f.reasons()); diff != "" {
+				t.Errorf("reasons (-want +got):\n%s", diff)
+			}
+			subject, err := event.NoticeSubject("publish", "projection_rebuilt")
+			if err != nil {
+				t.Fatal(err)
+			}
+			told, err := b.Next(t.Context(), event.StreamEvents, subject, 1)
+			if err != nil || (told != nil) != (len(c.want) > 1) {
+				t.Errorf("operators were told %v, %v", told, err)
+			}
+		})
+	}
+}
