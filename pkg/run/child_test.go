@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tidings.internal/pkg/hosttest"
 )
 
 // child is the main function of the test binary as a program.
@@ -190,7 +192,7 @@ func TestUnwritableDataDirectoryIsASentence(t *testing.T) {
 	uid := os.Getuid()
 	if uid == 0 { // root may write anywhere, so somebody else has to try
 		if runtime.GOOS != "linux" {
-			t.Skip("as root this needs /proc/self/exe")
+			hosttest.Lacks(t, "as root this test needs /proc/self/exe: run it on Linux, or as somebody else")
 		}
 		uid = 65534
 		who = &syscall.Credential{Uid: 65534, Gid: 65534}

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"tidings.internal/pkg/hosttest"
 )
 
 // closedHosts are forms of addresses that must never be connected to. Those of loopback would reach the listener of
@@ -202,14 +204,29 @@ func names(t *testing.T, table map[string][][]string) *net.Resolver {
 	}}
 }
 
+// onePort listens at two addresses on one port.
+func onePort(t *testing.T, a, b string) (net.Listener, net.Listener) {
+	t.Helper()
+	for range 20 { // others may have taken a port at one of the two
+		one, err := net.Listen("tcp", a+":0")
+		if err != nil {
+			hosttest.Lacks(t, fmt.Sprintf("no address %s (macOS: ifconfig lo0 alias %s): %v", a, a, err))
+		}
+		two, err := net.Listen("tcp", fmt.Sprintf("%s:%d", b, portNumber(t, one.Addr().String())))
+		if err == nil {
+			return one, two
+		}
+		_ = one.Close()
+	}
+	t.Fatalf("no port is free at both %s and %s", a, b)
+	return nil, nil
+}
+
 // A name that turns from an open to a private address between two polls, or between check and connect, must not reach
 // the private one. Here 127.0.0.2 plays the open address.
 func TestRebindingIsRefusedWhenConnecting(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.2:0")
-	if err != nil {
-		t.Skipf("no second loopback address: %v", err)
-	}
+	l, private := onePort(t, "127.0.0.2", "127.0.0.1")
 	open := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Connection", "close") // the second poll must look the name up again
 	})}
@@ -217,10 +234,6 @@ func TestRebindingIsRefusedWhenConnecting(t *testing.T) {
 	go func() { defer close(done); _ = open.Serve(l) }()
 	t.Cleanup(func() { _ = open.Close(); <-done })
 	port := portNumber(t, l.Addr().String())
-	private, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		t.Skipf("the port is taken on the first loopback address: %v", err)
-	}
 	_, accepted := serveRaw(t, private, func(net.Conn) {})
 	six := func() int64 { return 0 }
 	if l, err := net.Listen("tcp", fmt.Sprintf("[::1]:%d", port)); err == nil {
@@ -239,7 +252,7 @@ func TestRebindingIsRefusedWhenConnecting(t *testing.T) {
 	if _, err := c.Fetch(t.Context(), u("rebind.test")); err != nil {
 		t.Fatalf("first poll: %v", err)
 	}
-	_, err = c.Fetch(t.Context(), u("rebind.test"))
+	_, err := c.Fetch(t.Context(), u("rebind.test"))
 	failure(t, err, RefusedAddress)
 	_, err = c.Fetch(t.Context(), u("private.test"))
 	failure(t, err, RefusedAddress)

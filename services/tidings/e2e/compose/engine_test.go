@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tidings.internal/pkg/article"
+	"tidings.internal/pkg/hosttest"
 )
 
 const natsImage = "nats:2.15.2-alpine"
@@ -42,10 +43,7 @@ func need(t *testing.T) []string {
 	if sentence == "" {
 		sentence = "neither \"docker compose\" nor docker-compose is installed"
 	}
-	if os.Getenv("CI") == "true" {
-		t.Fatal(sentence)
-	}
-	t.Skip(sentence)
+	hosttest.Lacks(t, sentence)
 	return nil
 }
 
