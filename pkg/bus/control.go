@@ -64,27 +64,57 @@ func guardedVerb(ctx context.Context, request []byte, handle func(context.Contex
 // Ask sends a verb to a service and reads the first answer into a value. The error has the kind that the service gave
 // it; no service at all is unreachable. A nil into takes any answer.
 func (b *Bus) Ask(ctx context.Context, service, verb string, request, into any) error {
+	first := errors.New("answered")
+	err := b.AskAll(ctx, service, verb, request, func(reply []byte) error {
+		if into != nil {
+			if err := json.Unmarshal(reply, into); err != nil {
+				return err
+			}
+		}
+		return first
+	})
+	if errors.Is(err, first) {
+		return nil
+	}
+	return err
+}
+
+// moreWait is how long further replicas may take for their answers once one has come.
+const moreWait = 250 * time.Millisecond
+
+// AskAll sends a verb to every replica of a service and gives each answer to take, one at a time. It ends when no
+// further answer comes, or with the first error of take or of a replica. The errors are those of [Bus.Ask].
+func (b *Bus) AskAll(ctx context.Context, service, verb string, request any, take func(reply []byte) error) error {
 	body, err := json.Marshal(request)
 	if err != nil {
 		return fault.Errorf(fault.Internal, "ask %s to %s: %w", service, verb, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, askWait)
-	defer cancel()
-	reply, err := b.nc.RequestWithContext(ctx, event.AdminSubject(service, verb), body)
-	if errors.Is(err, nats.ErrNoResponders) {
-		return fault.Errorf(fault.Unreachable, "no %s is running", service)
-	}
+	inbox := b.nc.NewInbox()
+	sub, err := b.nc.SubscribeSync(inbox)
 	if err != nil {
 		return classify(err, "ask %s to %s", service, verb)
 	}
-	if code := reply.Header.Get(micro.ErrorCodeHeader); code != "" {
-		return fault.Errorf(fault.Kind(code), "%s: %s", service, reply.Header.Get(micro.ErrorHeader))
+	defer func() { _ = sub.Unsubscribe() }() // it fails only when the connection is closed, which ends it too
+	if err := b.nc.PublishRequest(event.AdminSubject(service, verb), inbox, body); err != nil {
+		return classify(err, "ask %s to %s", service, verb)
 	}
-	if into == nil {
-		return nil
+	for answers, wait := 0, askWait; ; answers, wait = answers+1, moreWait {
+		one, cancel := context.WithTimeout(ctx, wait)
+		reply, err := sub.NextMsgWithContext(one)
+		cancel()
+		switch {
+		case answers > 0 && errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+			return nil
+		case errors.Is(err, nats.ErrNoResponders):
+			return fault.Errorf(fault.Unreachable, "no %s is running", service)
+		case err != nil:
+			return classify(err, "ask %s to %s", service, verb)
+		}
+		if code := reply.Header.Get(micro.ErrorCodeHeader); code != "" {
+			return fault.Errorf(fault.Kind(code), "%s: %s", service, reply.Header.Get(micro.ErrorHeader))
+		}
+		if err := take(reply.Data); err != nil {
+			return fault.Errorf(fault.Malformed, "read the answer of %s to %s: %w", service, verb, err)
+		}
 	}
-	if err := json.Unmarshal(reply.Data, into); err != nil {
-		return fault.Errorf(fault.Malformed, "read the answer of %s to %s: %w", service, verb, err)
-	}
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"testing"
 
 	"tidings.internal/pkg/fault"
@@ -74,5 +75,27 @@ func TestAStoppedVerbIsSilent(t *testing.T) {
 	}
 	if _, err := b.Serve(t.Context(), "not a version", "check", nil); err == nil {
 		t.Error("a service without a version was made")
+	}
+}
+
+// Every replica is asked, and each one's answer is heard.
+func TestEveryReplicaAnswers(t *testing.T) {
+	t.Parallel()
+	s := natstest.Run(t)
+	for _, name := range []string{"a", "b", "c"} {
+		stop, err := s.Bus(t, "enrich").Serve(t.Context(), "1.0.0", "who", func(context.Context, []byte) (any, error) { return name, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stop()
+	}
+	var names []string
+	err := s.Bus(t, "tidings").AskAll(t.Context(), "enrich", "who", nil, func(reply []byte) error {
+		names = append(names, string(reply))
+		return nil
+	})
+	slices.Sort(names)
+	if want := []string{`"a"`, `"b"`, `"c"`}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("%v answered, want %v: %v", names, want, err)
 	}
 }

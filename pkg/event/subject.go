@@ -81,6 +81,18 @@ func AdminSubject(service, verb string) string { return "adm." + service + "." +
 // AllPosts is the filter for the posts of a channel.
 func AllPosts(channel string) string { return string(SpacePost) + "." + channel + ".>" }
 
+// OfSource is the filter for what stands in a space of a source: one of [SpaceRaw], [SpaceBackfill] and [SpaceEnriched].
+func OfSource(s Space, source string) (string, error) {
+	if !article.ValidName(source) {
+		return "", fault.Errorf(fault.Invalid, "filter of %s: %q is no source", s, source)
+	}
+	filter := string(s) + ".*." + source
+	if s == SpaceEnriched {
+		filter += ".*"
+	}
+	return filter, nil
+}
+
 // All is the filter for everything in a space.
 func All(s Space) string { return string(s) + ".>" }
 

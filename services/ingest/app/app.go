@@ -155,9 +155,7 @@ func (a *App) Run(ctx context.Context) error {
 // serve answers how the sources of this replica stand, which is newer than what the bucket holds.
 func (a *App) serve(ctx context.Context) error {
 	for {
-		stop, err := a.bus.Serve(ctx, serveVersion, verbSources, func(context.Context, []byte) (any, error) {
-			return a.engine.Status(), nil
-		})
+		stop, err := a.bus.Serve(ctx, serveVersion, verbSources, a.answer)
 		if err == nil {
 			<-ctx.Done()
 			stop()

@@ -57,6 +57,8 @@ func commands() []shown {
 		{command: "tidings sources test URL", args: []string{"sources", "test", "feed.xml"}, says: "An entry"},
 		{command: "tidings sources refresh ID", args: []string{"sources", "refresh", "notebook"}},
 		{command: "tidings sources add URL", elsewhere: comeAndGo},
+		{command: "tidings sources edit ID KEY=VALUE", elsewhere: comeAndGo},
+		{command: "tidings sources show ID", args: []string{"sources", "show", "notebook"}, says: "next poll"},
 		{command: "tidings sources import FILE", elsewhere: comeAndGo},
 		{command: "tidings sources export", args: []string{"sources", "export"}, says: "<opml"},
 		{command: "tidings sources pause ID", args: []string{"sources", "pause", "notebook"}},

@@ -3,9 +3,12 @@ package e2e
 import (
 	"fmt"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"tidings.internal/pkg/origintest"
 )
@@ -84,7 +87,7 @@ sources: [{id: declared, url: %q, every: 300ms}]
 		t.Errorf("a dry run prints %q and leaves %v", out, sourceList(t, dir))
 	}
 	out := both(t, dir, 4, "sources", "import", list)
-	for _, word := range []string{"added", "already there", "refused", "gopher://example.org/", "done for 2, failed for 1"} {
+	for _, word := range []string{"added", "updated", "error", "gopher://example.org/", "done for 2, failed for 1"} {
 		if !strings.Contains(out, word) {
 			t.Errorf("import prints %q without %q", out, word)
 		}
@@ -97,6 +100,17 @@ sources: [{id: declared, url: %q, every: 300ms}]
 	verb(t, dir, 0, "sources", "resume", "declared")
 	titles(t, p, item(0).Title, item(1).Title, item(2).Title, item(3).Title, item(4).Title)
 
+	// Only a source that was added is edited here; show tells what became of it.
+	verb(t, dir, 0, "sources", "edit", "second", "tags=pier,quay", "rights=© Two", "drop=title ~ (?i)advert")
+	if out := both(t, dir, 1, "sources", "edit", "declared", "tags=x"); !strings.Contains(out, "change it there") {
+		t.Errorf("edit of a declared source prints %q", out)
+	}
+	within(t, 10*time.Second, "the edited source to be polled", func() (bool, string) {
+		out := verb(t, dir, 0, "sources", "show", "second")
+		return strings.Contains(out, "every 300ms, as the operator fixed it") && strings.Contains(out, "POLL"), out
+	})
+	moveHouse(t, dir)
+
 	verb(t, dir, 0, "sources", "remove", "second")
 	if l := sourceList(t, dir); l["second"].URL != "" || len(l) != 2 {
 		t.Errorf("after the removal there are %v", l)
@@ -104,7 +118,39 @@ sources: [{id: declared, url: %q, every: 300ms}]
 	two.Add(item(5))
 	three.Add(item(6)) // when it has come, a poll of the removed one would have, too
 	titles(t, p, item(0).Title, item(1).Title, item(2).Title, item(3).Title, item(4).Title, item(6).Title)
+	id := ""
+	for _, s := range sourceList(t, dir) {
+		if s.ID != "declared" {
+			id = s.ID
+		}
+	}
 	if out := verb(t, dir, 0, "sources", "export"); !strings.Contains(out, three.URL(origintest.JSON)) || !strings.Contains(out, `category="glaciers"`) {
 		t.Errorf("export prints %s", out)
+	}
+	if out := verb(t, dir, 0, "sources", "remove", id, "--takedown", "the licence ended"); strings.Count(out, "erased") != 2 {
+		t.Errorf("remove with a takedown prints %s", out)
+	}
+	titles(t, p, item(0).Title, item(1).Title, item(3).Title, item(4).Title)
+}
+
+// moveHouse puts an export of all sources into another instance, whose own export is then the same to the byte.
+func moveHouse(t *testing.T, dir string) {
+	t.Helper()
+	exported := verb(t, dir, 0, "sources", "export")
+	there := t.TempDir()
+	list := filepath.Join(there, "list.opml")
+	write(t, list, exported)
+	write(t, filepath.Join(there, "tidings.yaml"), "site: {title: Test, url: \"http://127.0.0.1:1\", language: en}\n")
+	start(t, there, anyPort(), "run").awaitReady(t)
+	if out := both(t, there, 0, "sources", "import", list); strings.Count(out, "added") != 3 {
+		t.Errorf("import of an export prints %s", out)
+	}
+	// Nothing is polled there, so what the feeds call themselves is not known.
+	names := regexp.MustCompile(` text="[^"]*" title="[^"]*"`)
+	if diff := cmp.Diff(names.ReplaceAllString(exported, ""), names.ReplaceAllString(verb(t, there, 0, "sources", "export"), "")); diff != "" {
+		t.Errorf("what was exported and imported is not the same:\n%s", diff)
+	}
+	if out := both(t, there, 0, "sources", "import", list); strings.Count(out, "exists") != 3 {
+		t.Errorf("a second import prints %s", out)
 	}
 }

@@ -14,7 +14,7 @@ func (e *Engine) Put(ctx context.Context, s *poll.Source, paused bool) {
 	it.paused = paused
 	if old := e.take(s.ID); old != nil {
 		e.mu.Lock()
-		it.refresh, it.last = old.refresh, old.last
+		it.refresh, it.climb, it.last, it.recent = old.refresh, old.climb, old.last, old.recent
 		e.mu.Unlock()
 	}
 	e.mu.Lock()

@@ -60,10 +60,23 @@ type item struct {
 	// The rest is under the engine's lock.
 	lease   *bus.Lease // nil while the shard is another's
 	refresh time.Time  // the last wish for a refresh
+	climb   time.Time  // the last wish that the source goes by its ids again
 	paused  bool       // by the operator
 	last    state.Source
+	recent  []Look             // oldest first
 	cancel  context.CancelFunc // of the poll that runs
 }
+
+// Look is one poll of the past.
+type Look struct {
+	At        time.Time     `json:"at"`
+	Outcome   string        `json:"outcome"`
+	Took      time.Duration `json:"took"` // nanoseconds
+	Published int           `json:"published,omitempty"`
+}
+
+// looks is how many polls of a source are remembered. They are known to its owner alone, and as long as it runs.
+const looks = 50
 
 // New makes an engine. Nothing runs before [Engine.Run].
 func New(c Config) *Engine {
@@ -157,9 +170,14 @@ func (e *Engine) work(ctx context.Context, j schedule.Job) {
 		it.source.Reset()
 		it.known = lease
 	}
+	e.mu.Lock()
+	it.source.Climb = it.climb
+	e.mu.Unlock()
+	at := e.config.Now()
 	result := e.poll(ctx, it, lease, j.Host, release)
 	e.mu.Lock()
 	it.cancel = nil
+	it.recent = append(it.recent[max(0, len(it.recent)-looks+1):], Look{at, result.Outcome, result.Took, result.Published})
 	if s := it.source.State(); s != nil {
 		it.last = *s
 		it.last.Memory.Rows, it.last.Items = nil, nil
@@ -269,6 +287,26 @@ func (e *Engine) Refresh(id string, at time.Time) {
 	if due {
 		e.queue.Set(id, host, e.config.Now())
 	}
+}
+
+// Climb lets a source go by its ids again that was demoted, because somebody wished so at a time. A wish that was
+// granted already is not granted again: the state remembers it.
+func (e *Engine) Climb(id string, at time.Time) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if it := e.sources[id]; it != nil {
+		it.climb = at
+	}
+}
+
+// Recent lists the last polls of a source that this replica owns, oldest first.
+func (e *Engine) Recent(id string) []Look {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if it := e.sources[id]; it != nil {
+		return slices.Clone(it.recent)
+	}
+	return nil
 }
 
 // Status lists how the sources stand that this replica owns.

@@ -102,7 +102,7 @@ func (p *Poller) succeeded(ctx context.Context, t *turn, outcome string, report 
 		t.source.state = st // known here, written within the hour: a crash costs one unconditional look at most
 	}
 	p.tell(ctx, t, t.source.ID, was, firstPoll, report)
-	return Result{Outcome: outcome, Next: st.Next}
+	return Result{Outcome: outcome, Next: st.Next, Took: t.took, Published: t.published}
 }
 
 // tell sends the notices that a success gives rise to.
@@ -192,7 +192,7 @@ func (p *Poller) failed(ctx context.Context, t *turn, hostport string, err error
 		p.bus.Notice(ctx, event.Notice{Type: "source_" + string(st.Phase), Source: t.source.ID, Reason: string(reason), Text: row.Sentence,
 			Data: map[string]string{"next": st.Next.Format(time.RFC3339)}})
 	}
-	return Result{Outcome: outcomeOf(err), Next: st.Next, Err: err}
+	return Result{Outcome: outcomeOf(err), Next: st.Next, Took: t.took, Err: err}
 }
 
 // maxDetail is the longest text of an error that is kept.

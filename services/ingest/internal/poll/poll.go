@@ -92,6 +92,8 @@ type Source struct {
 	Options web.Options
 	// Pass, when set, tells which items are published. One that is not is remembered all the same.
 	Pass func(item *parse.Item) bool
+	// Climb is when an operator last wished that a source that was demoted goes by its ids again.
+	Climb time.Time
 
 	state    *state.Source
 	revision uint64
@@ -134,7 +136,10 @@ type Result struct {
 	Outcome string
 	// Next is when to poll again.
 	Next time.Time
-	Err  error
+	// Took is how long the host took, and Published how many articles came of it.
+	Took      time.Duration
+	Published int
+	Err       error
 }
 
 // turn is one poll on its way.
@@ -146,6 +151,8 @@ type turn struct {
 	partial bool
 	took    time.Duration
 	warning string
+	// published counts the messages that went to RAW.
+	published int
 }
 
 // Poll polls a source once. release ends the exchange with the host that the caller entered; it is called as early as
@@ -249,6 +256,9 @@ func (p *Poller) document(ctx context.Context, t *turn, lease Lease, a *fetch.An
 	t.partial = doc.Partial
 	t.describe(doc)
 	memory := t.state.Memory.Clone()
+	if t.source.Climb.After(t.state.Climbed) {
+		memory.Rung, t.state.Climbed = identity.ByID, t.source.Climb
+	}
 	report := memory.Judge(doc, identity.Policy{
 		Source: t.source.ID, Deletions: t.source.Deletions, EditGap: p.config.RevisionGap, Old: p.old(t.state.First(), t.now),
 	}, t.now)
@@ -335,7 +345,8 @@ func (p *Poller) publish(ctx context.Context, t *turn, lease Lease, changes []id
 	for lane, n := range lanes {
 		p.observe.Published(lane[0], lane[1], n)
 	}
-	t.state.Published += uint64(len(messages))
+	t.published = len(messages)
+	t.state.Published += uint64(t.published)
 	t.state.LastNew = t.now
 	return nil
 }

@@ -75,7 +75,10 @@ type Source struct {
 	Next      time.Time `json:"next,omitzero"`
 	Published uint64    `json:"published,omitempty"` // articles and revisions
 
-	Rung  int    `json:"rung,omitempty"`
+	Rung int `json:"rung,omitempty"`
+	// Climbed is the wish of an operator, granted last, that the source goes by its ids again.
+	Climbed time.Time `json:"climbed,omitzero"`
+
 	Count int    `json:"count"`
 	Items []byte `json:"items,omitempty"` // packed, base64 in JSON
 

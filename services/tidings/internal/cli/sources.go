@@ -2,9 +2,12 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"strconv"
+	"strings"
+	"time"
 
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/tidings/internal/opml"
@@ -15,7 +18,9 @@ type sourcesVerb struct {
 	List    sourceListVerb    `cmd:"" help:"List every source, its state and its next poll."`
 	Test    sourceTestVerb    `cmd:"" help:"Fetch an address or read a file once and print its articles. Needs no broker."`
 	Refresh sourceRefreshVerb `cmd:"" help:"Poll a source soon."`
-	Add     sourceAddVerb     `cmd:"" help:"Add a source while Tidings runs. Adding it again changes nothing."`
+	Show    sourceShowVerb    `cmd:"" help:"Everything about one source, and why it is polled when it is."`
+	Add     sourceAddVerb     `cmd:"" help:"Add a source while Tidings runs. Added again, it takes over what is new."`
+	Edit    sourceEditVerb    `cmd:"" help:"Change what is said of a source that was added."`
 	Remove  sourceRemoveVerb  `cmd:"" help:"End a source that was added. Its articles stay."`
 	Pause   sourcePauseVerb   `cmd:"" help:"Stop polling a source."`
 	Resume  sourceResumeVerb  `cmd:"" help:"Go on polling a source."`
@@ -72,6 +77,54 @@ func (v *sourceRefreshVerb) Run(w *world) error {
 	return w.connected(func(ctx context.Context, o *ops.Ops) error { return o.Refresh(ctx, v.ID) })
 }
 
+type sourceShowVerb struct {
+	ID string `arg:"" help:"Id of the source."`
+	asJSON
+}
+
+// Run is the verb sources show.
+func (v *sourceShowVerb) Run(w *world) error {
+	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		d, err := o.Source(ctx, v.ID)
+		if err != nil {
+			return err
+		}
+		if v.JSON {
+			return w.encode(d)
+		}
+		return w.source(d)
+	})
+}
+
+// rungs is how items get their keys, by rung.
+var rungs = []string{"id", "link, since its ids repeat or are missing", "link, date and title"}
+
+func (w *world) source(d ops.SourceDetail) error {
+	rows := [][]string{{"feed", d.URL}, {"title", d.Title}, {"state", d.State}, {"next poll", d.Why}, {"last poll", when(d.LastPoll)}, {"last success", when(d.LastSuccess)}, {"last news", when(d.LastNew)}}
+	if d.Errors > 0 {
+		rows = append(rows, []string{"failures", fmt.Sprintf("%d in a row, of weight %g", d.Errors, d.Weight)})
+	}
+	for _, r := range [][]string{{"what", d.Sentence}, {"error", d.Detail}, {"ETag", d.ETag}, {"Last-Modified", d.LastModified}} {
+		if r[1] != "" {
+			rows = append(rows, r)
+		}
+	}
+	if d.Status != 0 {
+		rows = append(rows, []string{"HTTP status", strconv.Itoa(d.Status)})
+	}
+	rows = append(rows,
+		[]string{"items", fmt.Sprintf("%d remembered, %d of them first seen within 24 hours; %d articles and revisions sent", d.Items, d.Day, d.Published)},
+		[]string{"items go by", rungs[min(max(d.Rung, 0), len(rungs)-1)]})
+	if err := w.table([]string{"source", d.ID}, rows); err != nil {
+		return err
+	}
+	rows = nil
+	for _, p := range d.Recent {
+		rows = append(rows, []string{when(p.At), p.Outcome, p.Took.Round(time.Millisecond).String(), strconv.Itoa(p.Published)})
+	}
+	return w.section([]string{"POLL", "OUTCOME", "TOOK", "ARTICLES"}, rows)
+}
+
 type sourceAddVerb struct {
 	URL       string   `arg:"" help:"Address of the feed."`
 	ID        string   `name:"id" help:"Id, for ever. Else one is made of the address." placeholder:"ID"`
@@ -81,38 +134,74 @@ type sourceAddVerb struct {
 	Syndicate string   `help:"How much may be passed on: full, excerpt or headline." placeholder:"HOW"`
 	Rights    string   `help:"What may be done with the texts." placeholder:"TEXT"`
 	Every     string   `help:"A fixed interval such as 15m. Else the source's own rhythm." placeholder:"DURATION"`
+	Fulltext  string   `help:"Whether the page of an article is fetched: auto, always or never." placeholder:"WHEN"`
+	Websub    string   `help:"Whether its hub is asked for pushes: auto or off." placeholder:"WHETHER"`
+	Deletions string   `help:"What ends an article: honour, vanished or ignore." placeholder:"HOW"`
+	Drop      []string `sep:"none" help:"A filter: what matches is left out, such as 'title ~ (?i)advert'. May be repeated." placeholder:"RULE"`
+	Keep      []string `sep:"none" help:"A filter: what matches none of these is left out. May be repeated." placeholder:"RULE"`
 	asJSON
 }
 
 // Run is the verb sources add.
 func (v *sourceAddVerb) Run(w *world) error {
+	d := ops.SourceDefinition{
+		ID: v.ID, URL: v.URL, Title: v.Title, Tags: v.Tags, Language: v.Language, Syndicate: v.Syndicate, Rights: v.Rights, Every: v.Every,
+		Fulltext: v.Fulltext, WebSub: v.Websub, Deletions: v.Deletions,
+	}
+	if len(v.Drop)+len(v.Keep) > 0 {
+		d.Filters = &ops.SourceFilters{Drop: v.Drop, Keep: v.Keep}
+	}
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
-		id, added, err := o.AddSource(ctx, ops.AddedSource{
-			ID: v.ID, URL: v.URL, Title: v.Title, Tags: v.Tags, Language: v.Language, Syndicate: v.Syndicate, Rights: v.Rights, Every: v.Every,
-		}, false)
+		done, err := o.AddSources(ctx, []ops.SourceDefinition{d}, false)
 		if err != nil {
 			return err
 		}
+		one := done[0]
+		if one.Outcome == ops.SourceRefused {
+			return fault.Errorf(fault.Invalid, "%s", one.Why)
+		}
 		if v.JSON {
-			return w.encode(struct {
-				ID    string `json:"id"`
-				Added bool   `json:"added"`
-			}{id, added})
+			return w.encode(one)
 		}
-		if !added {
-			return w.printf("it is there already: %s\n", id)
+		if one.Outcome == ops.SourceExists {
+			return w.printf("it is there already: %s\n", strings.TrimSuffix(one.ID+" ("+one.Why+")", " ()"))
 		}
-		return w.printf("added %s\n", id)
+		return w.printf("%s %s\n", one.Outcome, one.ID)
 	})
 }
 
+type sourceEditVerb struct {
+	ID      string   `arg:"" help:"Id of the source."`
+	Changes []string `arg:"" name:"key=value" help:"What to change, such as every=15m tags=crm,rail. An empty value is the default. identity=0 lets a source go by its ids again."`
+}
+
+// Run is the verb sources edit.
+func (v *sourceEditVerb) Run(w *world) error {
+	return w.connected(func(ctx context.Context, o *ops.Ops) error { return o.EditSource(ctx, v.ID, v.Changes) })
+}
+
 type sourceRemoveVerb struct {
-	ID string `arg:"" help:"Id of the source."`
+	ID       string `arg:"" help:"Id of the source."`
+	Takedown string `help:"Also take its articles down for good; says why." placeholder:"REASON"`
+	asJSON
 }
 
 // Run is the verb sources remove.
 func (v *sourceRemoveVerb) Run(w *world) error {
-	return w.connected(func(ctx context.Context, o *ops.Ops) error { return o.RemoveSource(ctx, v.ID) })
+	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		err := o.RemoveSource(ctx, v.ID)
+		if err != nil || v.Takedown == "" {
+			return err
+		}
+		// It is removed first, so that no poll brings them again. A kill in between leaves articles: a takedown of
+		// each by its id finishes it.
+		ids, err := o.ArticlesOf(ctx, v.ID)
+		if err != nil {
+			return err
+		}
+		takedown := takedownVerb{IDs: ids, Reason: v.Takedown, asJSON: v.asJSON}
+		return takedown.run(ctx, w, o)
+	})
 }
 
 type sourcePauseVerb struct {
@@ -139,16 +228,6 @@ type sourceImportVerb struct {
 	asJSON
 }
 
-// imported is what became of one outline.
-type imported struct {
-	Line    int    `json:"line"`
-	Title   string `json:"title,omitempty"`
-	URL     string `json:"url"`
-	ID      string `json:"id,omitempty"`
-	Outcome string `json:"outcome"` // added, already there, refused
-	Error   string `json:"error,omitempty"`
-}
-
 // Run is the verb sources import.
 func (v *sourceImportVerb) Run(w *world) error {
 	in := io.Reader(os.Stdin)
@@ -165,24 +244,18 @@ func (v *sourceImportVerb) Run(w *world) error {
 		return err
 	}
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
-		list, refused := make([]imported, len(outlines)), 0
-		for i, line := range outlines {
-			one := imported{Line: line.Line, Title: line.Title, URL: line.URL, Outcome: "already there"}
-			id, added, err := o.AddSource(ctx, ops.AddedSource{URL: line.URL, Title: line.Title, Tags: line.Tags, Language: line.Language}, v.DryRun)
-			switch {
-			case err != nil && fault.KindOf(err) != fault.Invalid:
-				return err // the broker is away: what was added stays, and the file may be imported again
-			case err != nil:
-				one.Outcome, one.Error = "refused", err.Error()
-				refused++
-			case added:
-				one.Outcome = "added"
-			}
-			one.ID = id
-			list[i] = one
+		list, err := o.ImportSources(ctx, outlines, v.DryRun)
+		if err != nil {
+			return err // the broker is away: what was added stays, and the file may be imported again
 		}
 		if err := v.print(w, list); err != nil {
 			return err
+		}
+		refused := 0
+		for _, l := range list {
+			if l.Outcome == ops.SourceRefused {
+				refused++
+			}
 		}
 		if refused > 0 {
 			return &partial{len(list) - refused, refused}
@@ -191,7 +264,7 @@ func (v *sourceImportVerb) Run(w *world) error {
 	})
 }
 
-func (v *sourceImportVerb) print(w *world, list []imported) error {
+func (v *sourceImportVerb) print(w *world, list []ops.Imported) error {
 	if v.JSON {
 		return w.encode(list)
 	}
@@ -200,9 +273,9 @@ func (v *sourceImportVerb) print(w *world, list []imported) error {
 	}
 	rows := make([][]string, len(list))
 	for i, l := range list {
-		rows[i] = []string{strconv.Itoa(l.Line), l.Outcome, l.ID, l.URL, l.Error}
+		rows[i] = []string{strconv.Itoa(l.Line), string(l.Outcome), l.ID, l.URL, l.Why}
 	}
-	return w.table([]string{"LINE", "OUTCOME", "SOURCE", "FEED", "ERROR"}, rows)
+	return w.table([]string{"LINE", "OUTCOME", "SOURCE", "FEED", "WHY"}, rows)
 }
 
 type sourceExportVerb struct{}
@@ -210,17 +283,10 @@ type sourceExportVerb struct{}
 // Run is the verb sources export.
 func (v *sourceExportVerb) Run(w *world) error {
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
-		list, err := o.Sources(ctx)
+		list, err := o.ExportSources(ctx)
 		if err != nil {
 			return err
 		}
-		outlines := make([]opml.Outline, len(list))
-		for i, s := range list {
-			outlines[i] = opml.Outline{Title: s.Title, URL: s.URL, Tags: s.Tags, Language: s.Language}
-			if s.Title == "" {
-				outlines[i].Title = s.ID
-			}
-		}
-		return opml.Write(w.stdout, outlines)
+		return opml.Write(w.stdout, list)
 	})
 }

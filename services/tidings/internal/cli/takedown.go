@@ -100,22 +100,24 @@ func (v *takedownVerb) Run(w *world) error {
 	if strings.TrimSpace(v.Reason) == "" {
 		return &usageError{"a takedown needs a reason: --reason TEXT"}
 	}
-	return w.connected(func(ctx context.Context, o *ops.Ops) error {
-		done, failed := o.Takedown(ctx, v.IDs, v.Reason)
-		if err := v.print(w, done); err != nil {
-			return err
+	return w.connected(func(ctx context.Context, o *ops.Ops) error { return v.run(ctx, w, o) })
+}
+
+func (v *takedownVerb) run(ctx context.Context, w *world, o *ops.Ops) error {
+	done, failed := o.Takedown(ctx, v.IDs, v.Reason)
+	if err := v.print(w, done); err != nil {
+		return err
+	}
+	good := 0
+	for _, d := range done {
+		if d.Error == "" {
+			good++
 		}
-		good := 0
-		for _, d := range done {
-			if d.Error == "" {
-				good++
-			}
-		}
-		if failed != nil && good > 0 {
-			return &partial{good, len(done) - good}
-		}
-		return failed
-	})
+	}
+	if failed != nil && good > 0 {
+		return &partial{good, len(done) - good}
+	}
+	return failed
 }
 
 func (v *takedownVerb) print(w *world, done []ops.TakenDown) error {

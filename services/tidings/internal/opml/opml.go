@@ -1,7 +1,8 @@
 // Package opml reads and writes lists of feeds as OPML (opml.org/spec2.opml), the form in which readers exchange them.
 //
 // It is a list of feeds and nothing else: what an outline says beyond its address, title, language and the folders that
-// it lies in is left out.
+// it lies in is left out, unless it is said in our own namespace ([Namespace]), in which a list that was written here is
+// read back as it was.
 package opml
 
 import (
@@ -9,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -26,18 +28,26 @@ const (
 	maxText     = 500
 )
 
-// Outline is one feed of a list.
+// Namespace is that of the attributes that other readers do not know: id, tags, every, fulltext, syndicate, rights,
+// websub, deletions and filters, in the words of the section sources of the configuration.
+const Namespace = "urn:tidings:opml:1"
+
+// Outline is one feed of a list, or an outline that looks like one and is not taken.
 type Outline struct {
 	Title    string
 	URL      string
 	Language string
 	Tags     []string // the folders that it lies in, and its categories
+	// Own are the attributes of [Namespace].
+	Own map[string]string
 	// Line is where it stands in the file, 0 for one that was not read.
 	Line int
+	// Skipped says why it is not taken: it names another list, or a feed that the list has before.
+	Skipped string
 }
 
-// Read returns the feeds of a list in their order, each address once. A list that is none, too large or too deep is
-// refused as a whole: half of one would look like all of it.
+// Read returns the feeds of a list in their order. A list that is none, too large or too deep is refused as a whole:
+// half of one would look like all of it.
 func Read(r io.Reader) ([]Outline, error) {
 	in := &io.LimitedReader{R: r, N: MaxBytes + 1}
 	d := xml.NewDecoder(in)
@@ -97,9 +107,17 @@ func (l *reader) token(t xml.Token) error {
 }
 
 func (l *reader) outline(attrs []xml.Attr) error {
-	a := map[string]string{}
+	a, own := map[string]string{}, map[string]string(nil)
 	for _, x := range attrs {
-		a[strings.ToLower(x.Name.Local)] = strings.TrimSpace(x.Value)
+		switch x.Name.Space {
+		case "":
+			a[strings.ToLower(x.Name.Local)] = strings.TrimSpace(x.Value)
+		case Namespace:
+			if own == nil {
+				own = map[string]string{}
+			}
+			own[x.Name.Local] = x.Value
+		}
 	}
 	title := a["text"]
 	if title == "" {
@@ -108,28 +126,34 @@ func (l *reader) outline(attrs []xml.Attr) error {
 	if len(l.folders) == maxDepth {
 		return fault.Errorf(fault.Invalid, "read the list of sources: its folders lie more than %d deep", maxDepth)
 	}
-	if a["xmlurl"] == "" {
+	kind := strings.ToLower(a["type"])
+	if a["xmlurl"] == "" && kind != "rss" && kind != "link" && kind != "include" {
 		l.folders = append(l.folders, clip(title))
 		return nil
 	}
 	l.folders = append(l.folders, "") // a feed within a feed is no folder of it
-	tags := l.tags(a["category"])
-	if i, ok := l.seen[a["xmlurl"]]; ok {
-		for _, t := range tags {
-			if !slices.Contains(l.list[i].Tags, t) {
-				l.list[i].Tags = append(l.list[i].Tags, t)
-			}
-		}
-		return nil
-	}
 	if len(l.list) == MaxOutlines {
 		return fault.Errorf(fault.TooLarge, "read the list of sources: it names more than %d feeds", MaxOutlines)
 	}
-	l.seen[a["xmlurl"]] = len(l.list)
 	if u, err := url.Parse(a["xmlurl"]); title == "" && err == nil {
 		title = u.Host
 	}
-	l.list = append(l.list, Outline{Title: clip(title), URL: a["xmlurl"], Language: a["language"], Tags: tags, Line: l.line})
+	o := Outline{Title: clip(title), URL: a["xmlurl"], Language: a["language"], Tags: l.tags(a["category"]), Own: own, Line: l.line}
+	first, again := l.seen[o.URL]
+	switch {
+	case o.URL == "" && kind != "rss":
+		o.Skipped = "it points to another list, which is not followed"
+	case again:
+		o.Skipped = fmt.Sprintf("it names the feed of line %d once more; its folders became tags there", l.list[first].Line)
+		for _, t := range o.Tags {
+			if !slices.Contains(l.list[first].Tags, t) {
+				l.list[first].Tags = append(l.list[first].Tags, t)
+			}
+		}
+	case o.URL != "":
+		l.seen[o.URL] = len(l.list)
+	}
+	l.list = append(l.list, o)
 	return nil
 }
 
@@ -162,29 +186,35 @@ func clip(s string) string {
 type document struct {
 	XMLName xml.Name  `xml:"opml"`
 	Version string    `xml:"version,attr"`
+	Own     string    `xml:"xmlns:tidings,attr"`
 	Title   string    `xml:"head>title"`
 	Body    []outline `xml:"body>outline"`
 }
 
 type outline struct {
-	Type     string `xml:"type,attr"`
-	Text     string `xml:"text,attr"`
-	Title    string `xml:"title,attr"`
-	URL      string `xml:"xmlUrl,attr"`
-	Language string `xml:"language,attr,omitempty"`
-	Category string `xml:"category,attr,omitempty"`
+	Type     string     `xml:"type,attr"`
+	Text     string     `xml:"text,attr"`
+	Title    string     `xml:"title,attr"`
+	URL      string     `xml:"xmlUrl,attr"`
+	Language string     `xml:"language,attr,omitempty"`
+	Category string     `xml:"category,attr,omitempty"`
+	Own      []xml.Attr `xml:",any,attr"`
 }
 
 // Write writes a list that [Read] reads back as it is.
 func Write(w io.Writer, list []Outline) error {
-	doc := document{Version: "2.0", Title: "Sources"}
+	doc := document{Version: "2.0", Own: Namespace, Title: "Sources"}
 	for _, o := range list {
 		var tags []string
 		for _, t := range o.Tags {
 			// A comma and a slash mean something in a category.
 			tags = append(tags, strings.NewReplacer(",", " ", "/", " ").Replace(t))
 		}
-		doc.Body = append(doc.Body, outline{Type: "rss", Text: o.Title, Title: o.Title, URL: o.URL, Language: o.Language, Category: strings.Join(tags, ",")})
+		line := outline{Type: "rss", Text: o.Title, Title: o.Title, URL: o.URL, Language: o.Language, Category: strings.Join(tags, ",")}
+		for _, name := range slices.Sorted(maps.Keys(o.Own)) {
+			line.Own = append(line.Own, xml.Attr{Name: xml.Name{Local: "tidings:" + name}, Value: o.Own[name]})
+		}
+		doc.Body = append(doc.Body, line)
 	}
 	if _, err := io.WriteString(w, xml.Header); err != nil {
 		return err

@@ -20,6 +20,8 @@ func TestReadTakesFeedsWithTheirFolders(t *testing.T) {
 <outline text="oben" xmlUrl="https://example.org/c"/>
 <outline text="noch einmal"><outline xmlUrl="https://example.org/c"/></outline>
 <outline text="kein Feed" htmlUrl="https://example.org/"/>
+<outline text="leer" type="rss" htmlUrl="https://example.org/"/>
+<outline text="anderswo" type="include" url="https://example.org/list.opml"/>
 <OUTLINE TEXT="gross" XMLURL="https://example.org/d"></OUTLINE>
 </body></opml>`))
 	if err != nil {
@@ -29,7 +31,10 @@ func TestReadTakesFeedsWithTheirFolders(t *testing.T) {
 		{Title: "Käse", URL: "https://example.org/a", Language: "de", Tags: []string{"News"}, Line: 3},
 		{Title: "example.org", URL: "https://example.org/b", Tags: []string{"News", "Tief", "night", "crm"}, Line: 4},
 		{Title: "oben", URL: "https://example.org/c", Tags: []string{"noch einmal"}, Line: 5},
-		{Title: "gross", URL: "https://example.org/d", Line: 8},
+		{Title: "example.org", URL: "https://example.org/c", Tags: []string{"noch einmal"}, Line: 6, Skipped: "it names the feed of line 5 once more; its folders became tags there"},
+		{Title: "leer", Line: 8},
+		{Title: "anderswo", Line: 9, Skipped: "it points to another list, which is not followed"},
+		{Title: "gross", URL: "https://example.org/d", Line: 10},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -39,7 +44,8 @@ func TestReadTakesFeedsWithTheirFolders(t *testing.T) {
 func TestWhatIsReadIsWhatWasWritten(t *testing.T) {
 	t.Parallel()
 	list := []Outline{
-		{Title: `Tom & "Jerry" <b>`, URL: "https://example.org/?a=1&b=2", Language: "en", Tags: []string{"crm", "Bahn und Bus"}},
+		{Title: `Tom & "Jerry" <b>`, URL: "https://example.org/?a=1&b=2", Language: "en", Tags: []string{"crm", "Bahn und Bus"},
+			Own: map[string]string{"id": "tom", "filters": "{\"drop\":[\"title ~ <\\n&\"]}", "rights": "© two\nlines"}},
 		{Title: "Ünïcode 😀", URL: "https://example.org/2"},
 	}
 	var b bytes.Buffer

@@ -8,12 +8,25 @@ import (
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/fault"
 	ingest "tidings.internal/services/ingest/app"
+	"tidings.internal/services/tidings/internal/opml"
 )
 
-// SourceStatus is how a source stands, AddedSource what is said of one that is added at run time.
+// What ingest says of sources: how one stands, everything about one, what is said of one at run time, and what became of
+// one that was to be added.
 type (
-	SourceStatus = ingest.SourceStatus
-	AddedSource  = ingest.Added
+	SourceStatus     = ingest.SourceStatus
+	SourceDetail     = ingest.SourceDetail
+	SourceDefinition = ingest.Definition
+	SourceFilters    = ingest.Filters
+	Addition         = ingest.Addition
+)
+
+// The outcomes of an addition.
+const (
+	SourceAdded   = ingest.Added
+	SourceExists  = ingest.Exists
+	SourceUpdated = ingest.Updated
+	SourceRefused = ingest.Refused
 )
 
 // Sources lists every source with its state.
@@ -53,9 +66,82 @@ func (o *Ops) PauseSource(ctx context.Context, id string, paused bool) error {
 	return ingest.PauseSource(ctx, o.bus, id, paused)
 }
 
-// AddSource adds a source, or finds that it is there. It returns its id. With dry it only says what it would do.
-func (o *Ops) AddSource(ctx context.Context, a AddedSource, dry bool) (id string, added bool, err error) {
-	return ingest.AddSource(ctx, o.bus, o.doc, a, dry)
+// AddSources adds sources and tells of each what became of it. With dry it only says what it would do.
+func (o *Ops) AddSources(ctx context.Context, list []SourceDefinition, dry bool) ([]Addition, error) {
+	return ingest.AddSources(ctx, o.bus, o.doc, list, dry)
+}
+
+// EditSource changes what is said of a source that was added at run time.
+func (o *Ops) EditSource(ctx context.Context, id string, changes []string) error {
+	return ingest.EditSource(ctx, o.bus, o.doc, id, changes)
+}
+
+// Source tells everything about one source.
+func (o *Ops) Source(ctx context.Context, id string) (SourceDetail, error) {
+	return ingest.ShowSource(ctx, o.bus, o.doc, id)
+}
+
+// Imported is what became of one outline of a list.
+type Imported struct {
+	Line  int    `json:"line"`
+	Title string `json:"title,omitempty"`
+	URL   string `json:"url"`
+	Addition
+}
+
+// SourceSkipped is the outcome of an outline that is not taken.
+const SourceSkipped ingest.Outcome = "skipped"
+
+// ImportSources adds every feed of a list and tells of each outline what became of it. With dry nothing is written.
+func (o *Ops) ImportSources(ctx context.Context, list []opml.Outline, dry bool) ([]Imported, error) {
+	out := make([]Imported, len(list))
+	var definitions []SourceDefinition
+	var places []int
+	for i, line := range list {
+		out[i] = Imported{Line: line.Line, Title: line.Title, URL: line.URL}
+		d, err := definition(line)
+		switch {
+		case line.Skipped != "":
+			out[i].Addition = Addition{Outcome: SourceSkipped, Why: line.Skipped}
+		case line.URL == "":
+			out[i].Addition = Addition{Outcome: SourceRefused, Why: "it has no xmlUrl"}
+		case err != nil:
+			out[i].Addition = Addition{Outcome: SourceRefused, Why: err.Error()}
+		default:
+			definitions, places = append(definitions, d), append(places, i)
+		}
+	}
+	done, err := o.AddSources(ctx, definitions, dry)
+	if err != nil {
+		return nil, err
+	}
+	for n, i := range places {
+		out[i].Addition = done[n]
+	}
+	return out, nil
+}
+
+// ExportSources gives all sources as a list. What it is made of, an import takes back as it is.
+func (o *Ops) ExportSources(ctx context.Context) ([]opml.Outline, error) {
+	definitions, err := ingest.Definitions(ctx, o.bus, o.doc)
+	if err != nil {
+		return nil, err
+	}
+	known, err := o.Sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	titles := map[string]string{}
+	for _, s := range known {
+		titles[s.ID] = s.Title
+	}
+	list := make([]opml.Outline, len(definitions))
+	for i, d := range definitions {
+		if list[i], err = outline(d, titles[d.ID]); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
 }
 
 // RemoveSource ends a source that was added at run time.

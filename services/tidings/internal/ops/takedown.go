@@ -3,6 +3,7 @@ package ops
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -42,6 +43,37 @@ func (o *Ops) Takedown(ctx context.Context, ids []string, reason string) (done [
 		done = append(done, d)
 	}
 	return done, failed
+}
+
+// ArticlesOf lists the ids of the articles of a source that are on their way or stored.
+func (o *Ops) ArticlesOf(ctx context.Context, source string) ([]string, error) {
+	ids := map[string]bool{}
+	for _, place := range []struct {
+		stream string
+		space  event.Space
+	}{{event.StreamRaw, event.SpaceRaw}, {event.StreamRaw, event.SpaceBackfill}, {event.StreamArticles, event.SpaceEnriched}} {
+		filter, err := event.OfSource(place.space, source)
+		if err != nil {
+			return nil, err
+		}
+		for from := uint64(1); ; {
+			r, err := o.bus.Next(ctx, place.stream, filter, from)
+			if err != nil {
+				return nil, err
+			}
+			if r == nil {
+				break
+			}
+			from = r.Sequence + 1
+			if r.Header.Value(event.HeaderType) == event.TypeDeleted {
+				continue // a tombstone has nothing that could be taken down
+			}
+			if env, err := event.Decode(r.Message); err == nil && env.Article != "" {
+				ids[env.Article] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(ids)), nil
 }
 
 // Article is an article on its way through the stages.
