@@ -65,7 +65,7 @@ const drain = 4 << 10
 // Fetch reads a document. It follows redirects, repeats nothing and decodes nothing. The error is an *Error unless ctx
 // was cancelled. With the reason [Truncated] the response is given too and holds what arrived before the end.
 func (c *Client) Fetch(ctx context.Context, r Request) (*Response, error) {
-	f := &fetching{c: c, r: &r, left: c.limits.Total, secrets: r.Options.secret(), withSecrets: true}
+	f := &fetching{c: c, r: &r, left: c.limits.Total, secrets: r.Options.Secret(), withSecrets: true}
 	if r.Options.Timeout > 0 {
 		f.left = r.Options.Timeout
 	}

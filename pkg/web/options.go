@@ -54,9 +54,9 @@ type TLS struct {
 	CertFile, KeyFile string
 }
 
-// secret tells whether a request with these options carries anything that another host must not see. Nobody can tell
+// Secret tells whether a request with these options carries anything that another host must not see. Nobody can tell
 // which custom header is a key, so each counts.
-func (o *Options) secret() bool {
+func (o *Options) Secret() bool {
 	return len(o.Header) > 0 || o.Basic != nil || o.Bearer != "" || o.Cookie != "" || o.TLS.CertFile != ""
 }
 

@@ -82,6 +82,7 @@ func New(_ context.Context, d Deps) (*App, error) {
 	poller := poll.New(poll.Deps{
 		Config:  poll.Config{DefaultEvery: s.ingest.DefaultEvery, BackfillAfter: s.ingest.BackfillAfter, RevisionGap: s.ingest.RevisionGap},
 		Fetcher: fetch.New(client), Gate: gate, Bus: d.Bus, States: d.Bus.Bucket(event.BucketSourceState), Log: d.Log, Observe: m, Now: time.Now,
+		Other: func(id, address string) string { return a.engine.Other(id, address) },
 	})
 	a.proxy, a.declared, a.added = s.ingest.Proxy, map[string]bool{}, map[string]string{}
 	for _, src := range s.sources {

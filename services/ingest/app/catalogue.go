@@ -61,21 +61,13 @@ func openCatalogue(ctx context.Context, b *bus.Bus, doc *config.Doc) (*catalogue
 	}
 	slices.SortFunc(c.list[len(c.settings.sources):], func(a, b *poll.Source) int { return strings.Compare(a.ID, b.ID) })
 	for _, s := range slices.Backward(c.list) { // so that the first of several counts
-		c.feeds[sameFeed(s.URL)] = s.ID
+		c.feeds[identity.SameFeed(s.URL)] = s.ID
 	}
 	return c, nil
 }
 
 func (c *catalogue) declares(id string) bool {
 	return slices.ContainsFunc(c.settings.sources, func(s *poll.Source) bool { return s.ID == id })
-}
-
-// sameFeed is what two spellings of the address of one feed have in common.
-func sameFeed(address string) string {
-	if c := identity.Canonical(address); c != "" {
-		return c
-	}
-	return address
 }
 
 // Outcome is what became of a source that was to be added.
@@ -105,7 +97,7 @@ type plan struct {
 
 // add decides what a definition comes to, and takes it up, so that the next one is judged beside it.
 func (c *catalogue) add(d Definition) plan {
-	feed := sameFeed(d.URL)
+	feed := identity.SameFeed(d.URL)
 	if there := c.feeds[feed]; d.ID == "" && there != "" {
 		d.ID = there
 	}
@@ -125,7 +117,7 @@ func (c *catalogue) add(d Definition) plan {
 		return refused("source " + d.ID + " stands in the configuration; change it there")
 	case there != "" && there != d.ID:
 		return plan{Addition: Addition{ID: there, Outcome: Exists, Why: "there is a source of this feed with another id"}}
-	case was != nil && sameFeed(was.URL) != feed:
+	case was != nil && identity.SameFeed(was.URL) != feed:
 		return refused("there is a source " + d.ID + " already, with the address " + was.URL + "; give another --id, or remove that one first")
 	}
 	outcome := Added
@@ -185,7 +177,7 @@ func write(ctx context.Context, b *bus.Bus, d Definition) error {
 	return want(ctx, b, d.ID, func(w wish, _ bool) (map[string]any, error) {
 		next := d
 		if w.Source != nil {
-			if sameFeed(w.Source.URL) != sameFeed(d.URL) {
+			if identity.SameFeed(w.Source.URL) != identity.SameFeed(d.URL) {
 				return nil, fault.Errorf(fault.Invalid, "there is a source %s already, with the address %s", d.ID, w.Source.URL)
 			}
 			var news bool
@@ -241,7 +233,7 @@ func EditSource(ctx context.Context, b *bus.Bus, doc *config.Doc, id string, cha
 		if _, err := next.source(); err != nil {
 			return nil, err
 		}
-		if there := c.feeds[sameFeed(next.URL)]; there != "" && there != id {
+		if there := c.feeds[identity.SameFeed(next.URL)]; there != "" && there != id {
 			return nil, fault.Errorf(fault.Invalid, "source %s polls %s already", there, next.URL)
 		}
 		fields["source"] = next

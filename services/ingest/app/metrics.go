@@ -88,7 +88,7 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		return
 	}
 	phases := m.app.engine.Phases()
-	for _, p := range []state.Phase{state.Waiting, state.Active, state.Failing, state.Dormant, state.Gone, state.Ended, state.Paused} {
+	for _, p := range []state.Phase{state.Waiting, state.Active, state.Failing, state.Dormant, state.Gone, state.Ended, state.Merged, state.Paused} {
 		ch <- prometheus.MustNewConstMetric(m.sources, prometheus.GaugeValue, float64(phases[p]), string(p))
 	}
 	for _, lane := range []string{admission.Live, admission.Backfill} {

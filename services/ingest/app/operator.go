@@ -22,10 +22,12 @@ type SourceStatus struct {
 	ID    string `json:"id"`
 	URL   string `json:"url"`
 	Title string `json:"title,omitempty"`
+	// MovedTo is where it is polled instead, since its host said for good that it moved there.
+	MovedTo string `json:"moved_to,omitempty"`
 	// Tags and Language are as the operator gave them.
 	Tags     []string `json:"tags,omitempty"`
 	Language string   `json:"language,omitempty"`
-	// State is waiting, active, failing, dormant, gone, ended or paused.
+	// State is waiting, active, failing, dormant, gone, ended, merged or paused.
 	State       string    `json:"state"`
 	LastSuccess time.Time `json:"last_success,omitzero"`
 	LastPoll    time.Time `json:"last_poll,omitzero"`
@@ -172,7 +174,7 @@ func (c *catalogue) status(src *poll.Source, st *state.Source, damaged error) So
 		ID: src.ID, URL: src.URL, Title: src.Title, Tags: src.Tags, Language: src.Language, State: string(st.Phase),
 		LastSuccess: st.Success, LastPoll: st.Polled, LastNew: st.LastNew, NextPoll: st.Next,
 		Reason: string(st.Reason), Detail: st.Detail, Status: st.Status, Errors: st.Failures, Weight: st.Weight,
-		Items: st.Count, Published: st.Published, Format: st.Format,
+		MovedTo: st.Moved, Items: st.Count, Published: st.Published, Format: st.Format,
 	}
 	if one.Title == "" {
 		one.Title = st.Title
@@ -265,6 +267,8 @@ func why(d SourceDetail, fixed time.Duration, st *state.Source, now time.Time) s
 		return next + ": the host said twice, a day apart, that it is gone for good; it is looked at every 30 days all the same"
 	case state.Dormant:
 		return next + ": it has failed for so long that it is looked at every 30 days; one success makes it active again"
+	case state.Merged:
+		return "never, while another source polls " + d.MovedTo + ", where it moved to"
 	case state.Ended:
 		return next + ": it says of itself that nothing will come; it is looked at daily"
 	}

@@ -78,11 +78,11 @@ func (e *Engine) enqueue(ctx context.Context, it *item) {
 	if lease == nil || paused {
 		return // whoever owns its shard, or will, does it
 	}
-	at := e.next(ctx, it, lease, e.config.Now())
+	at, host := e.next(ctx, it, lease, e.config.Now())
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	// The shard may be lost, and the source paused or replaced, since it was looked at.
 	if it.lease == lease && !it.paused && e.sources[it.source.ID] == it {
-		e.queue.Set(it.source.ID, it.host, at)
+		e.queue.Set(it.source.ID, host, at)
 	}
 }

@@ -77,3 +77,17 @@ func TestPausedSourcesAreLeftAlone(t *testing.T) {
 	s.quiet(t, "/f.rss")
 	s.asked(t, "/g.rss", 2)
 }
+
+func TestAnotherSourceOfAFeedIsFound(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, io.Discard, "/f.rss", "/g.rss")
+	for address, want := range map[string]string{s.origin.URL("/g.rss"): "s1", "HTTP" + s.origin.URL("/g.rss#x")[4:]: "s1", s.origin.URL("/f.rss"): "", s.origin.URL("/h.rss"): ""} {
+		if got := s.Other("s0", address); got != want {
+			t.Errorf("another source at %s: %q, want %q", address, got, want)
+		}
+	}
+	s.sources["s1"].last.Phase = state.Merged
+	if got := s.Other("s0", s.origin.URL("/g.rss")); got != "" {
+		t.Errorf("%q was found, which is left to another one itself", got)
+	}
+}

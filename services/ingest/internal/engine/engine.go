@@ -19,6 +19,7 @@ import (
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/ingest/internal/admission"
+	"tidings.internal/services/ingest/internal/identity"
 	"tidings.internal/services/ingest/internal/poll"
 	"tidings.internal/services/ingest/internal/schedule"
 	"tidings.internal/services/ingest/internal/state"
@@ -184,8 +185,36 @@ func (e *Engine) work(ctx context.Context, j schedule.Job) {
 		it.last.Count = len(s.Memory.Rows)
 		it.last.Next = result.Next
 	}
+	// The turn is taken at the host where it is polled. The shard stays that of the configured address, which every
+	// replica knows; so the sources of a host may have two owners, each with a gate of its own.
+	it.host = hostPort(it.last.Address())
+	host := it.host
 	e.mu.Unlock()
+	if host != j.Host {
+		e.queue.Set(j.ID, host, result.Next)
+	}
 	e.queue.Done(j, result.Next)
+}
+
+// Other gives the id of another source that polls an address, or "".
+func (e *Engine) Other(id, address string) string {
+	feed := identity.SameFeed(address)
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, it := range e.sources {
+		if it.source.ID != id && it.last.Phase != state.Merged && identity.SameFeed(it.source.URL) == feed {
+			return it.source.ID
+		}
+	}
+	return ""
+}
+
+func hostPort(address string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return ""
+	}
+	return web.HostPort(u)
 }
 
 // poll runs one poll. A panic in it is a bug in one source's poll and must not end all others.
@@ -204,6 +233,7 @@ func (e *Engine) poll(ctx context.Context, it *item, lease *bus.Lease, host stri
 func (e *Engine) Gained(ctx context.Context, shard int, lease *bus.Lease) {
 	e.mu.Lock()
 	e.leases[shard] = lease
+	shards := len(e.shards)
 	var items []*item
 	for _, it := range e.shards[shard] {
 		if it.lease = lease; !it.paused {
@@ -213,27 +243,28 @@ func (e *Engine) Gained(ctx context.Context, shard int, lease *bus.Lease) {
 	e.mu.Unlock()
 	now := e.config.Now()
 	type due struct {
-		it *item
-		at time.Time
+		it   *item
+		host string
+		at   time.Time
 	}
 	var overdue []due
 	for _, it := range items {
-		at := e.next(ctx, it, lease, now)
+		at, host := e.next(ctx, it, lease, now)
 		if at.After(now) {
-			e.queue.Set(it.source.ID, it.host, at)
+			e.queue.Set(it.source.ID, host, at)
 			continue
 		}
-		overdue = append(overdue, due{it, at})
+		overdue = append(overdue, due{it, host, at})
 	}
 	slices.SortStableFunc(overdue, func(a, b due) int { return cmp.Compare(a.at.UnixNano(), b.at.UnixNano()) })
 	for n, d := range overdue {
-		e.queue.Set(d.it.source.ID, d.it.host, now.Add(schedule.Spread(n, len(overdue))))
+		e.queue.Set(d.it.source.ID, d.host, now.Add(schedule.Spread(n, len(overdue), shards)))
 	}
 }
 
-// next tells when a source of a new shard is due: as its last owner wrote, but no later than its interval allows, since
+// next tells when, and at which host, a source of a new shard is due: as its last owner wrote, but no later than its interval allows, since
 // the interval may have been shortened.
-func (e *Engine) next(ctx context.Context, it *item, lease *bus.Lease, now time.Time) time.Time {
+func (e *Engine) next(ctx context.Context, it *item, lease *bus.Lease, now time.Time) (at time.Time, host string) {
 	it.mu.Lock()
 	defer it.mu.Unlock()
 	if it.known != lease {
@@ -242,19 +273,21 @@ func (e *Engine) next(ctx context.Context, it *item, lease *bus.Lease, now time.
 	}
 	if err := e.config.Poller.Load(ctx, it.source); err != nil {
 		e.config.Log.Debug("could not read the state of a source", "source", it.source.ID, "err", err)
-		return now // the poll reads it again
+		return now, hostPort(it.source.URL) // the poll reads it again
 	}
 	s := it.source.State()
 	e.mu.Lock()
 	it.last = *s
 	it.last.Memory.Rows = nil
 	it.last.Count = len(s.Memory.Rows)
+	it.host = hostPort(s.Address())
+	host = it.host
 	wish := it.refresh
 	e.mu.Unlock()
 	if wish.After(s.Polled) {
-		return now
+		return now, host
 	}
-	return e.config.Poller.Due(it.source, now)
+	return e.config.Poller.Due(it.source, now), host
 }
 
 // Lost stops work on a shard.

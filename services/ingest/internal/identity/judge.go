@@ -62,6 +62,11 @@ type Report struct {
 	Demoted bool
 }
 
+// Met reports whether an item was met that was known before.
+func (r *Report) Met() bool {
+	return r.Known+r.Held > 0 || slices.ContainsFunc(r.Changes, func(c Change) bool { return c.Kind == Edited })
+}
+
 // Judge compares a document with the memory and brings the memory up to date. The result is only true once every change
 // has been published: judge a clone, and keep it then.
 func (m *Memory) Judge(doc *parse.Document, p Policy, now time.Time) Report {

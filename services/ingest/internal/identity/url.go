@@ -30,6 +30,14 @@ func tracks(name string) bool {
 	})
 }
 
+// SameFeed is what two spellings of the address of one feed have in common.
+func SameFeed(address string) string {
+	if c := Canonical(address); c != "" {
+		return c
+	}
+	return address
+}
+
 // Canonical gives the form of an address by which two links to one page are equal: scheme and host in lower case, the
 // host in ASCII, no default port, no dot segments, no fragment but a hash-bang, no parameters that only track. The
 // order of the query and the case of the path stay, since servers tell them apart. What is no http address gives "".

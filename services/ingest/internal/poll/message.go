@@ -61,7 +61,7 @@ func (t *turn) raw(c identity.Change) article.Raw {
 	raw.Fetched, raw.FirstSeen = t.now, time.Unix(c.Row.First, 0).UTC()
 	s := t.source
 	raw.Source = article.Source{
-		ID: s.ID, Partition: t.state.Partition, Title: first(s.Title, t.state.Title), FeedURL: s.URL, SiteURL: t.state.SiteURL,
+		ID: s.ID, Partition: t.state.Partition, Title: first(s.Title, t.state.Title), FeedURL: t.state.Address(), SiteURL: t.state.SiteURL,
 		Language: first(s.Language, t.state.Language), Tags: s.Tags, Syndicate: article.Syndicate(s.Syndicate), Rights: first(s.Rights, t.state.Rights),
 	}
 	if raw.Language == "" {

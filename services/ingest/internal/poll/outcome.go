@@ -82,7 +82,7 @@ func (p *Poller) succeeded(ctx context.Context, t *turn, outcome string, report 
 	st.Success = t.now
 	st.Reason, st.Detail, st.Failures, st.Weight, st.GoneAt = "", "", 0, 0, time.Time{}
 	st.Warning = t.warning
-	if st.Phase != state.Ended {
+	if st.Phase != state.Ended && st.Phase != state.Merged {
 		st.Phase = state.Active
 	}
 	if st.Begun.IsZero() {
@@ -92,7 +92,7 @@ func (p *Poller) succeeded(ctx context.Context, t *turn, outcome string, report 
 	st.Next = p.allowed(t.source, st, t.now.Add(schedule.Jitter(st.Interval, t.source.ID, st.Polls)))
 	p.observe.Fetched(outcome, t.took)
 	changed := report != nil && (len(report.Changes) > 0 || report.Held > 0 || report.Demoted) || firstPoll ||
-		was.Phase != st.Phase || was.Reason != "" || was.Warning != st.Warning || was.Body != t.source.state.Body ||
+		was.Phase != st.Phase || t.source.state.Moved != st.Moved || t.source.state.Sighting != st.Sighting || was.Reason != "" || was.Warning != st.Warning || was.Body != t.source.state.Body ||
 		was.ETag != t.source.state.ETag || was.LastModified != t.source.state.LastModified || t.source.revision == 0
 	if changed || t.now.Sub(t.source.written) >= quietWrite {
 		if r, ok := p.commit(ctx, t); !ok {
@@ -180,6 +180,7 @@ func (p *Poller) failed(ctx context.Context, t *turn, hostport string, err error
 		st.Status = status
 	}
 	p.phase(t, err)
+	t.home()
 	st.Interval = p.backoff(t)
 	next := p.allowed(t.source, st, t.now.Add(schedule.Jitter(st.Interval, t.source.ID, st.Polls)))
 	st.Next = later(next, p.limited(t, hostport, err))

@@ -67,6 +67,8 @@ type Deps struct {
 	Log     *slog.Logger
 	Observe Observer
 	Now     func() time.Time
+	// Other, when set, gives the id of the other source that polls an address, or "".
+	Other func(id, address string) string
 }
 
 // Poller polls sources. It is safe for concurrent use, but a source must be polled by one goroutine at a time.
@@ -79,11 +81,12 @@ type Poller struct {
 	log     *slog.Logger
 	observe Observer
 	now     func() time.Time
+	other   func(id, address string) string
 }
 
 // New makes a poller.
 func New(d Deps) *Poller {
-	return &Poller{config: d.Config, fetcher: d.Fetcher, gate: d.Gate, bus: d.Bus, states: d.States, log: d.Log, observe: d.Observe, now: d.Now}
+	return &Poller{config: d.Config, fetcher: d.Fetcher, gate: d.Gate, bus: d.Bus, states: d.States, log: d.Log, observe: d.Observe, now: d.Now, other: d.Other}
 }
 
 // Source is a source with what is known of it. Its owner keeps one for each source it polls.
@@ -165,6 +168,9 @@ func (p *Poller) Poll(ctx context.Context, s *Source, lease Lease, hostport stri
 	t := &turn{source: s, state: s.state.Clone(), fence: lease.Fence(), now: p.now().UTC()}
 	t.state.Polls++
 	t.state.Polled = t.now
+	if r, ok := p.merged(t); ok {
+		return r
+	}
 	begun := time.Now()
 	answer, err := p.get(ctx, t, hostport, release)
 	t.took = time.Since(begun)
@@ -175,6 +181,7 @@ func (p *Poller) Poll(ctx context.Context, s *Source, lease Lease, hostport stri
 	p.gate.Ease(hostport)
 	p.observe.Bytes(answer.Wire, len(answer.Text))
 	if answer.NotModified || answer.Hash == t.state.Body && !answer.Cut && !t.waiting() {
+		p.sight(ctx, t, answer, "", len(t.state.Memory.Rows) > 0)
 		t.validators(answer)
 		return p.succeeded(ctx, t, "unchanged", nil)
 	}
@@ -202,8 +209,8 @@ func (t *turn) waiting() bool { return t.state.Memory.Waiting(t.source.Deletions
 // get asks for the document, conditionally where that is allowed.
 func (p *Poller) get(ctx context.Context, t *turn, hostport string, release func()) (*fetch.Answer, error) {
 	s := t.source
-	r := fetch.Request{URL: s.URL, Options: s.Options, MaxBody: int64(s.HTTP.MaxBody), Received: release}
-	if t.state.Asked == fetch.Asked(s.URL, s.Options) && !t.waiting() {
+	r := fetch.Request{URL: t.state.Address(), Options: s.Options, MaxBody: int64(s.HTTP.MaxBody), Received: release}
+	if t.state.Asked == fetch.Asked(t.state.Address(), s.Options) && !t.waiting() {
 		r.ETag, r.LastModified = t.state.ETag, t.state.LastModified
 	}
 	entered := false
@@ -238,7 +245,7 @@ func (t *turn) validators(a *fetch.Answer) {
 		// A 304 need not repeat them (RFC 9110 section 15.4.5).
 		etag, lastModified = first(etag, t.state.ETag), first(lastModified, t.state.LastModified)
 	}
-	t.state.ETag, t.state.LastModified, t.state.Asked = etag, lastModified, fetch.Asked(t.source.URL, t.source.Options)
+	t.state.ETag, t.state.LastModified, t.state.Asked = etag, lastModified, fetch.Asked(t.state.Address(), t.source.Options)
 	t.state.Status = a.Status
 	t.state.Hints.Fresh = schedule.Fresh(a.Header, t.now)
 }
@@ -263,6 +270,7 @@ func (p *Poller) document(ctx context.Context, t *turn, lease Lease, a *fetch.An
 		Source: t.source.ID, Deletions: t.source.Deletions, EditGap: p.config.RevisionGap, Old: p.old(t.state.First(), t.now),
 	}, t.now)
 	t.state.Memory = *memory
+	p.sight(ctx, t, a, doc.Feed.NewURL, report.Met())
 	if doc.Partial {
 		// A document that broke off is no proof of anything next time.
 		t.state.ETag, t.state.LastModified, t.state.Body = "", "", ""

@@ -45,12 +45,13 @@ func Jitter(d time.Duration, id string, poll uint64) time.Duration {
 	return time.Duration(float64(d) * (0.9 + 0.2*unit(id, poll)))
 }
 
-// Spread gives the time at which the nth of so many overdue sources starts, most overdue first.
-func Spread(n, of int) time.Duration {
+// Spread gives the time at which the nth of so many overdue sources of one shard starts, most overdue first, where so
+// many shards are taken over together.
+func Spread(n, of, shards int) time.Duration {
 	if of <= 1 {
 		return 0
 	}
-	window := min(maxSpread, time.Duration(of)*spreadEach)
+	window := min(maxSpread, time.Duration(of*max(shards, 1))*spreadEach)
 	return window * time.Duration(n) / time.Duration(of)
 }
 

@@ -59,13 +59,16 @@ func TestJitterStaysWithinATenthAndDependsOnSourceAndPoll(t *testing.T) {
 
 func TestOverdueSourcesAreSpread(t *testing.T) {
 	t.Parallel()
-	if Spread(0, 1) != 0 || Spread(0, 1000) != 0 {
+	if Spread(0, 1, 64) != 0 || Spread(0, 1000, 1) != 0 {
 		t.Error("the most overdue source does not start at once")
 	}
-	if got := Spread(999, 1000); got > time.Minute || got < 59*time.Second {
+	if got := Spread(999, 1000, 1); got > time.Minute || got < 59*time.Second {
 		t.Errorf("the last of 1,000 starts after %v", got)
 	}
-	if got := Spread(99_999, 100_000); got > maxSpread {
+	if got := Spread(15, 16, 64); got > 62*time.Second || got < 55*time.Second {
+		t.Errorf("the last of each of 64 shards with 16 starts after %v", got)
+	}
+	if got := Spread(99_999, 100_000, 1); got > maxSpread {
 		t.Errorf("the last of 100,000 starts after %v", got)
 	}
 }

@@ -27,6 +27,7 @@ const (
 	Dormant Phase = "dormant" // thirty; it is asked every 30 days, and for ever
 	Gone    Phase = "gone"    // 410 on two polls a day apart; as dormant
 	Ended   Phase = "ended"   // it says itself that nothing will come; asked daily
+	Merged  Phase = "merged"  // it moved to where another source is polled, and is left to that one
 	Paused  Phase = "paused"  // by the operator
 )
 
@@ -38,6 +39,9 @@ type Source struct {
 	Version int `json:"v"`
 	// URL is the configured address that all of this was learnt from.
 	URL string `json:"url"`
+	// Moved is where it moved to, and is polled; "" while it is where URL says. Sighting is what speaks for a move.
+	Moved    string   `json:"moved,omitempty"`
+	Sighting Sighting `json:"sighting,omitzero"`
 	// Partition was taken from the first host and stays (pkg/article).
 	Partition string `json:"pp"`
 
@@ -84,6 +88,21 @@ type Source struct {
 
 	// Memory is Items unpacked.
 	Memory identity.Memory `json:"-"`
+}
+
+// Sighting is how often a source was found at another address, to which its own one led for good.
+type Sighting struct {
+	URL   string    `json:"url"`
+	First time.Time `json:"first"`
+	Count int       `json:"count"`
+}
+
+// Address is where the source is polled.
+func (s *Source) Address() string {
+	if s.Moved != "" {
+		return s.Moved
+	}
+	return s.URL
 }
 
 // New returns the state of a source that was never polled.

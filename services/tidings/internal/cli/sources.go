@@ -100,7 +100,11 @@ func (v *sourceShowVerb) Run(w *world) error {
 var rungs = []string{"id", "link, since its ids repeat or are missing", "link, date and title"}
 
 func (w *world) source(d ops.SourceDetail) error {
-	rows := [][]string{{"feed", d.URL}, {"title", d.Title}, {"state", d.State}, {"next poll", d.Why}, {"last poll", when(d.LastPoll)}, {"last success", when(d.LastSuccess)}, {"last news", when(d.LastNew)}}
+	rows := [][]string{{"feed", d.URL}}
+	if d.MovedTo != "" {
+		rows = append(rows, []string{"moved to", d.MovedTo})
+	}
+	rows = append(rows, [][]string{{"title", d.Title}, {"state", d.State}, {"next poll", d.Why}, {"last poll", when(d.LastPoll)}, {"last success", when(d.LastSuccess)}, {"last news", when(d.LastNew)}}...)
 	if d.Errors > 0 {
 		rows = append(rows, []string{"failures", fmt.Sprintf("%d in a row, of weight %g", d.Errors, d.Weight)})
 	}
