@@ -25,6 +25,7 @@ import (
 	"tidings.internal/services/ingest/internal/admission"
 	"tidings.internal/services/ingest/internal/engine"
 	"tidings.internal/services/ingest/internal/fetch"
+	"tidings.internal/services/ingest/internal/outage"
 	"tidings.internal/services/ingest/internal/owner"
 	"tidings.internal/services/ingest/internal/poll"
 )
@@ -48,6 +49,7 @@ type App struct {
 	client    *web.Client
 	admission *admission.Gate
 	engine    *engine.Engine
+	outage    *outage.Detector
 	owner     *owner.Owner
 	proxy     string
 	declared  map[string]bool   // sources of the configuration
@@ -77,12 +79,14 @@ func New(_ context.Context, d Deps) (*App, error) {
 	if err := m.register(d.Metrics); err != nil {
 		return nil, err
 	}
+	a.outage = outage.New(time.Now)
 	gate := web.NewGate(web.GateConfig{Hosts: hosts(s.ingest.Hosts)})
 	a.admission = admission.New(d.Bus, admission.Limits{Lag: s.ingest.MaxPending, MaxAge: s.raw}, time.Now, a.admissionChanged)
 	poller := poll.New(poll.Deps{
 		Config:  poll.Config{DefaultEvery: s.ingest.DefaultEvery, BackfillAfter: s.ingest.BackfillAfter, RevisionGap: s.ingest.RevisionGap},
 		Fetcher: fetch.New(client), Gate: gate, Bus: d.Bus, States: d.Bus.Bucket(event.BucketSourceState), Log: d.Log, Observe: m, Now: time.Now,
-		Other: func(id, address string) string { return a.engine.Other(id, address) },
+		Other:  func(id, address string) string { return a.engine.Other(id, address) },
+		Outage: a.outage, Online: a.online, Offline: a.offline,
 	})
 	a.proxy, a.declared, a.added = s.ingest.Proxy, map[string]bool{}, map[string]string{}
 	for _, src := range s.sources {
@@ -90,7 +94,7 @@ func New(_ context.Context, d Deps) (*App, error) {
 	}
 	a.engine = engine.New(engine.Config{
 		Poller: poller, Gate: gate, Admission: a.admission, Workers: s.ingest.Workers, Sources: s.sources, Log: d.Log, Now: time.Now,
-		Late: m.late,
+		Late: m.late, Outage: a.outage,
 	})
 	a.owner = owner.New(owner.Config{
 		Bus: d.Bus, Leases: d.Bus.Bucket(event.BucketLeases), Replica: strings.ToLower(crand.Text()[:12]), Wanted: a.engine.Shards,
@@ -101,6 +105,7 @@ func New(_ context.Context, d Deps) (*App, error) {
 		return d.Bus.ProbeTopology(ctx, event.StreamRaw, "KV_"+event.BucketSourceState, "KV_"+event.BucketSourceConfig, "KV_"+event.BucketLeases, "OBJ_"+event.StoreBlobs)
 	})
 	d.Checks.Degrade("admission", a.admitted)
+	d.Checks.Degrade("network", a.reachable)
 	return a, nil
 }
 
@@ -187,6 +192,26 @@ func (a *App) admissionChanged(lane string, open bool, reason string) {
 	ctx, cancel := context.WithTimeout(context.Background(), noticeLimit)
 	defer cancel()
 	a.bus.Notice(ctx, event.Notice{Type: typ, Reason: lane, Text: text})
+}
+
+func (a *App) offline(ctx context.Context) {
+	const text = "none of the hosts asked last can be reached, so it is us who are cut off; nothing counts against a source until one answers"
+	a.log.Warn("cut off from the network", "err", text)
+	a.bus.Notice(ctx, event.Notice{Type: "outage_began", Text: text})
+}
+
+func (a *App) online(ctx context.Context) {
+	a.engine.Online()
+	a.log.Info("the network is back")
+	a.bus.Notice(ctx, event.Notice{Type: "outage_ended", Text: "a host answered; what became due meanwhile is polled bit by bit"})
+}
+
+// reachable says that we are cut off.
+func (a *App) reachable(context.Context) error {
+	if a.outage.Offline() {
+		return fault.Errorf(fault.Unreachable, "none of the hosts asked last can be reached")
+	}
+	return nil
 }
 
 const noticeLimit = 5 * time.Second

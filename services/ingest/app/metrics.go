@@ -24,6 +24,7 @@ type metrics struct {
 	sources *prometheus.Desc
 	closed  *prometheus.Desc
 	shards  *prometheus.Desc
+	offline *prometheus.Desc
 	app     *App
 }
 
@@ -37,7 +38,7 @@ func newMetrics(a *App) *metrics {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "tidings_ingest_" + name, Help: help}, labels)
 	}
 	return &metrics{
-		fetches:  counter("fetches_total", "Polls by what came of them: ok, unchanged, partial, or the reason of the failure.", "outcome"),
+		fetches:  counter("fetches_total", "Polls by what came of them: ok, unchanged, partial, offline, or the reason of the failure.", "outcome"),
 		bytes:    counter("bytes_total", "Bytes of documents: as they travelled (wire) and as clean text (decoded).", "kind"),
 		articles: counter("articles_total", "Articles appended to RAW, by lane (live, backfill) and change (new, edited, removed).", "lane", "change"),
 		skipped:  counter("items_skipped_total", "Items and addresses of documents that were left out, by reason.", "reason"),
@@ -52,6 +53,7 @@ func newMetrics(a *App) *metrics {
 		sources: prometheus.NewDesc("tidings_ingest_sources", "Sources of the shards that this replica owns, by state.", []string{"state"}, nil),
 		closed:  prometheus.NewDesc("tidings_ingest_admission_closed", "1 while no poll starts because RAW could not keep what it finds.", []string{"lane"}, nil),
 		shards:  prometheus.NewDesc("tidings_ingest_shards_owned", "Polling shards that this replica owns.", nil, nil),
+		offline: prometheus.NewDesc("tidings_ingest_offline", "1 while it is us who are cut off: no host can be reached, and nothing counts against a source.", nil, nil),
 		app:     a,
 	}
 }
@@ -80,6 +82,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- m.sources
 	ch <- m.closed
 	ch <- m.shards
+	ch <- m.offline
 }
 
 // Collect implements prometheus.Collector.
@@ -98,6 +101,11 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		}
 		ch <- prometheus.MustNewConstMetric(m.closed, prometheus.GaugeValue, v, lane)
 	}
+	cut := 0.0
+	if m.app.outage.Offline() {
+		cut = 1
+	}
+	ch <- prometheus.MustNewConstMetric(m.offline, prometheus.GaugeValue, cut)
 	ch <- prometheus.MustNewConstMetric(m.shards, prometheus.GaugeValue, float64(m.app.owner.Held()))
 }
 

@@ -20,6 +20,7 @@ import (
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/ingest/internal/admission"
 	"tidings.internal/services/ingest/internal/identity"
+	"tidings.internal/services/ingest/internal/outage"
 	"tidings.internal/services/ingest/internal/poll"
 	"tidings.internal/services/ingest/internal/schedule"
 	"tidings.internal/services/ingest/internal/state"
@@ -36,6 +37,8 @@ type Config struct {
 	Now       func() time.Time
 	// Late is told how late each poll starts.
 	Late func(time.Duration)
+	// Outage tells whether it is us who are cut off. Nil means that nobody looks.
+	Outage *outage.Detector
 }
 
 // Engine polls.
@@ -82,6 +85,9 @@ const looks = 50
 // New makes an engine. Nothing runs before [Engine.Run].
 func New(c Config) *Engine {
 	e := &Engine{config: c, sources: map[string]*item{}, shards: map[int][]*item{}, leases: map[int]*bus.Lease{}}
+	if e.config.Outage == nil {
+		e.config.Outage = outage.New(c.Now)
+	}
 	e.queue = schedule.NewQueue(c.Gate, (c.Workers+3)/4, c.Now, e.admit)
 	for _, s := range c.Sources {
 		e.insert(place(s))
@@ -126,7 +132,7 @@ func (e *Engine) admit(id string) bool {
 	it := e.sources[id]
 	firstPoll := it != nil && it.last.First()
 	e.mu.Unlock()
-	return !firstPoll || e.config.Admission.Open(admission.Backfill)
+	return (!firstPoll || e.config.Admission.Open(admission.Backfill)) && e.config.Outage.May()
 }
 
 // Run polls until ctx ends and every worker is done.
@@ -164,6 +170,12 @@ func (e *Engine) work(ctx context.Context, j schedule.Job) {
 		}
 		return
 	}
+	e.turn(ctx, it, lease, j, release)
+	e.forgive(ctx)
+}
+
+// turn polls a source and puts it back into the queue.
+func (e *Engine) turn(ctx context.Context, it *item, lease *bus.Lease, j schedule.Job, release func()) {
 	it.mu.Lock()
 	defer it.mu.Unlock()
 	if it.known != lease {
@@ -179,12 +191,8 @@ func (e *Engine) work(ctx context.Context, j schedule.Job) {
 	e.mu.Lock()
 	it.cancel = nil
 	it.recent = append(it.recent[max(0, len(it.recent)-looks+1):], Look{at, result.Outcome, result.Took, result.Published})
-	if s := it.source.State(); s != nil {
-		it.last = *s
-		it.last.Memory.Rows, it.last.Items = nil, nil
-		it.last.Count = len(s.Memory.Rows)
-		it.last.Next = result.Next
-	}
+	it.remember()
+	it.last.Next = result.Next
 	// The turn is taken at the host where it is polled. The shard stays that of the configured address, which every
 	// replica knows; so the sources of a host may have two owners, each with a gate of its own.
 	it.host = hostPort(it.last.Address())
@@ -194,6 +202,53 @@ func (e *Engine) work(ctx context.Context, j schedule.Job) {
 		e.queue.Set(j.ID, host, result.Next)
 	}
 	e.queue.Done(j, result.Next)
+}
+
+// remember copies what is known of a source for those who ask, without its items. The caller holds both locks.
+func (it *item) remember() {
+	if s := it.source.State(); s != nil {
+		it.last = *s
+		it.last.Memory.Rows, it.last.Items = nil, nil
+		it.last.Count = len(s.Memory.Rows)
+	}
+}
+
+// forgive takes back what counted against sources while we were cut off and did not know it yet.
+func (e *Engine) forgive(ctx context.Context) {
+	for id, blame := range e.config.Outage.Blamed() {
+		e.mu.Lock()
+		it := e.sources[id]
+		e.mu.Unlock()
+		if it == nil {
+			continue
+		}
+		if !it.mu.TryLock() {
+			e.config.Outage.Again(id, blame) // it is being polled; whoever is done next tries again
+			continue
+		}
+		e.mu.Lock()
+		mine := it.lease != nil && it.lease == it.known
+		e.mu.Unlock()
+		if mine {
+			next, err := e.config.Poller.Forgive(ctx, it.source, blame)
+			if err != nil {
+				e.config.Log.Debug("could not take back what counted against a source", "source", id, "err", err)
+			}
+			e.mu.Lock()
+			it.remember()
+			host, queue := it.host, !it.paused && it.lease != nil
+			e.mu.Unlock()
+			if queue {
+				e.queue.Set(id, host, next)
+			}
+		}
+		it.mu.Unlock()
+	}
+}
+
+// Online sets the sources apart that became due while we were cut off, so that they do not come in a burst.
+func (e *Engine) Online() {
+	e.queue.Spread(func(n, of int) time.Duration { return schedule.Spread(n, of, 1) })
 }
 
 // Other gives the id of another source that polls an address, or "".
@@ -277,9 +332,7 @@ func (e *Engine) next(ctx context.Context, it *item, lease *bus.Lease, now time.
 	}
 	s := it.source.State()
 	e.mu.Lock()
-	it.last = *s
-	it.last.Memory.Rows = nil
-	it.last.Count = len(s.Memory.Rows)
+	it.remember()
 	it.host = hostPort(s.Address())
 	host = it.host
 	wish := it.refresh

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/ingest/internal/admission"
 	"tidings.internal/services/ingest/internal/fetch"
+	"tidings.internal/services/ingest/internal/outage"
 	"tidings.internal/services/ingest/internal/poll"
 	"tidings.internal/services/ingest/internal/state"
 )
@@ -56,6 +58,9 @@ type stand struct {
 	backlog   *backlog
 	lease     *bus.Lease
 	shard     int
+	outage    *outage.Detector
+	ahead     atomic.Int64 // how far the clock of the detector is ahead
+	ended     atomic.Int64 // outages
 }
 
 func newStand(t *testing.T, log io.Writer, paths ...string) *stand {
@@ -77,11 +82,13 @@ func newStand(t *testing.T, log io.Writer, paths ...string) *stand {
 		c.ID, c.URL, c.Every = fmt.Sprint("s", i), s.origin.URL(path), 50*time.Millisecond
 		sources = append(sources, &poll.Source{Source: c})
 	}
+	s.outage = outage.New(func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) })
 	poller := poll.New(poll.Deps{
+		Outage: s.outage, Online: func(context.Context) { s.Online(); s.ended.Add(1) }, Offline: func(context.Context) {},
 		Config: poll.Config{DefaultEvery: time.Minute}, Fetcher: fetch.New(client), Gate: gate, Bus: s.bus,
 		States: s.bus.Bucket(event.BucketSourceState), Log: logger, Observe: nobody{}, Now: time.Now,
 	})
-	s.Engine = New(Config{Poller: poller, Gate: gate, Admission: s.admission, Workers: 8, Sources: sources, Log: logger, Now: time.Now, Late: func(time.Duration) {}})
+	s.Engine = New(Config{Poller: poller, Gate: gate, Admission: s.admission, Workers: 8, Sources: sources, Log: logger, Now: time.Now, Late: func(time.Duration) {}, Outage: s.outage})
 	s.shard = s.Shards()[0]
 	if s.lease, err = s.bus.Acquire(t.Context(), "ingest.test"); err != nil {
 		t.Fatal(err)

@@ -93,7 +93,7 @@ func (p *Poller) succeeded(ctx context.Context, t *turn, outcome string, report 
 	p.observe.Fetched(outcome, t.took)
 	changed := report != nil && (len(report.Changes) > 0 || report.Held > 0 || report.Demoted) || firstPoll ||
 		was.Phase != st.Phase || t.source.state.Moved != st.Moved || t.source.state.Sighting != st.Sighting || was.Reason != "" || was.Warning != st.Warning || was.Body != t.source.state.Body ||
-		was.ETag != t.source.state.ETag || was.LastModified != t.source.state.LastModified || t.source.revision == 0
+		!was.Whole.Equal(t.source.state.Whole) && t.source.state.Whole.IsZero() || was.ETag != t.source.state.ETag || was.LastModified != t.source.state.LastModified || t.source.revision == 0
 	if changed || t.now.Sub(t.source.written) >= quietWrite {
 		if r, ok := p.commit(ctx, t); !ok {
 			return r
@@ -174,6 +174,10 @@ func (p *Poller) failed(ctx context.Context, t *turn, hostport string, err error
 	st := t.state
 	was := st.Phase
 	row := reason.Row()
+	if p.cutOff(ctx, t, hostport, row) {
+		p.observe.Fetched(Offline, t.took)
+		return Result{Outcome: Offline, Next: t.now.Add(schedule.OursWait), Took: t.took, Err: err}
+	}
 	st.Reason, st.Failures, st.Weight = reason, st.Failures+1, st.Weight+row.Weight
 	st.Detail, _ = article.Cut(err.Error(), maxDetail)
 	if status := statusOf(err); status != 0 {
@@ -183,7 +187,7 @@ func (p *Poller) failed(ctx context.Context, t *turn, hostport string, err error
 	t.home()
 	st.Interval = p.backoff(t)
 	next := p.allowed(t.source, st, t.now.Add(schedule.Jitter(st.Interval, t.source.ID, st.Polls)))
-	st.Next = later(next, p.limited(t, hostport, err))
+	st.Next = later(next, p.limited(ctx, t, hostport, err))
 	p.observe.Fetched(outcomeOf(err), t.took)
 	if r, ok := p.commit(ctx, t); !ok {
 		return r
@@ -227,7 +231,7 @@ func (p *Poller) backoff(t *turn) time.Duration {
 
 // limited obeys a host that asks to be left alone: the whole host if it is a public one, the one source if it was
 // reached through the allow-list, where many sources sit behind one bridge. It returns until when.
-func (p *Poller) limited(t *turn, hostport string, err error) time.Time {
+func (p *Poller) limited(ctx context.Context, t *turn, hostport string, err error) time.Time {
 	if cause.Of(err) != cause.Reason(web.RateLimited) {
 		return time.Time{}
 	}
@@ -239,6 +243,8 @@ func (p *Poller) limited(t *turn, hostport string, err error) time.Time {
 	until := t.now.Add(wait)
 	if !private(err) {
 		p.gate.Block(hostport, time.Now().Add(wait))
+		p.bus.Notice(ctx, event.Notice{Type: "host_limited", Source: t.source.ID, Text: "the host asks to be left alone; none of its sources is polled until then",
+			Data: map[string]string{"host": hostport, "until": until.Format(time.RFC3339)}})
 	}
 	return until
 }

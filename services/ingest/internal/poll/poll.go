@@ -23,6 +23,7 @@ import (
 	"tidings.internal/services/ingest/internal/cause"
 	"tidings.internal/services/ingest/internal/fetch"
 	"tidings.internal/services/ingest/internal/identity"
+	"tidings.internal/services/ingest/internal/outage"
 	"tidings.internal/services/ingest/internal/parse"
 	"tidings.internal/services/ingest/internal/schedule"
 	"tidings.internal/services/ingest/internal/state"
@@ -69,6 +70,10 @@ type Deps struct {
 	Now     func() time.Time
 	// Other, when set, gives the id of the other source that polls an address, or "".
 	Other func(id, address string) string
+	// Outage, when set, tells whether it is us who are cut off.
+	Outage *outage.Detector
+	// Online, when set, is told that an outage is over, and Offline that one has begun.
+	Online, Offline func(ctx context.Context)
 }
 
 // Poller polls sources. It is safe for concurrent use, but a source must be polled by one goroutine at a time.
@@ -82,11 +87,24 @@ type Poller struct {
 	observe Observer
 	now     func() time.Time
 	other   func(id, address string) string
+	outage  *outage.Detector
+	online  func(ctx context.Context)
+	offline func(ctx context.Context)
 }
 
 // New makes a poller.
 func New(d Deps) *Poller {
-	return &Poller{config: d.Config, fetcher: d.Fetcher, gate: d.Gate, bus: d.Bus, states: d.States, log: d.Log, observe: d.Observe, now: d.Now, other: d.Other}
+	p := &Poller{
+		config: d.Config, fetcher: d.Fetcher, gate: d.Gate, bus: d.Bus, states: d.States, log: d.Log, observe: d.Observe, now: d.Now, other: d.Other,
+		outage: d.Outage, online: d.Online, offline: d.Offline,
+	}
+	if p.outage == nil {
+		p.outage = outage.New(d.Now)
+	}
+	if p.online == nil {
+		p.online, p.offline = func(context.Context) {}, func(context.Context) {}
+	}
+	return p
 }
 
 // Source is a source with what is known of it. Its owner keeps one for each source it polls.
@@ -178,6 +196,7 @@ func (p *Poller) Poll(ctx context.Context, s *Source, lease Lease, hostport stri
 		return p.failed(ctx, t, hostport, err)
 	}
 	defer answer.Done()
+	p.reached(ctx, t, hostport)
 	p.gate.Ease(hostport)
 	p.observe.Bytes(answer.Wire, len(answer.Text))
 	if answer.NotModified || answer.Hash == t.state.Body && !answer.Cut && !t.waiting() {
@@ -204,13 +223,22 @@ func linger(ctx context.Context, after time.Duration) (context.Context, context.
 	return own, func() { unhook(); cancel() }
 }
 
+// stuckAfter is how long a host may say that nothing changed before it is asked once for the whole document: some say so
+// for ever.
+const stuckAfter = 7 * 24 * time.Hour
+
+// stuck reports whether news are due by the rhythm of the source, and the host has said nothing but "not modified".
+func (t *turn) stuck() bool {
+	return len(t.state.Memory.Rows) >= schedule.FewTimes && !t.state.Whole.IsZero() && t.now.Sub(t.state.Whole) >= stuckAfter
+}
+
 func (t *turn) waiting() bool { return t.state.Memory.Waiting(t.source.Deletions) }
 
 // get asks for the document, conditionally where that is allowed.
 func (p *Poller) get(ctx context.Context, t *turn, hostport string, release func()) (*fetch.Answer, error) {
 	s := t.source
 	r := fetch.Request{URL: t.state.Address(), Options: s.Options, MaxBody: int64(s.HTTP.MaxBody), Received: release}
-	if t.state.Asked == fetch.Asked(t.state.Address(), s.Options) && !t.waiting() {
+	if t.state.Asked == fetch.Asked(t.state.Address(), s.Options) && !t.waiting() && !t.stuck() {
 		r.ETag, r.LastModified = t.state.ETag, t.state.LastModified
 	}
 	entered := false
@@ -247,6 +275,9 @@ func (t *turn) validators(a *fetch.Answer) {
 	}
 	t.state.ETag, t.state.LastModified, t.state.Asked = etag, lastModified, fetch.Asked(t.state.Address(), t.source.Options)
 	t.state.Status = a.Status
+	if !a.NotModified {
+		t.state.Whole = t.now
+	}
 	t.state.Hints.Fresh = schedule.Fresh(a.Header, t.now)
 }
 

@@ -1,8 +1,10 @@
 package schedule
 
 import (
+	"cmp"
 	"container/heap"
 	"context"
+	"slices"
 	"sync"
 	"time"
 )
@@ -82,6 +84,26 @@ func (q *Queue) Set(id, hostport string, at time.Time) {
 	q.leave(e)
 	e.host, e.at = hostport, at
 	heap.Push(&q.due, e)
+	q.poke()
+}
+
+// Spread sets the sources that are due already apart from each other, those that have waited longest first.
+func (q *Queue) Spread(spread func(n, of int) time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := q.now()
+	var overdue []*entry
+	for _, e := range q.entries {
+		if !e.running && !e.at.After(now) {
+			overdue = append(overdue, e)
+		}
+	}
+	slices.SortFunc(overdue, func(a, b *entry) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id)) })
+	for n, e := range overdue {
+		q.leave(e)
+		e.at = now.Add(spread(n, len(overdue)))
+		heap.Push(&q.due, e)
+	}
 	q.poke()
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -163,6 +164,28 @@ func TestSetAndRemove(t *testing.T) {
 		time.Sleep(3 * time.Hour)
 		if n := r.queue.Len(); n != 1 {
 			t.Errorf("%d sources in the queue, want 1", n)
+		}
+	})
+}
+
+// What became due while nothing could start comes one after the other, what waited longest first, and not in a burst.
+func TestWhatIsOverdueIsSetApart(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		var closed atomic.Bool
+		closed.Store(true)
+		r := run(t, web.NewGate(web.GateConfig{}), 4, 8, func(string) bool { return !closed.Load() }, func(Job) (time.Duration, time.Duration) { return 0, 24 * time.Hour })
+		for n, id := range []string{"a", "b", "c", "d"} {
+			r.queue.Set(id, id+":80", time.Now().Add(time.Duration(n)*time.Minute))
+		}
+		r.queue.Set("later", "later:80", time.Now().Add(61*time.Minute))
+		time.Sleep(time.Hour)
+		r.queue.Spread(func(n, _ int) time.Duration { return time.Duration(n) * 10 * time.Second })
+		closed.Store(false)
+		time.Sleep(2 * time.Minute)
+		want := []string{"a@1h0m0s", "b@1h0m10s", "c@1h0m20s", "d@1h0m30s", "later@1h1m0s"}
+		if got := r.log(); !slices.Equal(got, want) {
+			t.Errorf("started %v, want %v", got, want)
 		}
 	})
 }

@@ -12,9 +12,9 @@ const (
 	// MinBase and MaxBase bound what a source's own rhythm may ask for.
 	MinBase = 5 * time.Minute
 	MaxBase = MaxInterval
-	// fewBase is the base of a source of which fewer than fewTimes times are known.
+	// fewBase is the base of a source of which fewer than FewTimes times are known: it has no rhythm yet.
 	fewBase  = 30 * time.Minute
-	fewTimes = 3
+	FewTimes = 3
 	// Rhythm is how many of the latest times the rhythm is taken from.
 	Rhythm = 20
 	day    = 24 * time.Hour
@@ -29,7 +29,7 @@ var quiet = []struct{ silence, least time.Duration }{{30 * day, MaxBase}, {14 * 
 func Base(times []time.Time, since, now time.Time) time.Duration {
 	latest := distinct(times)
 	base := fewBase
-	if len(latest) >= fewTimes {
+	if len(latest) >= FewTimes {
 		gaps := make([]time.Duration, len(latest)-1)
 		for i := range gaps {
 			gaps[i] = latest[i].Sub(latest[i+1])

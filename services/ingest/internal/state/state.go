@@ -55,6 +55,8 @@ type Source struct {
 	ETag         string `json:"etag,omitempty"`
 	LastModified string `json:"last_modified,omitempty"`
 	Asked        string `json:"asked,omitempty"`
+	// Whole is when the host last sent a document, and not only the word that nothing changed.
+	Whole time.Time `json:"whole,omitzero"`
 	// Body is the SHA-256 of the last document that was read whole, in hex.
 	Body string `json:"body,omitempty"`
 
