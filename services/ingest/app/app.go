@@ -25,6 +25,7 @@ import (
 	"tidings.internal/services/ingest/internal/admission"
 	"tidings.internal/services/ingest/internal/engine"
 	"tidings.internal/services/ingest/internal/fetch"
+	"tidings.internal/services/ingest/internal/fulltext"
 	"tidings.internal/services/ingest/internal/outage"
 	"tidings.internal/services/ingest/internal/owner"
 	"tidings.internal/services/ingest/internal/poll"
@@ -70,11 +71,6 @@ func New(_ context.Context, d Deps) (*App, error) {
 		return nil, err
 	}
 	a := &App{bus: d.Bus, log: d.Log, client: client}
-	for _, src := range s.sources {
-		if src.Fulltext == "always" {
-			d.Log.Warn("pages are not fetched, the source gives what its feed holds", "source", src.ID)
-		}
-	}
 	m := newMetrics(a)
 	if err := m.register(d.Metrics); err != nil {
 		return nil, err
@@ -86,6 +82,7 @@ func New(_ context.Context, d Deps) (*App, error) {
 		Config:  poll.Config{DefaultEvery: s.ingest.DefaultEvery, BackfillAfter: s.ingest.BackfillAfter, RevisionGap: s.ingest.RevisionGap},
 		Fetcher: fetch.New(client), Gate: gate, Bus: d.Bus, States: d.Bus.Bucket(event.BucketSourceState), Log: d.Log, Observe: m, Now: time.Now,
 		Other:  func(id, address string) string { return a.engine.Other(id, address) },
+		Pages:  fulltext.New(client, gate, time.Now, m.page),
 		Outage: a.outage, Online: a.online, Offline: a.offline,
 	})
 	a.proxy, a.declared, a.added = s.ingest.Proxy, map[string]bool{}, map[string]string{}

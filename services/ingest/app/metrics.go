@@ -19,6 +19,7 @@ type metrics struct {
 	bytes    *prometheus.CounterVec
 	articles *prometheus.CounterVec
 	skipped  *prometheus.CounterVec
+	pages    *prometheus.CounterVec
 	lateness prometheus.Histogram
 
 	sources *prometheus.Desc
@@ -42,6 +43,7 @@ func newMetrics(a *App) *metrics {
 		bytes:    counter("bytes_total", "Bytes of documents: as they travelled (wire) and as clean text (decoded).", "kind"),
 		articles: counter("articles_total", "Articles appended to RAW, by lane (live, backfill) and change (new, edited, removed).", "lane", "change"),
 		skipped:  counter("items_skipped_total", "Items and addresses of documents that were left out, by reason.", "reason"),
+		pages:    counter("pages_total", "Web pages of articles by what came of them: ok, or the reason why there is none.", "outcome"),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tidings_ingest_fetch_duration_seconds", Help: "Time of an exchange with a host.",
 			Buckets: []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
@@ -59,7 +61,7 @@ func newMetrics(a *App) *metrics {
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.fetches, m.seconds, m.bytes, m.articles, m.skipped, m.lateness, m}
+	return []prometheus.Collector{m.fetches, m.seconds, m.bytes, m.articles, m.skipped, m.pages, m.lateness, m}
 }
 
 // register registers all or none.
@@ -134,6 +136,9 @@ func (m *metrics) Skipped(reason string, n int) {
 		m.skipped.WithLabelValues(reason).Add(float64(n))
 	}
 }
+
+// page counts a web page.
+func (m *metrics) page(outcome string) { m.pages.WithLabelValues(outcome).Inc() }
 
 // late observes how late a poll starts.
 func (m *metrics) late(d time.Duration) { m.lateness.Observe(max(d, 0).Seconds()) }

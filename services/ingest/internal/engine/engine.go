@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/bus"
@@ -45,6 +45,9 @@ type Config struct {
 type Engine struct {
 	config Config
 	queue  *schedule.Queue
+	// polls and slow are the places of polls that run: one that waits for web pages gives its place among the polls to
+	// another one.
+	polls, slow *semaphore.Weighted
 
 	mu      sync.Mutex
 	sources map[string]*item
@@ -88,6 +91,7 @@ func New(c Config) *Engine {
 	if e.config.Outage == nil {
 		e.config.Outage = outage.New(c.Now)
 	}
+	e.polls, e.slow = semaphore.NewWeighted(int64(c.Workers)), semaphore.NewWeighted(int64(slowFactor*c.Workers))
 	e.queue = schedule.NewQueue(c.Gate, (c.Workers+3)/4, c.Now, e.admit)
 	for _, s := range c.Sources {
 		e.insert(place(s))
@@ -137,19 +141,38 @@ func (e *Engine) admit(id string) bool {
 
 // Run polls until ctx ends and every worker is done.
 func (e *Engine) Run(ctx context.Context) error {
-	var workers errgroup.Group
-	workers.SetLimit(e.config.Workers)
+	var workers sync.WaitGroup
 	e.queue.Run(ctx, func(j schedule.Job) {
-		workers.Go(func() error {
-			e.work(ctx, j)
-			return nil
+		if err := e.polls.Acquire(ctx, 1); err != nil {
+			j.Release() // told to stop: the source is not polled any more
+			return
+		}
+		workers.Go(func() {
+			free := sync.OnceFunc(func() { e.polls.Release(1) })
+			defer free()
+			e.work(ctx, j, free)
 		})
 	})
-	return workers.Wait()
+	workers.Wait()
+	return nil
 }
 
-// work polls one source.
-func (e *Engine) work(ctx context.Context, j schedule.Job) {
+// slowFactor is how many polls may wait for web pages for each that may run.
+const slowFactor = 4
+
+// lane gives a poll that takes long a place among its like, and frees the one that it had.
+func (e *Engine) lane(free func()) func(context.Context) (func(), error) {
+	return func(ctx context.Context) (func(), error) {
+		free()
+		if err := e.slow.Acquire(ctx, 1); err != nil {
+			return nil, err
+		}
+		return func() { e.slow.Release(1) }, nil
+	}
+}
+
+// work polls one source. free gives back its place among the polls.
+func (e *Engine) work(ctx context.Context, j schedule.Job, free func()) {
 	release := sync.OnceFunc(j.Release)
 	defer release()
 	e.config.Late(e.config.Now().Sub(j.Due))
@@ -170,12 +193,12 @@ func (e *Engine) work(ctx context.Context, j schedule.Job) {
 		}
 		return
 	}
-	e.turn(ctx, it, lease, j, release)
+	e.turn(ctx, it, lease, j, release, free)
 	e.forgive(ctx)
 }
 
 // turn polls a source and puts it back into the queue.
-func (e *Engine) turn(ctx context.Context, it *item, lease *bus.Lease, j schedule.Job, release func()) {
+func (e *Engine) turn(ctx context.Context, it *item, lease *bus.Lease, j schedule.Job, release, free func()) {
 	it.mu.Lock()
 	defer it.mu.Unlock()
 	if it.known != lease {
@@ -184,7 +207,7 @@ func (e *Engine) turn(ctx context.Context, it *item, lease *bus.Lease, j schedul
 		it.known = lease
 	}
 	e.mu.Lock()
-	it.source.Climb = it.climb
+	it.source.Climb, it.source.Slow = it.climb, e.lane(free)
 	e.mu.Unlock()
 	at := e.config.Now()
 	result := e.poll(ctx, it, lease, j.Host, release)

@@ -154,16 +154,20 @@ func sameText(a, b uint64) bool { return a != 0 && b != 0 && a&^linkBits == b&^l
 // ownWords is the length of text from which an item can be known by its words alone.
 const ownWords = 80
 
-// Words gives the words of a text without markup, space and counters.
-func Words(t *article.Text) string {
+// Plain gives a text without its markup.
+func Plain(t *article.Text) string {
 	if t == nil {
 		return ""
 	}
-	s := t.Value
-	if t.Type != article.TextPlain {
-		s = html.UnescapeString(untagged(s))
+	if t.Type == article.TextPlain {
+		return t.Value
 	}
-	return squeeze(counters.ReplaceAllString(s, ""))
+	return html.UnescapeString(untagged(t.Value))
+}
+
+// Words gives the words of a text without markup, space and counters.
+func Words(t *article.Text) string {
+	return squeeze(counters.ReplaceAllString(Plain(t), ""))
 }
 
 // untagged takes out everything in angle brackets. It is no sanitiser: its result is hashed, not shown.

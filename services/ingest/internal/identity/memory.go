@@ -68,6 +68,17 @@ func (m *Memory) Clone() *Memory {
 	return c
 }
 
+// Adopt takes over a row as it has become, in place of the one of the same article.
+func (m *Memory) Adopt(row Row) {
+	for i, r := range m.Rows {
+		if r.ID == row.ID {
+			m.Rows[i] = &row
+			return
+		}
+	}
+	m.Rows = append(m.Rows, &row)
+}
+
 // Arrivals gives when the items came, in no order: when they were first seen, and by their own dates those that were
 // there already when the source was first read.
 func (m *Memory) Arrivals() []time.Time {

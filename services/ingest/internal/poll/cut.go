@@ -70,8 +70,5 @@ func (p *Poller) Forgive(ctx context.Context, s *Source, b outage.Blame) (next t
 	if soon := t.now.Add(schedule.Jitter(st.Interval, s.ID, st.Polls)); soon.Before(st.Next) {
 		st.Next = soon
 	}
-	if r, ok := p.commit(ctx, t); !ok {
-		return r.Next, r.Err
-	}
-	return st.Next, nil
+	return st.Next, p.commit(ctx, t)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/event"
@@ -20,7 +21,7 @@ const maxBody = 400 << 10
 const service = "ingest"
 
 // message builds what is published for a change.
-func (p *Poller) message(ctx context.Context, t *turn, c identity.Change) (event.Message, error) {
+func (p *Poller) message(ctx context.Context, t *turn, c identity.Change, page fetched) (event.Message, error) {
 	version := event.Version{Revision: c.Row.Revision, Fence: t.fence}
 	env := event.Envelope{
 		Type: event.TypeRaw, ID: event.RawID(c.Row.ID, c.Row.Revision, c.Row.Digest()), Source: service, Time: t.now,
@@ -45,7 +46,8 @@ func (p *Poller) message(ctx context.Context, t *turn, c identity.Change) (event
 		return event.Message{}, err
 	}
 	raw := t.raw(c)
-	body, err := p.fit(ctx, &raw, t.now)
+	raw.Page = page.page
+	body, err := p.fit(ctx, &raw, page.body, t.now)
 	if err != nil {
 		return event.Message{}, err
 	}
@@ -75,7 +77,10 @@ func (t *turn) raw(c identity.Change) article.Raw {
 //
 // The blob is stored before the message that points to it, so a crash in between leaves a blob that nobody wants, which
 // expires, and never a message whose body is missing. Storing the same bytes again is no change.
-func (p *Poller) fit(ctx context.Context, raw *article.Raw, now time.Time) ([]byte, error) {
+func (p *Poller) fit(ctx context.Context, raw *article.Raw, page []byte, now time.Time) ([]byte, error) {
+	if err := p.embed(ctx, raw, page, article.MaxInline, now); err != nil {
+		return nil, err
+	}
 	for _, t := range []*article.Text{raw.Content, raw.Summary} {
 		if t != nil && len(t.Value) > article.MaxInline {
 			if err := p.blob(ctx, t, now); err != nil {
@@ -89,6 +94,8 @@ func (p *Poller) fit(ctx context.Context, raw *article.Raw, now time.Time) ([]by
 			return body, err
 		}
 		switch {
+		case raw.Page != nil && raw.Page.Blob == nil && len(page) > 0:
+			err = p.embed(ctx, raw, page, 0, now)
 		case raw.Content != nil && raw.Content.Blob == nil:
 			err = p.blob(ctx, raw.Content, now)
 		case raw.Summary != nil && raw.Summary.Blob == nil:
@@ -108,6 +115,30 @@ func (p *Poller) fit(ctx context.Context, raw *article.Raw, now time.Time) ([]by
 			return nil, err
 		}
 	}
+}
+
+// embed puts the bytes of a page into its article as they are: as text where they are UTF-8, and into the object store
+// where they are more than most.
+func (p *Poller) embed(ctx context.Context, raw *article.Raw, page []byte, most int, now time.Time) error {
+	if len(page) == 0 {
+		return nil
+	}
+	own := *raw.Page // another message of the item must not change with this one
+	own.Body, own.BodyB64, own.Blob = "", nil, nil
+	switch {
+	case len(page) > most:
+		ref, err := p.bus.PutBlob(ctx, page, now)
+		if err != nil {
+			return err
+		}
+		own.Blob = &ref
+	case utf8.Valid(page):
+		own.Body = string(page)
+	default:
+		own.BodyB64 = page
+	}
+	raw.Page = &own
+	return nil
 }
 
 func (p *Poller) blob(ctx context.Context, t *article.Text, now time.Time) error {

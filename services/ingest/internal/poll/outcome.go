@@ -95,8 +95,8 @@ func (p *Poller) succeeded(ctx context.Context, t *turn, outcome string, report 
 		was.Phase != st.Phase || t.source.state.Moved != st.Moved || t.source.state.Sighting != st.Sighting || was.Reason != "" || was.Warning != st.Warning || was.Body != t.source.state.Body ||
 		!was.Whole.Equal(t.source.state.Whole) && t.source.state.Whole.IsZero() || was.ETag != t.source.state.ETag || was.LastModified != t.source.state.LastModified || t.source.revision == 0
 	if changed || t.now.Sub(t.source.written) >= quietWrite {
-		if r, ok := p.commit(ctx, t); !ok {
-			return r
+		if err := p.commit(ctx, t); err != nil {
+			return p.ours(t.source, err)
 		}
 	} else {
 		t.source.state = st // known here, written within the hour: a crash costs one unconditional look at most
@@ -131,16 +131,16 @@ func (p *Poller) tell(ctx context.Context, t *turn, id string, was *state.Source
 }
 
 // commit writes the state. Only then does this replica believe it, too.
-func (p *Poller) commit(ctx context.Context, t *turn) (Result, bool) {
+func (p *Poller) commit(ctx context.Context, t *turn) error {
 	revision, err := state.Save(ctx, p.states, t.source.ID, t.state, t.source.revision)
 	if err != nil {
 		// A conflict: another owner was quicker, and what it knows counts. Anything else: whether it was written is not
 		// known. Either way the next poll reads the state again and judges anew.
 		t.source.Reset()
-		return p.ours(t.source, err), false
+		return err
 	}
 	t.source.state, t.source.revision, t.source.written = t.state, revision, t.now
-	return Result{}, true
+	return nil
 }
 
 // ours ends a poll that failed for a reason that is not the source's: nothing is counted against it, and it is polled
@@ -189,8 +189,8 @@ func (p *Poller) failed(ctx context.Context, t *turn, hostport string, err error
 	next := p.allowed(t.source, st, t.now.Add(schedule.Jitter(st.Interval, t.source.ID, st.Polls)))
 	st.Next = later(next, p.limited(ctx, t, hostport, err))
 	p.observe.Fetched(outcomeOf(err), t.took)
-	if r, ok := p.commit(ctx, t); !ok {
-		return r
+	if err := p.commit(ctx, t); err != nil {
+		return p.ours(t.source, err)
 	}
 	if was != st.Phase && st.Phase != state.Active {
 		p.log.Warn("source cannot be read", "source", t.source.ID, "status", st.Phase, "kind", row.Kind, "err", err, "retry_in", st.Next.Sub(t.now).Round(time.Second))

@@ -13,6 +13,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"tidings.internal/pkg/article"
@@ -22,6 +24,7 @@ import (
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/ingest/internal/cause"
 	"tidings.internal/services/ingest/internal/fetch"
+	"tidings.internal/services/ingest/internal/fulltext"
 	"tidings.internal/services/ingest/internal/identity"
 	"tidings.internal/services/ingest/internal/outage"
 	"tidings.internal/services/ingest/internal/parse"
@@ -70,6 +73,8 @@ type Deps struct {
 	Now     func() time.Time
 	// Other, when set, gives the id of the other source that polls an address, or "".
 	Other func(id, address string) string
+	// Pages, when set, fetches the pages of articles of which a feed gives the beginning only.
+	Pages *fulltext.Fetcher
 	// Outage, when set, tells whether it is us who are cut off.
 	Outage *outage.Detector
 	// Online, when set, is told that an outage is over, and Offline that one has begun.
@@ -88,15 +93,17 @@ type Poller struct {
 	now     func() time.Time
 	other   func(id, address string) string
 	outage  *outage.Detector
-	online  func(ctx context.Context)
-	offline func(ctx context.Context)
+	// fulltext is nil where no pages are fetched.
+	fulltext *fulltext.Fetcher
+	online   func(ctx context.Context)
+	offline  func(ctx context.Context)
 }
 
 // New makes a poller.
 func New(d Deps) *Poller {
 	p := &Poller{
 		config: d.Config, fetcher: d.Fetcher, gate: d.Gate, bus: d.Bus, states: d.States, log: d.Log, observe: d.Observe, now: d.Now, other: d.Other,
-		outage: d.Outage, online: d.Online, offline: d.Offline,
+		outage: d.Outage, fulltext: d.Pages, online: d.Online, offline: d.Offline,
 	}
 	if p.outage == nil {
 		p.outage = outage.New(d.Now)
@@ -115,6 +122,8 @@ type Source struct {
 	Pass func(item *parse.Item) bool
 	// Climb is when an operator last wished that a source that was demoted goes by its ids again.
 	Climb time.Time
+	// Slow, when set, is called before a poll does what takes long. What it returns ends that.
+	Slow func(ctx context.Context) (leave func(), err error)
 
 	state    *state.Source
 	revision uint64
@@ -174,6 +183,8 @@ type turn struct {
 	warning string
 	// published counts the messages that went to RAW.
 	published int
+	// done gives back the memory that the document was accounted for.
+	done func()
 }
 
 // Poll polls a source once. release ends the exchange with the host that the caller entered; it is called as early as
@@ -195,7 +206,8 @@ func (p *Poller) Poll(ctx context.Context, s *Source, lease Lease, hostport stri
 	if err != nil {
 		return p.failed(ctx, t, hostport, err)
 	}
-	defer answer.Done()
+	t.done = sync.OnceFunc(answer.Done)
+	defer t.done()
 	p.reached(ctx, t, hostport)
 	p.gate.Ease(hostport)
 	p.observe.Bytes(answer.Wire, len(answer.Text))
@@ -348,15 +360,24 @@ func (p *Poller) publish(ctx context.Context, t *turn, lease Lease, changes []id
 	if len(changes) == 0 {
 		return nil
 	}
-	// A kill before or within this loop leaves the state as it was: the poll is repeated whole.
+	if p.fulltext != nil && slices.ContainsFunc(changes, func(c identity.Change) bool { return wantsPage(&t.source.Source, c) }) {
+		t.done()
+		return p.withPages(ctx, t, lease, changes)
+	}
+	return p.batch(ctx, t, lease, changes, make([]fetched, len(changes)))
+}
+
+// batch appends changes to RAW, each with its page if it has one, and waits for every ack.
+func (p *Poller) batch(ctx context.Context, t *turn, lease Lease, changes []identity.Change, pages []fetched) error {
+	// A kill before or within this loop leaves the state as it was: the poll is repeated.
 	messages := make([]event.Message, 0, len(changes))
 	lanes := map[[2]string]int{}
-	for _, c := range changes {
-		if c.Item != nil && t.source.Pass != nil && !t.source.Pass(c.Item) {
+	for i, c := range changes {
+		if !t.source.passes(c) {
 			p.observe.Skipped("filtered", 1)
 			continue
 		}
-		m, err := p.message(ctx, t, c)
+		m, err := p.message(ctx, t, c, pages[i])
 		if err != nil {
 			return err
 		}
@@ -384,8 +405,8 @@ func (p *Poller) publish(ctx context.Context, t *turn, lease Lease, changes []id
 	for lane, n := range lanes {
 		p.observe.Published(lane[0], lane[1], n)
 	}
-	t.published = len(messages)
-	t.state.Published += uint64(t.published)
+	t.published += len(messages)
+	t.state.Published += uint64(len(messages))
 	t.state.LastNew = t.now
 	return nil
 }

@@ -23,6 +23,7 @@ import (
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/ingest/internal/cause"
 	"tidings.internal/services/ingest/internal/fetch"
+	"tidings.internal/services/ingest/internal/fulltext"
 	"tidings.internal/services/ingest/internal/parse"
 	"tidings.internal/services/ingest/internal/state"
 )
@@ -100,7 +101,7 @@ func newStand(t *testing.T, path string) *stand {
 	s.bucket = &crash{Bucket: s.bus.Bucket(event.BucketSourceState)}
 	c := config.Source{}
 	c.SetDefaults()
-	c.ID, c.URL, c.Every = "src", s.origin.URL(path), time.Minute
+	c.ID, c.URL, c.Every, c.Fulltext = "src", s.origin.URL(path), time.Minute, "never"
 	s.source = &Source{Source: c}
 	s.restart()
 	return s
@@ -114,9 +115,11 @@ func (s *stand) restart() {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(client.Close)
+	gate := web.NewGate(web.GateConfig{Gap: time.Nanosecond, Concurrency: 8})
 	s.poller = New(Deps{
 		Config:  Config{DefaultEvery: time.Minute, BackfillAfter: 24 * time.Hour, RevisionGap: 0},
-		Fetcher: fetch.New(client), Gate: web.NewGate(web.GateConfig{Gap: time.Nanosecond}), Bus: s.bus, States: s.bucket,
+		Pages:   fulltext.New(client, gate, time.Now, func(string) {}),
+		Fetcher: fetch.New(client), Gate: gate, Bus: s.bus, States: s.bucket,
 		Log: slog.New(slog.DiscardHandler), Observe: s.seen, Now: func() time.Time { return s.now },
 	})
 	s.source.Reset()
@@ -492,7 +495,7 @@ func TestArticleOfManyListsStillFitsAMessage(t *testing.T) {
 		raw.Categories = append(raw.Categories, article.Category{Term: strings.Repeat("\"", 500), Scheme: strings.Repeat("\"", 500), Label: strings.Repeat("\"", 500)})
 		raw.Authors = append(raw.Authors, article.Person{Name: strings.Repeat("\"", 500), URL: strings.Repeat("x", 2000)})
 	}
-	body, err := s.poller.fit(t.Context(), &raw, s.now)
+	body, err := s.poller.fit(t.Context(), &raw, nil, s.now)
 	if err != nil || len(body) > maxBody {
 		t.Fatalf("%d bytes, %v", len(body), err)
 	}
