@@ -51,6 +51,7 @@ type App struct {
 	admission *admission.Gate
 	engine    *engine.Engine
 	outage    *outage.Detector
+	hubs      *hubs
 	owner     *owner.Owner
 	proxy     string
 	declared  map[string]bool   // sources of the configuration
@@ -61,7 +62,7 @@ type App struct {
 const pulse = 3 * time.Minute
 
 // New makes the service. It dials nobody: leases, states and sources are asked for in Run.
-func New(_ context.Context, d Deps) (*App, error) {
+func New(ctx context.Context, d Deps) (*App, error) {
 	s := read(d.Config)
 	if err := d.Config.Err(); err != nil {
 		return nil, err
@@ -75,6 +76,9 @@ func New(_ context.Context, d Deps) (*App, error) {
 	if err := m.register(d.Metrics); err != nil {
 		return nil, err
 	}
+	if a.hubs, err = newHubs(ctx, s.ingest.WebSub); err != nil {
+		return nil, err
+	}
 	a.outage = outage.New(time.Now)
 	gate := web.NewGate(web.GateConfig{Hosts: hosts(s.ingest.Hosts)})
 	a.admission = admission.New(d.Bus, admission.Limits{Lag: s.ingest.MaxPending, MaxAge: s.raw}, time.Now, a.admissionChanged)
@@ -83,6 +87,7 @@ func New(_ context.Context, d Deps) (*App, error) {
 		Fetcher: fetch.New(client), Gate: gate, Bus: d.Bus, States: d.Bus.Bucket(event.BucketSourceState), Log: d.Log, Observe: m, Now: time.Now,
 		Other:  func(id, address string) string { return a.engine.Other(id, address) },
 		Pages:  fulltext.New(client, gate, time.Now, m.page),
+		Hubs:   a.hubs.poller(a),
 		Outage: a.outage, Online: a.online, Offline: a.offline,
 	})
 	a.proxy, a.declared, a.added = s.ingest.Proxy, map[string]bool{}, map[string]string{}
@@ -91,8 +96,9 @@ func New(_ context.Context, d Deps) (*App, error) {
 	}
 	a.engine = engine.New(engine.Config{
 		Poller: poller, Gate: gate, Admission: a.admission, Workers: s.ingest.Workers, Sources: s.sources, Log: d.Log, Now: time.Now,
-		Late: m.late, Outage: a.outage,
+		Late: m.late, Outage: a.outage, Fence: a.fence,
 	})
+	a.hubs.open(a, s.ingest.WebSub.AllowSHA1, m.push)
 	a.owner = owner.New(owner.Config{
 		Bus: d.Bus, Leases: d.Bus.Bucket(event.BucketLeases), Replica: strings.ToLower(crand.Text()[:12]), Wanted: a.engine.Shards,
 		Gained: a.engine.Gained, Lost: a.engine.Lost, Log: d.Log, Alive: d.Checks.Alive("ingest shards", pulse).Tick,
@@ -152,6 +158,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.admission.Run(ctx) })
 	group.Go(func() error { return a.watch(ctx, sync.OnceFunc(func() { close(known) })) })
 	group.Go(func() error { return a.serve(ctx) })
+	group.Go(func() error { return a.hubs.run(ctx) })
 	return group.Wait()
 }
 

@@ -31,6 +31,8 @@ type world struct {
 	origin *origintest.Origin
 	bus    *bus.Bus // an operator's
 	yaml   string
+	// also are further hosts, as host:port, that may be asked as often as the origin.
+	also []string
 }
 
 func newWorld(t *testing.T) *world {
@@ -43,7 +45,11 @@ func newWorld(t *testing.T) *world {
 // configure writes the configuration: sources as YAML flow mappings without their braces.
 func (w *world) configure(extra string, sources ...string) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "ingest: {allow_networks: [127.0.0.0/8], revision_gap: 0s, hosts: {%q: {concurrency: 8, gap: 0s}}%s}\nsources:\n", w.origin.Addr(), extra)
+	var hosts []string
+	for _, host := range append(w.also, w.origin.Addr()) {
+		hosts = append(hosts, fmt.Sprintf("%q: {concurrency: 8, gap: 0s}", host))
+	}
+	fmt.Fprintf(&b, "ingest: {allow_networks: [127.0.0.0/8], revision_gap: 0s, hosts: {%s}%s}\nsources:\n", strings.Join(hosts, ", "), extra)
 	for _, s := range sources {
 		fmt.Fprintf(&b, "  - {%s}\n", s)
 	}

@@ -9,6 +9,7 @@ import (
 	"tidings.internal/services/ingest/internal/admission"
 	"tidings.internal/services/ingest/internal/poll"
 	"tidings.internal/services/ingest/internal/state"
+	"tidings.internal/services/ingest/internal/websub"
 )
 
 // metrics counts what ingest does. No label names a source: they are without number, and /metrics is not the place to
@@ -20,12 +21,14 @@ type metrics struct {
 	articles *prometheus.CounterVec
 	skipped  *prometheus.CounterVec
 	pages    *prometheus.CounterVec
+	pushes   *prometheus.CounterVec
 	lateness prometheus.Histogram
 
 	sources *prometheus.Desc
 	closed  *prometheus.Desc
 	shards  *prometheus.Desc
 	offline *prometheus.Desc
+	hubs    *prometheus.Desc
 	app     *App
 }
 
@@ -44,6 +47,7 @@ func newMetrics(a *App) *metrics {
 		articles: counter("articles_total", "Articles appended to RAW, by lane (live, backfill) and change (new, edited, removed).", "lane", "change"),
 		skipped:  counter("items_skipped_total", "Items and addresses of documents that were left out, by reason.", "reason"),
 		pages:    counter("pages_total", "Web pages of articles by what came of them: ok, or the reason why there is none.", "outcome"),
+		pushes:   counter("websub_deliveries_total", "Calls of hubs by what came of them: taken, confirmed, or why not.", "outcome"),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tidings_ingest_fetch_duration_seconds", Help: "Time of an exchange with a host.",
 			Buckets: []float64{0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30},
@@ -56,12 +60,13 @@ func newMetrics(a *App) *metrics {
 		closed:  prometheus.NewDesc("tidings_ingest_admission_closed", "1 while no poll starts because RAW could not keep what it finds.", []string{"lane"}, nil),
 		shards:  prometheus.NewDesc("tidings_ingest_shards_owned", "Polling shards that this replica owns.", nil, nil),
 		offline: prometheus.NewDesc("tidings_ingest_offline", "1 while it is us who are cut off: no host can be reached, and nothing counts against a source.", nil, nil),
+		hubs:    prometheus.NewDesc("tidings_ingest_websub_subscriptions", "Subscriptions at hubs of the sources of this replica, by state.", []string{"state"}, nil),
 		app:     a,
 	}
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.fetches, m.seconds, m.bytes, m.articles, m.skipped, m.pages, m.lateness, m}
+	return []prometheus.Collector{m.fetches, m.seconds, m.bytes, m.articles, m.skipped, m.pages, m.pushes, m.lateness, m}
 }
 
 // register registers all or none.
@@ -85,6 +90,7 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- m.closed
 	ch <- m.shards
 	ch <- m.offline
+	ch <- m.hubs
 }
 
 // Collect implements prometheus.Collector.
@@ -95,6 +101,10 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	phases := m.app.engine.Phases()
 	for _, p := range []state.Phase{state.Waiting, state.Active, state.Failing, state.Dormant, state.Gone, state.Ended, state.Merged, state.Paused} {
 		ch <- prometheus.MustNewConstMetric(m.sources, prometheus.GaugeValue, float64(phases[p]), string(p))
+	}
+	subscriptions := m.app.engine.Subscriptions()
+	for _, s := range []websub.Status{websub.Pending, websub.Active, websub.Lost} {
+		ch <- prometheus.MustNewConstMetric(m.hubs, prometheus.GaugeValue, float64(subscriptions[s]), string(s))
 	}
 	for _, lane := range []string{admission.Live, admission.Backfill} {
 		v := 1.0
@@ -139,6 +149,9 @@ func (m *metrics) Skipped(reason string, n int) {
 
 // page counts a web page.
 func (m *metrics) page(outcome string) { m.pages.WithLabelValues(outcome).Inc() }
+
+// push counts a call of a hub.
+func (m *metrics) push(outcome string) { m.pushes.WithLabelValues(outcome).Inc() }
 
 // late observes how late a poll starts.
 func (m *metrics) late(d time.Duration) { m.lateness.Observe(max(d, 0).Seconds()) }

@@ -15,6 +15,7 @@ import (
 	"tidings.internal/services/ingest/internal/engine"
 	"tidings.internal/services/ingest/internal/poll"
 	"tidings.internal/services/ingest/internal/state"
+	"tidings.internal/services/ingest/internal/websub"
 )
 
 // SourceStatus is how a source stands, for an operator.
@@ -61,9 +62,11 @@ type SourceDetail struct {
 	ETag         string `json:"etag,omitempty"`
 	LastModified string `json:"last_modified,omitempty"`
 	// Rung is how items get their keys: 0 by id, 1 by link, 2 by link, date and title.
-	Rung       int           `json:"rung"`
-	Definition Definition    `json:"definition"`
-	Recent     []engine.Look `json:"recent,omitempty"`
+	Rung int `json:"rung"`
+	// WebSub is how the source's pushes stand.
+	WebSub     websub.Subscription `json:"websub,omitzero"`
+	Definition Definition          `json:"definition"`
+	Recent     []engine.Look       `json:"recent,omitempty"`
 }
 
 // verbSources asks how the sources stand that a replica owns.
@@ -235,7 +238,7 @@ func ShowSource(ctx context.Context, b *bus.Bus, doc *config.Doc, id string) (So
 		return SourceDetail{}, err
 	}
 	out.SourceStatus = c.status(src, st, damaged)
-	out.Interval, out.ETag, out.LastModified, out.Rung = st.Interval, st.ETag, st.LastModified, st.Rung
+	out.Interval, out.ETag, out.LastModified, out.Rung, out.WebSub = st.Interval, st.ETag, st.LastModified, st.Rung, st.Sub
 	out.Why = why(out, c.fixed(src), st, now)
 	return out, nil
 }
@@ -271,6 +274,9 @@ func why(d SourceDetail, fixed time.Duration, st *state.Source, now time.Time) s
 		return "never, while another source polls " + d.MovedTo + ", where it moved to"
 	case state.Ended:
 		return next + ": it says of itself that nothing will come; it is looked at daily"
+	}
+	if st.Sub.Status == websub.Active && st.Reason == "" {
+		return next + ": its news are pushed by its hub, and it is looked at daily whether all of them were"
 	}
 	if st.Reason != "" {
 		return fmt.Sprintf("%s: %d failures in a row stretch its interval to %s; one success resets it", next, st.Failures, every)

@@ -14,6 +14,7 @@ import (
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/ingest/internal/poll"
+	"tidings.internal/services/ingest/internal/websub"
 )
 
 //go:embed example.yaml
@@ -33,6 +34,15 @@ type Settings struct {
 	MaxPending    int             `yaml:"max_pending"`
 	Hosts         map[string]Host `yaml:"hosts"`
 	Proxy         string          `yaml:"proxy"`
+	WebSub        WebSub          `yaml:"websub"`
+}
+
+// WebSub is how hubs reach this service. Without a public address no hub is asked for anything.
+type WebSub struct {
+	PublicURL string        `yaml:"public_url"`
+	Listen    string        `yaml:"listen"`
+	Key       config.Secret `yaml:"key"`
+	AllowSHA1 bool          `yaml:"allow_sha1"`
 }
 
 // Host is how one host is asked.
@@ -44,12 +54,13 @@ type Host struct {
 var (
 	_ config.Checker   = (*Settings)(nil)
 	_ config.Checker   = (*Host)(nil)
+	_ config.Checker   = (*WebSub)(nil)
 	_ config.Defaulter = (*Host)(nil)
 )
 
 // DefaultSettings returns the section as it is when the file has none.
 func DefaultSettings() Settings {
-	return Settings{Workers: 64, BackfillAfter: 24 * time.Hour, RevisionGap: 10 * time.Minute, MaxPending: 50_000}
+	return Settings{Workers: 64, BackfillAfter: 24 * time.Hour, RevisionGap: 10 * time.Minute, MaxPending: 50_000, WebSub: WebSub{AllowSHA1: true}}
 }
 
 const longest = 31 * 24 * time.Hour
@@ -84,6 +95,23 @@ func (s *Settings) Check(at config.At) {
 	}
 	if s.Proxy != "" {
 		at.Key("proxy").URL(s.Proxy, "socks5", "https", "http")
+	}
+}
+
+// Check reports what is wrong.
+func (s *WebSub) Check(at config.At) {
+	if s.PublicURL == "" {
+		if s.Listen != "" {
+			at.Key("public_url").Problemf("is missing: hubs must be told under which address they reach %s", s.Listen)
+		}
+		return
+	}
+	at.Key("public_url").URL(s.PublicURL)
+	if _, port, err := net.SplitHostPort(s.Listen); err != nil || port == "" {
+		at.Key("listen").Problemf("%q is not HOST:PORT, such as 127.0.0.1:8090", s.Listen)
+	}
+	if n := len(s.Key.Reveal()); n < websub.MinKey {
+		at.Key("key").Problemf("has %d bytes, and %d at least are needed; name a file with key_file, which \"openssl rand -hex 32\" writes", n, websub.MinKey)
 	}
 }
 
@@ -124,7 +152,7 @@ func read(doc *config.Doc) settings {
 	s.raw = nats.Retention.Raw
 	admin := config.DefaultAdmin()
 	doc.Peek("admin", &admin)
-	s.denied = ports(nats.URL, nats.Listen, admin.Listen)
+	s.denied = ports(nats.URL, nats.Listen, admin.Listen, s.ingest.WebSub.Listen)
 	return s
 }
 

@@ -39,6 +39,8 @@ type Config struct {
 	Late func(time.Duration)
 	// Outage tells whether it is us who are cut off. Nil means that nobody looks.
 	Outage *outage.Detector
+	// Fence gives the fence of whoever owns a shard at the moment.
+	Fence func(ctx context.Context, shard int) (uint64, error)
 }
 
 // Engine polls.

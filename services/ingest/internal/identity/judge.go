@@ -40,6 +40,9 @@ type Policy struct {
 	EditGap time.Duration
 	// Old, when set, tells of a new item whether it is old already: it fills feeds and is not news.
 	Old func(item *parse.Item) bool
+	// Pushed tells that the document holds news only: what it lacks proves nothing, and its size says nothing of how much
+	// is to be remembered.
+	Pushed bool
 }
 
 const (
@@ -71,25 +74,27 @@ func (r *Report) Met() bool {
 // has been published: judge a clone, and keep it then.
 func (m *Memory) Judge(doc *parse.Document, p Policy, now time.Time) Report {
 	var report Report
-	if m.Rung == ByID && badIDs(doc.Items) {
+	if m.Rung == ByID && !p.Pushed && badIDs(doc.Items) {
 		m.Rung, report.Demoted = ByLink, true
 	}
 	list := candidates(doc.Items, m.Rung)
-	report.Doubled = m.match(list)
+	report.Doubled = m.match(list, p.Pushed)
 	for i := range list {
 		if c := &list[i]; c.key != "" {
 			m.settle(c, p, now, &report)
 		}
 	}
-	m.deletions(doc, list, p, now, &report)
+	if !p.Pushed {
+		m.deletions(doc, list, p, now, &report)
+		m.forget(len(doc.Items), now)
+	}
 	sortOldestFirst(report.Changes)
-	m.forget(len(doc.Items), now)
 	return report
 }
 
 // match finds for each item the row that is the same item. The surest key goes first: the id it is known by, then its
 // other names, then its content where one item that left the document has the very same.
-func (m *Memory) match(list []candidate) (doubled int) {
+func (m *Memory) match(list []candidate, pushed bool) (doubled int) {
 	byKey := map[uint64]*Row{}
 	for _, r := range m.Rows {
 		for _, k := range r.Keys {
@@ -129,7 +134,9 @@ func (m *Memory) match(list []candidate) (doubled int) {
 			claim(c, c.alias)
 		}
 	}
-	m.matchContent(list, taken)
+	if !pushed { // there an item that is absent need not have left
+		m.matchContent(list, taken)
+	}
 	return doubled
 }
 

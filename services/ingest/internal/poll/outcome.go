@@ -16,6 +16,7 @@ import (
 	"tidings.internal/services/ingest/internal/identity"
 	"tidings.internal/services/ingest/internal/schedule"
 	"tidings.internal/services/ingest/internal/state"
+	"tidings.internal/services/ingest/internal/websub"
 )
 
 // quietWrite is how often the state of a source is written that only says that nothing happened.
@@ -26,6 +27,9 @@ const goneAfter = 24 * time.Hour
 
 // damagedWait is how soon a poll is tried again that only an operator can repair.
 const damagedWait = 10 * time.Minute
+
+// pushedEvery is how often a source is polled whose news are pushed: to see whether the hub keeps its word.
+const pushedEvery = 24 * time.Hour
 
 // endedEvery is how often a source is asked that says of itself that it has ended.
 const endedEvery = 24 * time.Hour
@@ -44,6 +48,9 @@ func (p *Poller) Interval(s *Source, st *state.Source, now time.Time) time.Durat
 	every := p.Fixed(s)
 	if every <= 0 {
 		every = max(schedule.Base(st.Memory.Arrivals(), st.Begun, now), st.Hints.Floor())
+	}
+	if st.Sub.Status == websub.Active && s.Every <= 0 {
+		every = max(every, pushedEvery)
 	}
 	if st.Phase == state.Ended {
 		every = max(every, endedEvery)
@@ -89,10 +96,10 @@ func (p *Poller) succeeded(ctx context.Context, t *turn, outcome string, report 
 		st.Begun = t.now
 	}
 	st.Interval = p.Interval(t.source, st, t.now)
-	st.Next = p.allowed(t.source, st, t.now.Add(schedule.Jitter(st.Interval, t.source.ID, st.Polls)))
+	st.Next = t.renewal(p.allowed(t.source, st, t.now.Add(schedule.Jitter(st.Interval, t.source.ID, st.Polls))))
 	p.observe.Fetched(outcome, t.took)
 	changed := report != nil && (len(report.Changes) > 0 || report.Held > 0 || report.Demoted) || firstPoll ||
-		was.Phase != st.Phase || t.source.state.Moved != st.Moved || t.source.state.Sighting != st.Sighting || was.Reason != "" || was.Warning != st.Warning || was.Body != t.source.state.Body ||
+		was.Phase != st.Phase || t.source.state.Sub != st.Sub || t.source.state.Moved != st.Moved || t.source.state.Sighting != st.Sighting || was.Reason != "" || was.Warning != st.Warning || was.Body != t.source.state.Body ||
 		!was.Whole.Equal(t.source.state.Whole) && t.source.state.Whole.IsZero() || was.ETag != t.source.state.ETag || was.LastModified != t.source.state.LastModified || t.source.revision == 0
 	if changed || t.now.Sub(t.source.written) >= quietWrite {
 		if err := p.commit(ctx, t); err != nil {
@@ -102,6 +109,7 @@ func (p *Poller) succeeded(ctx context.Context, t *turn, outcome string, report 
 		t.source.state = st // known here, written within the hour: a crash costs one unconditional look at most
 	}
 	p.tell(ctx, t, t.source.ID, was, firstPoll, report)
+	p.subscribe(ctx, t)
 	return Result{Outcome: outcome, Next: st.Next, Took: t.took, Published: t.published}
 }
 

@@ -75,6 +75,8 @@ type Deps struct {
 	Other func(id, address string) string
 	// Pages, when set, fetches the pages of articles of which a feed gives the beginning only.
 	Pages *fulltext.Fetcher
+	// Hubs, when set, asks hubs for pushes.
+	Hubs *Hubs
 	// Outage, when set, tells whether it is us who are cut off.
 	Outage *outage.Detector
 	// Online, when set, is told that an outage is over, and Offline that one has begun.
@@ -95,6 +97,7 @@ type Poller struct {
 	outage  *outage.Detector
 	// fulltext is nil where no pages are fetched.
 	fulltext *fulltext.Fetcher
+	hubs     *Hubs
 	online   func(ctx context.Context)
 	offline  func(ctx context.Context)
 }
@@ -103,7 +106,7 @@ type Poller struct {
 func New(d Deps) *Poller {
 	p := &Poller{
 		config: d.Config, fetcher: d.Fetcher, gate: d.Gate, bus: d.Bus, states: d.States, log: d.Log, observe: d.Observe, now: d.Now, other: d.Other,
-		outage: d.Outage, fulltext: d.Pages, online: d.Online, offline: d.Offline,
+		outage: d.Outage, fulltext: d.Pages, hubs: d.Hubs, online: d.Online, offline: d.Offline,
 	}
 	if p.outage == nil {
 		p.outage = outage.New(d.Now)
@@ -191,6 +194,9 @@ type turn struct {
 // possible.
 func (p *Poller) Poll(ctx context.Context, s *Source, lease Lease, hostport string, release func()) Result {
 	defer release()
+	if s.state != nil && s.state.Sub.Hub != "" {
+		s.Reset() // any replica may have heard its hub since
+	}
 	if err := p.Load(ctx, s); err != nil {
 		return p.ours(s, err)
 	}
@@ -200,6 +206,7 @@ func (p *Poller) Poll(ctx context.Context, s *Source, lease Lease, hostport stri
 	if r, ok := p.merged(t); ok {
 		return r
 	}
+	p.tick(ctx, t)
 	begun := time.Now()
 	answer, err := p.get(ctx, t, hostport, release)
 	t.took = time.Since(begun)
@@ -314,6 +321,7 @@ func (p *Poller) document(ctx context.Context, t *turn, lease Lease, a *fetch.An
 	}, t.now)
 	t.state.Memory = *memory
 	p.sight(ctx, t, a, doc.Feed.NewURL, report.Met())
+	p.discover(ctx, t, a, doc, report.Changes)
 	if doc.Partial {
 		// A document that broke off is no proof of anything next time.
 		t.state.ETag, t.state.LastModified, t.state.Body = "", "", ""

@@ -14,6 +14,7 @@ import (
 	"tidings.internal/services/ingest/internal/cause"
 	"tidings.internal/services/ingest/internal/identity"
 	"tidings.internal/services/ingest/internal/schedule"
+	"tidings.internal/services/ingest/internal/websub"
 )
 
 // Phase is how a source stands.
@@ -73,6 +74,9 @@ type Source struct {
 	Begun    time.Time      `json:"begun,omitzero"`
 	Hints    schedule.Hints `json:"hints,omitzero"`
 	Interval time.Duration  `json:"interval,omitempty"` // nanoseconds
+
+	// Sub is the subscription at the source's hub.
+	Sub websub.Subscription `json:"websub,omitzero"`
 
 	Polls     uint64    `json:"polls,omitempty"`
 	Polled    time.Time `json:"polled,omitzero"`

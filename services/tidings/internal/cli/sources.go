@@ -116,6 +116,13 @@ func (w *world) source(d ops.SourceDetail) error {
 	if d.Status != 0 {
 		rows = append(rows, []string{"HTTP status", strconv.Itoa(d.Status)})
 	}
+	if h := d.WebSub; h.Hub != "" {
+		what := string(h.Status)
+		if what == "" {
+			what = "none"
+		}
+		rows = append(rows, []string{"hub", h.Hub}, []string{"pushes", strings.TrimSuffix(what+", "+h.Reason, ", ")}, []string{"lease until", when(h.Lease)}, []string{"last push", when(h.Pushed)})
+	}
 	rows = append(rows,
 		[]string{"items", fmt.Sprintf("%d remembered, %d of them first seen within 24 hours; %d articles and revisions sent", d.Items, d.Day, d.Published)},
 		[]string{"items go by", rungs[min(max(d.Rung, 0), len(rungs)-1)]})
