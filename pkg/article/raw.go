@@ -64,6 +64,8 @@ type Source struct {
 	Tags      []string  `json:"tags,omitempty"`     // configured; carried to every article
 	Syndicate Syndicate `json:"syndicate,omitempty"`
 	Rights    string    `json:"rights,omitempty"`
+	// Filters are looked at again once the whole text is there. They are not handed on with the enriched article.
+	Filters *Filters `json:"filters,omitempty"`
 }
 
 // Person is an author or contributor.

@@ -509,3 +509,39 @@ func TestTheServiceOutlivesItsBroker(t *testing.T) {
 	wait(t, "the broker to take a message", func() bool { return b.Append(t.Context(), []event.Message{message(t, second)}) == nil })
 	enriched(t, b, second)
 }
+
+// What the page of an article says is judged by the rules of its source, too; the rules are handed on to nobody.
+func TestAnArticleIsLeftOutOnceItsWholeTextIsThere(t *testing.T) {
+	t.Parallel()
+	s := natstest.Run(t)
+	b := s.Bus(t, "ingest")
+	start(t, s)
+	rules := func(r *article.Raw) { r.Source.Filters = &article.Filters{Drop: []string{"content ~ gesponsert"}} }
+	page := func(text string) func(*article.Raw) {
+		return func(r *article.Raw) {
+			rules(r)
+			r.Content = &article.Text{Type: article.TextHTML, Value: "<p>Künstliche Intelligenz verändert die Unternehmenskultur …</p>"}
+			body := "<p>" + strings.Repeat("Die Künstliche Intelligenz ist im Mittelstand angekommen, sagt Eva Muster. ", 8) + "</p><p>" + text + "</p>"
+			r.Page = &article.Page{URL: r.URL, Status: 200, ContentType: "text/html; charset=utf-8", Body: "<!doctype html><html><body><article><h1>" + r.Title + "</h1>" + body + "</article></body></html>"}
+		}
+	}
+	paid, free := raw("blog", "paid", 1, page("Der Hersteller Nord hat die Reise und den Text gesponsert, wie die Redaktion dazu schreibt.")), raw("blog", "free", 1, page("Die Redaktion hat die Reise selbst bezahlt und ist frei von fremden Mitteln geblieben."))
+	send(t, b, message(t, paid), message(t, free))
+	var m *bus.Record
+	wait(t, "the one that is free", func() bool {
+		var err error
+		m, err = b.Last(t.Context(), subjectOf(t, free))
+		return err == nil && m != nil
+	})
+	_, a, err := event.DecodeEnriched(m.Message)
+	if err != nil || a.Source.Filters != nil || !strings.Contains(a.Text, "fremden Mitteln") {
+		t.Errorf("the article is %+v, %v", a, err)
+	}
+	wait(t, "both to be handled", func() bool {
+		backlog, err := b.Backlog(t.Context(), event.StreamRaw, event.ConsumerEnrich)
+		return err == nil && backlog.Lag() == 0
+	})
+	if m, err := b.Last(t.Context(), subjectOf(t, paid)); err != nil || m != nil {
+		t.Errorf("the sponsored article is there: %v, %v", m, err)
+	}
+}

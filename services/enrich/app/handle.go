@@ -90,6 +90,11 @@ func (a *App) one(ctx context.Context, d *bus.Delivery, m event.Message) error {
 	if err := a.compute(ctx, draft); err != nil {
 		return fault.Errorf(fault.Unreachable, "enrich %s: %w", raw.ID, err) // only a stop or the handler's deadline ends a run
 	}
+	if !raw.Source.Filters.Compile().Pass(draft.Article.Field) {
+		// The page said what the feed had not. It is left out as ingest would have left it out; a version of before stays.
+		a.metrics.articles.WithLabelValues(outcomeFiltered).Inc()
+		return nil
+	}
 	// The story comes before the article is stored, and is the same whenever it is asked for. A kill between the two
 	// leaves a story with an article that comes again.
 	told, err := a.stories.Place(ctx, document(&draft.Article))

@@ -14,7 +14,8 @@ const (
 	outcomeEnriched = "enriched"
 	outcomeSkipped  = "skipped" // something as new stood there already
 	outcomeDeleted  = "deleted"
-	outcomeFailed   = "failed" // it comes again, or became a dead letter
+	outcomeFiltered = "filtered" // a rule of its source leaves it out, now that its whole text is there
+	outcomeFailed   = "failed"   // it comes again, or became a dead letter
 )
 
 // metrics are what enrich counts. Labels are closed words.

@@ -26,6 +26,7 @@ import (
 	"tidings.internal/services/ingest/internal/engine"
 	"tidings.internal/services/ingest/internal/fetch"
 	"tidings.internal/services/ingest/internal/fulltext"
+	"tidings.internal/services/ingest/internal/identity"
 	"tidings.internal/services/ingest/internal/outage"
 	"tidings.internal/services/ingest/internal/owner"
 	"tidings.internal/services/ingest/internal/poll"
@@ -83,7 +84,9 @@ func New(ctx context.Context, d Deps) (*App, error) {
 	gate := web.NewGate(web.GateConfig{Hosts: hosts(s.ingest.Hosts)})
 	a.admission = admission.New(d.Bus, admission.Limits{Lag: s.ingest.MaxPending, MaxAge: s.raw}, time.Now, a.admissionChanged)
 	poller := poll.New(poll.Deps{
-		Config:  poll.Config{DefaultEvery: s.ingest.DefaultEvery, BackfillAfter: s.ingest.BackfillAfter, RevisionGap: s.ingest.RevisionGap},
+		Config: poll.Config{
+			DefaultEvery: s.ingest.DefaultEvery, BackfillAfter: s.ingest.BackfillAfter, RevisionGap: s.ingest.RevisionGap, Tracking: identity.Tracking(s.ingest.Tracking),
+		},
 		Fetcher: fetch.New(client), Gate: gate, Bus: d.Bus, States: d.Bus.Bucket(event.BucketSourceState), Log: d.Log, Observe: m, Now: time.Now,
 		Other:  func(id, address string) string { return a.engine.Other(id, address) },
 		Pages:  fulltext.New(client, gate, time.Now, m.page),

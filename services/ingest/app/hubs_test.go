@@ -55,7 +55,7 @@ func (h *hub) subscribe(w http.ResponseWriter, r *http.Request) {
 	h.mu.Unlock()
 	confirm := func() {
 		q := url.Values{"hub.mode": {"subscribe"}, "hub.topic": {form.Get("hub.topic")}, "hub.challenge": {"challenge-" + form.Get("hub.topic")}, "hub.lease_seconds": {form.Get("hub.lease_seconds")}}
-		resp, err := http.Get(form.Get("hub.callback") + "?" + q.Encode())
+		resp, err := h.Client().Get(form.Get("hub.callback") + "?" + q.Encode())
 		if err != nil {
 			return
 		}
@@ -107,7 +107,7 @@ func (h *hub) push(t *testing.T, topic, secret, body string) int {
 		mac.Write([]byte(body))
 		req.Header.Set("X-Hub-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := h.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/ingest/internal/poll"
@@ -34,7 +35,14 @@ type Settings struct {
 	MaxPending    int             `yaml:"max_pending"`
 	Hosts         map[string]Host `yaml:"hosts"`
 	Proxy         string          `yaml:"proxy"`
+	Tracking      Tracking        `yaml:"tracking"`
 	WebSub        WebSub          `yaml:"websub"`
+}
+
+// Tracking says which parameters of an address only track, beside the list that ships. A name may end in an asterisk.
+type Tracking struct {
+	Add  []string `yaml:"add"`
+	Keep []string `yaml:"keep"`
 }
 
 // WebSub is how hubs reach this service. Without a public address no hub is asked for anything.
@@ -55,6 +63,7 @@ var (
 	_ config.Checker   = (*Settings)(nil)
 	_ config.Checker   = (*Host)(nil)
 	_ config.Checker   = (*WebSub)(nil)
+	_ config.Checker   = (*Tracking)(nil)
 	_ config.Defaulter = (*Host)(nil)
 )
 
@@ -95,6 +104,17 @@ func (s *Settings) Check(at config.At) {
 	}
 	if s.Proxy != "" {
 		at.Key("proxy").URL(s.Proxy, "socks5", "https", "http")
+	}
+}
+
+// Check reports what is wrong.
+func (s *Tracking) Check(at config.At) {
+	for key, list := range map[string][]string{"add": s.Add, "keep": s.Keep} {
+		for i, name := range list {
+			if stem := strings.TrimSuffix(name, "*"); stem == "" || strings.ContainsAny(stem, "*&=?# ") {
+				at.Key(key).Index(i).Problemf("%q is no name of a parameter such as sid or abc_*", name)
+			}
+		}
 	}
 }
 
@@ -144,7 +164,7 @@ func read(doc *config.Doc) settings {
 	doc.Section("sources", &list)
 	for i, c := range list {
 		at := doc.At("sources", i)
-		src := &poll.Source{Source: c, Options: options(c.HTTP, s.ingest.Proxy, at), Pass: pass(c.Filters)}
+		src := &poll.Source{Source: c, Options: options(c.HTTP, s.ingest.Proxy, at), Filter: filters(c.Filters).Compile()}
 		s.sources = append(s.sources, src)
 	}
 	nats := config.DefaultNATS()
@@ -154,6 +174,14 @@ func read(doc *config.Doc) settings {
 	doc.Peek("admin", &admin)
 	s.denied = ports(nats.URL, nats.Listen, admin.Listen, s.ingest.WebSub.Listen)
 	return s
+}
+
+// filters gives the rules of a source, nil when there are none.
+func filters(f config.Filters) *article.Filters {
+	if len(f.Drop)+len(f.Keep) == 0 {
+		return nil
+	}
+	return &article.Filters{Drop: f.Drop, Keep: f.Keep}
 }
 
 // natsPort is where a broker listens unless it is told otherwise.

@@ -11,10 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/web"
-	"tidings.internal/services/ingest/internal/parse"
 )
 
 func TestConfigurationReportsEveryProblemAtItsPlace(t *testing.T) {
@@ -40,7 +38,7 @@ func TestExampleIsTheTruthAboutTheSection(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := DefaultSettings()
-	want.AllowNetworks, want.AllowPorts, want.Hosts = []string{}, []int{}, map[string]Host{}
+	want.AllowNetworks, want.AllowPorts, want.Hosts, want.Tracking = []string{}, []int{}, map[string]Host{}, Tracking{Add: []string{}, Keep: []string{}}
 	if diff := cmp.Diff(want, s); diff != "" {
 		t.Errorf("the example does not state the defaults:\n%s", diff)
 	}
@@ -103,31 +101,5 @@ func TestOwnPortsStayClosed(t *testing.T) {
 	}
 	if want := []uint16{4222, 4333, 4444, 9191}; !slices.Equal(s.denied, want) {
 		t.Errorf("closed ports %v, want %v", s.denied, want)
-	}
-}
-
-func TestFilters(t *testing.T) {
-	t.Parallel()
-	it := parse.Item{Raw: article.Raw{
-		Title: "Große Anzeige", Link: "https://example.org/sport/1", Authors: []article.Person{{Name: "Anna"}},
-		Categories: []article.Category{{Term: "CRM"}}, Content: &article.Text{Value: "Ein Text"},
-	}}
-	for _, c := range []struct {
-		f    config.Filters
-		want bool
-	}{
-		{config.Filters{Drop: []string{"title ~ (?i)anzeige"}}, false},
-		{config.Filters{Drop: []string{"title ~ ^anzeige"}}, true},
-		{config.Filters{Keep: []string{"tag ~ ^CRM$"}}, true},
-		{config.Filters{Keep: []string{"tag ~ ^ERP$", "author ~ Anna"}}, true},
-		{config.Filters{Keep: []string{"tag ~ ^ERP$"}}, false},
-		{config.Filters{Keep: []string{"url ~ /sport/"}, Drop: []string{"content ~ Text"}}, false},
-	} {
-		if got := pass(c.f)(&it); got != c.want {
-			t.Errorf("%+v: %v, want %v", c.f, got, c.want)
-		}
-	}
-	if pass(config.Filters{}) != nil {
-		t.Error("a source without filters has some")
 	}
 }

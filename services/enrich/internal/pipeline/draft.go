@@ -60,10 +60,12 @@ type Part struct {
 
 // NewDraft returns the draft of a raw article, filled with what needs no step.
 func NewDraft(raw *article.Raw, page []byte) *Draft {
+	source := raw.Source
+	source.Filters = nil // they are between us and ingest
 	return &Draft{
 		Raw: raw, PageBody: page,
 		Article: article.Article{
-			ID: raw.ID, Revision: raw.Revision, Source: raw.Source, Backfill: raw.Backfill, Partial: raw.Partial,
+			ID: raw.ID, Revision: raw.Revision, Source: source, Backfill: raw.Backfill, Partial: raw.Partial,
 			URL: raw.URL, GUID: raw.GUID, Enclosures: slices.Clone(raw.Enclosures), Media: slices.Clone(raw.Media),
 			Origin: raw.Origin, Rights: raw.Rights, Licence: raw.Licence,
 			FirstSeen: raw.FirstSeen, Fetched: raw.Fetched,

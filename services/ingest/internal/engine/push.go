@@ -81,7 +81,7 @@ func (e *Engine) Take(ctx context.Context, id string, p websub.Push) error {
 	lease := it.lease
 	e.mu.Unlock()
 	if lease == nil || !lease.Valid() {
-		own := &poll.Source{Source: it.source.Source, Options: it.source.Options, Pass: it.source.Pass}
+		own := &poll.Source{Source: it.source.Source, Options: it.source.Options, Filter: it.source.Filter}
 		it.mu.Unlock()
 		fence, err := e.config.Fence(ctx, it.shard)
 		if err != nil {

@@ -39,7 +39,8 @@ type Policy struct {
 	// lets every change through.
 	EditGap time.Duration
 	// Old, when set, tells of a new item whether it is old already: it fills feeds and is not news.
-	Old func(item *parse.Item) bool
+	Old      func(item *parse.Item) bool
+	Tracking Tracking
 	// Pushed tells that the document holds news only: what it lacks proves nothing, and its size says nothing of how much
 	// is to be remembered.
 	Pushed bool
@@ -77,7 +78,7 @@ func (m *Memory) Judge(doc *parse.Document, p Policy, now time.Time) Report {
 	if m.Rung == ByID && !p.Pushed && badIDs(doc.Items) {
 		m.Rung, report.Demoted = ByLink, true
 	}
-	list := candidates(doc.Items, m.Rung)
+	list := candidates(doc.Items, m.Rung, p.Tracking)
 	report.Doubled = m.match(list, p.Pushed)
 	for i := range list {
 		if c := &list[i]; c.key != "" {

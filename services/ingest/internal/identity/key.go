@@ -36,12 +36,12 @@ type candidate struct {
 }
 
 // candidates works out the keys of all items. A key that two items of the document share names neither.
-func candidates(items []parse.Item, rung int) []candidate {
+func candidates(items []parse.Item, rung int, tracking Tracking) []candidate {
 	list := make([]candidate, len(items))
 	count := map[string]int{}
 	for i := range items {
 		it := &items[i]
-		c := candidate{index: i, item: it, link: Canonical(first(it.OriginLink, it.Link))}
+		c := candidate{index: i, item: it, link: tracking.Canonical(first(it.OriginLink, it.Link))}
 		if it.GUID != "" {
 			c.keys[ByID] = "id:" + it.GUID
 			c.alias = aliasOf(it.GUID)

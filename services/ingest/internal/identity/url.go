@@ -20,14 +20,24 @@ var tracking = []string{
 	"zanpid", "ito", "__twitter_impression", "guce_referrer", "guce_referrer_sig", "guccounter",
 }
 
-func tracks(name string) bool {
+// Tracking is what an operator adds to the parameters that only track, and which of them are to stay. A name may end in
+// an asterisk. The zero value is the list as it ships.
+type Tracking struct {
+	Add, Keep []string
+}
+
+func (t Tracking) tracks(name string) bool {
 	name = strings.ToLower(name)
-	return slices.ContainsFunc(tracking, func(t string) bool {
-		if stem, ok := strings.CutSuffix(t, "*"); ok {
-			return strings.HasPrefix(name, stem)
-		}
-		return name == t
-	})
+	match := func(list []string) bool {
+		return slices.ContainsFunc(list, func(n string) bool {
+			n = strings.ToLower(n)
+			if stem, ok := strings.CutSuffix(n, "*"); ok {
+				return strings.HasPrefix(name, stem)
+			}
+			return name == n
+		})
+	}
+	return !match(t.Keep) && (match(tracking) || match(t.Add))
 }
 
 // SameFeed is what two spellings of the address of one feed have in common.
@@ -41,7 +51,10 @@ func SameFeed(address string) string {
 // Canonical gives the form of an address by which two links to one page are equal: scheme and host in lower case, the
 // host in ASCII, no default port, no dot segments, no fragment but a hash-bang, no parameters that only track. The
 // order of the query and the case of the path stay, since servers tell them apart. What is no http address gives "".
-func Canonical(address string) string {
+func Canonical(address string) string { return Tracking{}.Canonical(address) }
+
+// Canonical is the function of that name with the operator's own list.
+func (t Tracking) Canonical(address string) string {
 	u, err := url.Parse(strings.TrimSpace(address))
 	if err != nil || u.Host == "" {
 		return ""
@@ -73,16 +86,16 @@ func Canonical(address string) string {
 	if u.Path == "" {
 		u.Path = "/"
 	}
-	u.RawQuery = settled(u.RawQuery, host)
+	u.RawQuery = t.settled(u.RawQuery, host)
 	u.ForceQuery = false
 	return u.String()
 }
 
 // settled takes tracking parameters and spaces at the end out of a query until there are none: each may hide the other,
 // as in "?b &utm_source=x", and the result must be its own canonical form.
-func settled(query, host string) string {
+func (t Tracking) settled(query, host string) string {
 	for {
-		less := untracked(strings.TrimRightFunc(query, unicode.IsSpace), host)
+		less := t.untracked(strings.TrimRightFunc(query, unicode.IsSpace), host)
 		if less == query {
 			return less
 		}
@@ -92,7 +105,7 @@ func settled(query, host string) string {
 
 // untracked takes the tracking parameters out of a query and leaves every other byte. A parameter "ref" goes where it
 // names the page's own host.
-func untracked(query, host string) string {
+func (t Tracking) untracked(query, host string) string {
 	if query == "" {
 		return ""
 	}
@@ -102,7 +115,7 @@ func untracked(query, host string) string {
 		if decoded, err := url.QueryUnescape(name); err == nil {
 			name = decoded
 		}
-		if pair == "" || tracks(name) || strings.EqualFold(name, "ref") && strings.EqualFold(value, host) {
+		if pair == "" || t.tracks(name) || strings.EqualFold(name, "ref") && strings.EqualFold(value, host) {
 			continue
 		}
 		kept = append(kept, pair)

@@ -51,3 +51,20 @@ func FuzzCanonical(f *testing.F) {
 		}
 	})
 }
+
+func TestAnOperatorsOwnParameters(t *testing.T) {
+	t.Parallel()
+	own := Tracking{Add: []string{"SID", "abc_*"}, Keep: []string{"utm_id", "spm"}}
+	for in, want := range map[string]string{
+		"https://example.org/?a=1&sid=2":                         "https://example.org/?a=1",
+		"https://example.org/?abc_x=1&abcd=2&ABC_=3":             "https://example.org/?abcd=2",
+		"https://example.org/?utm_id=1&utm_source=2&spm=3&gclid": "https://example.org/?utm_id=1&spm=3",
+	} {
+		if got := own.Canonical(in); got != want {
+			t.Errorf("%s gives %s, want %s", in, got, want)
+		}
+		if got := Canonical(in); got == want {
+			t.Errorf("%s gives %s without the operator's list, too", in, got)
+		}
+	}
+}

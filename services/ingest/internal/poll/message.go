@@ -66,6 +66,9 @@ func (t *turn) raw(c identity.Change) article.Raw {
 		ID: s.ID, Partition: t.state.Partition, Title: first(s.Title, t.state.Title), FeedURL: t.state.Address(), SiteURL: t.state.SiteURL,
 		Language: first(s.Language, t.state.Language), Tags: s.Tags, Syndicate: article.Syndicate(s.Syndicate), Rights: first(s.Rights, t.state.Rights),
 	}
+	if f := s.Filters; len(f.Drop)+len(f.Keep) > 0 {
+		raw.Source.Filters = &article.Filters{Drop: f.Drop, Keep: f.Keep}
+	}
 	if raw.Language == "" {
 		raw.Language = raw.Source.Language
 	}

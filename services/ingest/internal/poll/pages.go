@@ -82,7 +82,7 @@ func (p *Poller) pages(ctx context.Context, t *turn, changes []identity.Change) 
 
 // passes reports whether an item gets past the filters of its source.
 func (s *Source) passes(c identity.Change) bool {
-	return c.Item == nil || s.Pass == nil || s.Pass(c.Item)
+	return c.Item == nil || s.Filter.Pass(c.Item.Field)
 }
 
 // withPages publishes changes whose pages must be fetched first, which takes long: on the lane of such polls, a few

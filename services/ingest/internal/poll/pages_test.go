@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -199,10 +200,14 @@ func TestAFilteredItemsPageIsNotAskedFor(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, "/f.rss")
 	s.source.Fulltext = "always"
-	s.source.Pass = func(it *parse.Item) bool { return it.Title != "Titel b" }
+	s.source.Filters.Drop = []string{"title ~ b$"}
+	s.source.Filter = (&article.Filters{Drop: s.source.Filters.Drop}).Compile()
 	s.origin.Feed("f").Add(s.entry("a", time.Hour), s.entry("b", time.Hour))
 	s.want("ok")
 	s.wantLog("raw 1 Titel a")
+	if got := s.raws()[0].Source.Filters; got == nil || !slices.Equal(got.Drop, s.source.Filters.Drop) {
+		t.Errorf("the rules do not travel with the article: %+v", got)
+	}
 	if n := len(s.origin.Requests("/p/b")); n != 0 {
 		t.Errorf("the page of an item that is left out was asked for %d times", n)
 	}

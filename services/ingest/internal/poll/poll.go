@@ -59,6 +59,7 @@ type Config struct {
 	DefaultEvery  time.Duration
 	BackfillAfter time.Duration
 	RevisionGap   time.Duration
+	Tracking      identity.Tracking
 }
 
 // Deps are what a poller is given.
@@ -121,8 +122,8 @@ func New(d Deps) *Poller {
 type Source struct {
 	config.Source
 	Options web.Options
-	// Pass, when set, tells which items are published. One that is not is remembered all the same.
-	Pass func(item *parse.Item) bool
+	// Filter tells which items are published. One that is not is remembered all the same.
+	Filter *article.Filter
 	// Climb is when an operator last wished that a source that was demoted goes by its ids again.
 	Climb time.Time
 	// Slow, when set, is called before a poll does what takes long. What it returns ends that.
@@ -317,7 +318,7 @@ func (p *Poller) document(ctx context.Context, t *turn, lease Lease, a *fetch.An
 		memory.Rung, t.state.Climbed = identity.ByID, t.source.Climb
 	}
 	report := memory.Judge(doc, identity.Policy{
-		Source: t.source.ID, Deletions: t.source.Deletions, EditGap: p.config.RevisionGap, Old: p.old(t.state.First(), t.now),
+		Source: t.source.ID, Deletions: t.source.Deletions, EditGap: p.config.RevisionGap, Old: p.old(t.state.First(), t.now), Tracking: p.config.Tracking,
 	}, t.now)
 	t.state.Memory = *memory
 	p.sight(ctx, t, a, doc.Feed.NewURL, report.Met())

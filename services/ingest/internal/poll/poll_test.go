@@ -24,7 +24,6 @@ import (
 	"tidings.internal/services/ingest/internal/cause"
 	"tidings.internal/services/ingest/internal/fetch"
 	"tidings.internal/services/ingest/internal/fulltext"
-	"tidings.internal/services/ingest/internal/parse"
 	"tidings.internal/services/ingest/internal/state"
 )
 
@@ -524,10 +523,10 @@ func TestAnotherAddressKeepsItemsAndSubjects(t *testing.T) {
 func TestFilteredItemsAreRememberedAndNotPublished(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, "/f.rss")
-	s.source.Pass = func(it *parse.Item) bool { return !strings.Contains(it.Title, "Anzeige") }
+	s.source.Filter = (&article.Filters{Drop: []string{"title ~ Anzeige"}}).Compile()
 	s.origin.Feed("f").Add(story("1", "Anzeige: kauf", time.Hour), story("2", "Nachricht", time.Hour))
 	s.want("ok")
-	s.source.Pass = nil
+	s.source.Filter = nil
 	s.want("unchanged")
 	s.wantLog("raw 1 Nachricht")
 	if n := len(s.source.State().Memory.Rows); n != 2 {

@@ -191,7 +191,7 @@ func (p *Poller) pushed(ctx context.Context, s *Source, lease Lease, push websub
 	t.partial = doc.Partial
 	memory := t.state.Memory.Clone()
 	report := memory.Judge(doc, identity.Policy{
-		Source: s.ID, Deletions: s.Deletions, EditGap: p.config.RevisionGap, Old: p.old(false, t.now), Pushed: true,
+		Source: s.ID, Deletions: s.Deletions, EditGap: p.config.RevisionGap, Old: p.old(false, t.now), Tracking: p.config.Tracking, Pushed: true,
 	}, t.now)
 	for _, c := range report.Changes {
 		if p.fulltext != nil && wantsPage(&s.Source, c) {

@@ -97,7 +97,7 @@ func (s *stand) callback(generation int) string {
 
 func (s *stand) get(t *testing.T, at string, q url.Values) (int, string, http.Header) {
 	t.Helper()
-	resp, err := http.Get(at + "?" + q.Encode())
+	resp, err := s.server.Client().Get(at + "?" + q.Encode())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func (s *stand) post(t *testing.T, at, signature, body string) int {
 	if signature != "" {
 		req.Header.Set("X-Hub-Signature", signature)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := s.server.Client().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestWhatBecomesOfAPush(t *testing.T) {
 	if status := s.post(t, s.callback(3), s.signed("m"), "m"); status != 503 {
 		t.Errorf("of a replica that is not the owner: %d", status)
 	}
-	resp, err := http.Head(s.callback(3))
+	resp, err := s.server.Client().Head(s.callback(3))
 	if err != nil {
 		t.Fatal(err)
 	}
