@@ -86,6 +86,7 @@ func New(ctx context.Context, d Deps) (*App, error) {
 	poller := poll.New(poll.Deps{
 		Config: poll.Config{
 			DefaultEvery: s.ingest.DefaultEvery, BackfillAfter: s.ingest.BackfillAfter, RevisionGap: s.ingest.RevisionGap, Tracking: identity.Tracking(s.ingest.Tracking),
+			BackfillPages: s.ingest.BackfillPages,
 		},
 		Fetcher: fetch.New(client), Gate: gate, Bus: d.Bus, States: d.Bus.Bucket(event.BucketSourceState), Log: d.Log, Observe: m, Now: time.Now,
 		Other:  func(id, address string) string { return a.engine.Other(id, address) },

@@ -13,6 +13,7 @@ import (
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/ingest/internal/cause"
 	"tidings.internal/services/ingest/internal/decode"
+	"tidings.internal/services/ingest/internal/discover"
 	"tidings.internal/services/ingest/internal/fetch"
 	"tidings.internal/services/ingest/internal/identity"
 	"tidings.internal/services/ingest/internal/parse"
@@ -31,9 +32,11 @@ type look struct {
 	Skipped  map[string]int `json:"skipped,omitempty"`
 	Feed     *parse.Feed    `json:"feed,omitempty"`
 	Articles []parse.Item   `json:"articles,omitempty"`
-	Reason   string         `json:"reason,omitempty"`
-	Sentence string         `json:"sentence,omitempty"`
-	Error    string         `json:"error,omitempty"`
+	// Feeds are those that a page names which is none itself.
+	Feeds    []discover.Feed `json:"feeds,omitempty"`
+	Reason   string          `json:"reason,omitempty"`
+	Sentence string          `json:"sentence,omitempty"`
+	Error    string          `json:"error,omitempty"`
 }
 
 // TestSource fetches an address, or reads a file, and writes what it gives as JSON. A configured source may be named by
@@ -123,6 +126,9 @@ func (l *look) fetch(ctx context.Context, s settings, address string) error {
 
 func (l *look) read(text []byte, o parse.Options, cut bool) error {
 	doc, err := parse.Read(text, o)
+	if cause.Of(err) == cause.NotAFeed {
+		l.Feeds = discover.Feeds(text, o.URL)
+	}
 	if err != nil {
 		return err
 	}
@@ -136,4 +142,26 @@ func (l *look) read(text []byte, o parse.Options, cut bool) error {
 		}
 	}
 	return nil
+}
+
+// lookLimit is how long an address is looked at before it is added all the same.
+const lookLimit = 15 * time.Second
+
+// Feed is a feed that a page names.
+type Feed = discover.Feed
+
+// Feeds looks at an address that is to be added, and lists the feeds that it names where it is a page and no feed itself.
+// A host that cannot be reached from here names none: ingest may reach it, or will.
+func Feeds(ctx context.Context, doc *config.Doc, address string) []Feed {
+	s := read(doc)
+	if doc.Err() != nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookLimit)
+	defer cancel()
+	l := look{}
+	if err := l.fetch(ctx, s, address); err == nil {
+		return nil
+	}
+	return l.Feeds
 }

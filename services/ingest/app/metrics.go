@@ -2,11 +2,14 @@ package app
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tidings.internal/pkg/web"
 	"tidings.internal/services/ingest/internal/admission"
+	"tidings.internal/services/ingest/internal/cause"
 	"tidings.internal/services/ingest/internal/poll"
 	"tidings.internal/services/ingest/internal/state"
 	"tidings.internal/services/ingest/internal/websub"
@@ -20,6 +23,7 @@ type metrics struct {
 	bytes    *prometheus.CounterVec
 	articles *prometheus.CounterVec
 	skipped  *prometheus.CounterVec
+	refused  *prometheus.CounterVec
 	pages    *prometheus.CounterVec
 	pushes   *prometheus.CounterVec
 	lateness prometheus.Histogram
@@ -46,6 +50,7 @@ func newMetrics(a *App) *metrics {
 		bytes:    counter("bytes_total", "Bytes of documents: as they travelled (wire) and as clean text (decoded).", "kind"),
 		articles: counter("articles_total", "Articles appended to RAW, by lane (live, backfill) and change (new, edited, removed).", "lane", "change"),
 		skipped:  counter("items_skipped_total", "Items and addresses of documents that were left out, by reason.", "reason"),
+		refused:  counter("refused_total", "Polls refused for safety, by reason: an address, port or redirect that is not open, or a document beyond a limit.", "reason"),
 		pages:    counter("pages_total", "Web pages of articles by what came of them: ok, or the reason why there is none.", "outcome"),
 		pushes:   counter("websub_deliveries_total", "Calls of hubs by what came of them: taken, confirmed, or why not.", "outcome"),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
@@ -66,7 +71,7 @@ func newMetrics(a *App) *metrics {
 }
 
 func (m *metrics) collectors() []prometheus.Collector {
-	return []prometheus.Collector{m.fetches, m.seconds, m.bytes, m.articles, m.skipped, m.pages, m.pushes, m.lateness, m}
+	return []prometheus.Collector{m.fetches, m.seconds, m.bytes, m.articles, m.skipped, m.refused, m.pages, m.pushes, m.lateness, m}
 }
 
 // register registers all or none.
@@ -121,9 +126,18 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	ch <- prometheus.MustNewConstMetric(m.shards, prometheus.GaugeValue, float64(m.app.owner.Held()))
 }
 
+// refusals are the outcomes by which something was refused that could have done harm.
+var refusals = []string{
+	string(web.RefusedAddress), string(web.RefusedPort), string(web.RefusedScheme), string(web.RedirectLimit), string(web.RedirectRefused), string(web.TooLarge),
+	string(cause.TooDeep), string(cause.TooDense),
+}
+
 // Fetched implements poll.Observer.
 func (m *metrics) Fetched(outcome string, took time.Duration) {
 	m.fetches.WithLabelValues(outcome).Inc()
+	if slices.Contains(refusals, outcome) {
+		m.refused.WithLabelValues(outcome).Inc()
+	}
 	if took > 0 {
 		m.seconds.Observe(took.Seconds())
 	}

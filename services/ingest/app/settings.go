@@ -33,6 +33,7 @@ type Settings struct {
 	BackfillAfter time.Duration   `yaml:"backfill_after"`
 	RevisionGap   time.Duration   `yaml:"revision_gap"`
 	MaxPending    int             `yaml:"max_pending"`
+	BackfillPages int             `yaml:"backfill_pages"`
 	Hosts         map[string]Host `yaml:"hosts"`
 	Proxy         string          `yaml:"proxy"`
 	Tracking      Tracking        `yaml:"tracking"`
@@ -86,6 +87,9 @@ func (s *Settings) Check(at config.At) {
 	at.Key("revision_gap").Between(s.RevisionGap, 0, 24*time.Hour)
 	if s.MaxPending < 1 || s.MaxPending > 1_000_000 {
 		at.Key("max_pending").Problemf("%d is not within 1 and 1000000", s.MaxPending)
+	}
+	if s.BackfillPages < 0 || s.BackfillPages > 20 {
+		at.Key("backfill_pages").Problemf("%d is not within 0 and 20", s.BackfillPages)
 	}
 	for i, text := range s.AllowNetworks {
 		if _, err := web.ParseAllowed(text); err != nil {

@@ -54,6 +54,10 @@ sources: [{id: declared, url: %q, every: 300ms}]
 	if out := verb(t, dir, 0, "sources", "add", two.URL(origintest.Atom)); out != "it is there already: second\n" {
 		t.Errorf("a second add prints %q", out)
 	}
+	origin.Serve("/home", "text/html", []byte(`<html><head><link rel="alternate" type="application/atom+xml" title="News of two" href="`+two.URL(origintest.Atom)+`"></head></html>`))
+	if out := both(t, dir, 1, "sources", "add", origin.URL("/home")); !strings.Contains(out, "is a page") || !strings.Contains(out, two.URL(origintest.Atom)+"  News of two") {
+		t.Errorf("add of a page prints %q", out)
+	}
 	for want, args := range map[string][]string{
 		"stands in the configuration":                                  {"add", three.URL(origintest.RSS), "--id", "declared"},
 		"there is a source second":                                     {"add", three.URL(origintest.RSS), "--id", "second"},

@@ -19,6 +19,7 @@ import (
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/ingest/internal/admission"
 	"tidings.internal/services/ingest/internal/fetch"
+	"tidings.internal/services/ingest/internal/fulltext"
 	"tidings.internal/services/ingest/internal/outage"
 	"tidings.internal/services/ingest/internal/poll"
 	"tidings.internal/services/ingest/internal/state"
@@ -84,6 +85,7 @@ func newStand(t *testing.T, log io.Writer, paths ...string) *stand {
 	}
 	s.outage = outage.New(func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) })
 	poller := poll.New(poll.Deps{
+		Pages:  fulltext.New(client, gate, time.Now, func(string) {}),
 		Outage: s.outage, Online: func(context.Context) { s.Online(); s.ended.Add(1) }, Offline: func(context.Context) {},
 		Config: poll.Config{DefaultEvery: time.Minute}, Fetcher: fetch.New(client), Gate: gate, Bus: s.bus,
 		States: s.bus.Bucket(event.BucketSourceState), Log: logger, Observe: nobody{}, Now: time.Now,

@@ -42,7 +42,9 @@ func (r *reader) atomFeed(in *atom.Feed) {
 	list := r.atomLinks(in.Links, head)
 	f.SiteURL = r.alternate(list)
 	f.SelfURL = r.linkOf(list, "self")
-	f.NextURL = r.linkOf(list, "next")
+	if f.NextURL = r.linkOf(list, "next"); f.NextURL == "" {
+		f.NextURL = r.linkOf(list, "prev-archive") // RFC 5005 section 4
+	}
 	for _, l := range list {
 		if u := r.link(l.href, l.base); l.rel == "hub" && u != "" && !slices.Contains(f.Hubs, u) && len(f.Hubs) < maxHubs {
 			f.Hubs = append(f.Hubs, u)

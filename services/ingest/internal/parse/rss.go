@@ -43,7 +43,9 @@ func (r *reader) rssFeed(in *rss.Feed) {
 	links := e.links()
 	f.SiteURL = r.link(first(append(in.Links, in.Link, links.href("alternate"))...), fieldBase(head, "link"))
 	f.SelfURL = r.link(links.href("self"), head.Base)
-	f.NextURL = r.link(links.href("next"), head.Base)
+	if f.NextURL = r.link(links.href("next"), head.Base); f.NextURL == "" {
+		f.NextURL = r.link(links.href("prev-archive"), head.Base) // RFC 5005 section 4
+	}
 	f.Hubs = r.hubs(links.all("hub"), head.Base)
 	f.Language = short(first(head.Lang, in.Language, e.text("dc", "language"), r.options.ContentLanguage))
 	f.Rights = short(first(in.Copyright, e.text("dc", "rights"), e.text("media", "copyright"), e.text("cc", "license"), e.text("creativeCommons", "license")))

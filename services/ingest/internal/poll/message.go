@@ -104,13 +104,13 @@ func (p *Poller) fit(ctx context.Context, raw *article.Raw, page []byte, now tim
 		case raw.Summary != nil && raw.Summary.Blob == nil:
 			err = p.blob(ctx, raw.Summary, now)
 		case len(raw.Media) > 1:
-			raw.Media, raw.Truncated = raw.Media[:len(raw.Media)/2], named(raw.Truncated, "media")
+			raw.Media, raw.Truncated = raw.Media[:len(raw.Media)/2], listed(raw.Truncated, "media")
 		case len(raw.Enclosures) > 1:
-			raw.Enclosures, raw.Truncated = raw.Enclosures[:len(raw.Enclosures)/2], named(raw.Truncated, "enclosures")
+			raw.Enclosures, raw.Truncated = raw.Enclosures[:len(raw.Enclosures)/2], listed(raw.Truncated, "enclosures")
 		case len(raw.Categories) > 1:
-			raw.Categories, raw.Truncated = raw.Categories[:len(raw.Categories)/2], named(raw.Truncated, "categories")
+			raw.Categories, raw.Truncated = raw.Categories[:len(raw.Categories)/2], listed(raw.Truncated, "categories")
 		case len(raw.Authors) > 1:
-			raw.Authors, raw.Truncated = raw.Authors[:len(raw.Authors)/2], named(raw.Truncated, "authors")
+			raw.Authors, raw.Truncated = raw.Authors[:len(raw.Authors)/2], listed(raw.Truncated, "authors")
 		default:
 			return nil, fault.Errorf(fault.TooLarge, "encode article %s: %d bytes without its texts", raw.ID, len(body))
 		}
@@ -153,7 +153,7 @@ func (p *Poller) blob(ctx context.Context, t *article.Text, now time.Time) error
 	return nil
 }
 
-func named(list []string, field string) []string {
+func listed(list []string, field string) []string {
 	if slices.Contains(list, field) {
 		return list
 	}

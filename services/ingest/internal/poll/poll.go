@@ -60,6 +60,8 @@ type Config struct {
 	BackfillAfter time.Duration
 	RevisionGap   time.Duration
 	Tracking      identity.Tracking
+	// BackfillPages is how many further documents are read where a source is read for the first time and names older ones.
+	BackfillPages int
 }
 
 // Deps are what a poller is given.
@@ -308,7 +310,10 @@ func (p *Poller) document(ctx context.Context, t *turn, lease Lease, a *fetch.An
 	})
 	if err != nil {
 		t.state.Status = a.Status
-		return p.failed(ctx, t, hostport, err)
+		return p.failed(ctx, t, hostport, named(a, err))
+	}
+	if t.state.First() {
+		p.older(ctx, t, doc)
 	}
 	doc.Partial = doc.Partial || a.Cut
 	t.partial = doc.Partial

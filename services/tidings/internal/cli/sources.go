@@ -163,6 +163,9 @@ func (v *sourceAddVerb) Run(w *world) error {
 		d.Filters = &ops.SourceFilters{Drop: v.Drop, Keep: v.Keep}
 	}
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		if feeds := o.Feeds(ctx, v.URL); len(feeds) > 0 {
+			return aPage(v.URL, feeds)
+		}
 		done, err := o.AddSources(ctx, []ops.SourceDefinition{d}, false)
 		if err != nil {
 			return err
@@ -179,6 +182,18 @@ func (v *sourceAddVerb) Run(w *world) error {
 		}
 		return w.printf("%s %s\n", one.Outcome, one.ID)
 	})
+}
+
+// aPage offers the feeds of a page whose address was given in place of a feed's.
+func aPage(address string, feeds []ops.SourceFeed) error {
+	var b strings.Builder
+	for _, f := range feeds {
+		b.WriteString("\n  " + plain(f.URL))
+		if f.Title != "" {
+			b.WriteString("  " + plain(f.Title))
+		}
+	}
+	return fault.Errorf(fault.Invalid, "%s is a page; add one of the feeds that it names:%s", address, b.String())
 }
 
 type sourceEditVerb struct {

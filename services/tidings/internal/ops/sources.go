@@ -19,6 +19,7 @@ type (
 	SourceDefinition = ingest.Definition
 	SourceFilters    = ingest.Filters
 	Addition         = ingest.Addition
+	SourceFeed       = ingest.Feed
 )
 
 // The outcomes of an addition.
@@ -64,6 +65,11 @@ func (o *Ops) PauseSource(ctx context.Context, id string, paused bool) error {
 		return err
 	}
 	return ingest.PauseSource(ctx, o.bus, id, paused)
+}
+
+// Feeds looks at an address that is to be added, and lists the feeds that it names where it is a page and no feed itself.
+func (o *Ops) Feeds(ctx context.Context, address string) []SourceFeed {
+	return ingest.Feeds(ctx, o.doc, address)
 }
 
 // AddSources adds sources and tells of each what became of it. With dry it only says what it would do.
