@@ -3,6 +3,7 @@ package event_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -84,5 +85,71 @@ func TestABatchIsBounded(t *testing.T) {
 	raw.Subject = "article.raw.0a.crm-blog"
 	if _, err := event.DecodeBatch(raw); fault.KindOf(err) != fault.Malformed {
 		t.Errorf("a batch outside the backfill lane: %v", err)
+	}
+}
+
+// alone makes a raw article of a source on a lane, with a body of about so many bytes.
+func alone(t *testing.T, source, key string, backfill bool, size int) event.Message {
+	t.Helper()
+	id := article.NewID(source, key)
+	raw := article.Raw{ID: id, Revision: 1, Source: article.Source{ID: source, Partition: "ab"}, Title: key, Content: &article.Text{Value: strings.Repeat("x", size)}}
+	subject, err := event.RawSubject("ab", source, backfill)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := event.Encode(subject, event.Envelope{Type: event.TypeRaw, ID: event.RawID(id, 1, "0123456789"), Source: "ingest", Time: time.Unix(1, 0), Article: id, Version: event.Version{Revision: 1, Fence: 7}}, raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func TestOldArticlesOfASourceTravelTogether(t *testing.T) {
+	t.Parallel()
+	var in []event.Message
+	for n := range event.MaxBatch + 5 {
+		in = append(in, alone(t, "blog", fmt.Sprint("old", n), true, 100))
+	}
+	in = append(in, alone(t, "blog", "new", false, 100), alone(t, "blog", "old again", true, 100), alone(t, "other", "old", true, 100))
+	for n := range 3 {
+		in = append(in, alone(t, "other", fmt.Sprint("large", n), true, 120<<10))
+	}
+	in = append(in, alone(t, "other", "huge", true, event.MaxBatchBytes), alone(t, "other", "last", true, 10))
+	out, err := event.Batches(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sizes []int
+	var members []event.Message
+	for _, m := range out {
+		if len(m.Body) > event.MaxBatchBytes+8<<10 {
+			t.Errorf("a message has %d bytes", len(m.Body))
+		}
+		if m.Header.Value(event.HeaderType) != event.TypeBatch {
+			sizes, members = append(sizes, 1), append(members, m)
+			continue
+		}
+		list, err := event.DecodeBatch(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes, members = append(sizes, len(list)), append(members, list...)
+	}
+	if want := []int{event.MaxBatch, 5, 1, 1, 3, 1, 1, 1}; !slices.Equal(sizes, want) {
+		t.Errorf("the messages hold %v articles, want %v", sizes, want)
+	}
+	for i, m := range members {
+		want, _, errWant := event.DecodeRaw(in[i])
+		got, raw, err := event.DecodeRaw(m)
+		if err != nil || errWant != nil || got.ID != want.ID || got.Version != want.Version || got.Hash != want.Hash || raw.ID != want.Article {
+			t.Fatalf("article %d is %+v, want %+v: %v", i, got, want, err)
+		}
+	}
+	again, err := event.Batches(in)
+	if err != nil || again[0].Header.Value(event.HeaderID) != out[0].Header.Value(event.HeaderID) || out[0].Header.Value(event.HeaderID) == out[1].Header.Value(event.HeaderID) {
+		t.Errorf("the ids of batches are %q, and the next time %q: %v", out[0].Header.Value(event.HeaderID), again[0].Header.Value(event.HeaderID), err)
+	}
+	if none, err := event.Batches(nil); err != nil || len(none) != 0 {
+		t.Errorf("of nothing: %v, %v", none, err)
 	}
 }

@@ -107,6 +107,20 @@ func (w *world) raw() []message {
 		if r == nil {
 			return list
 		}
+		if r.Header.Value(event.HeaderType) == event.TypeBatch {
+			members, err := event.DecodeBatch(r.Message)
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			for _, one := range members {
+				m := message{subject: r.Subject}
+				if m.env, m.raw, err = event.DecodeRaw(one); err != nil {
+					w.t.Fatal(err)
+				}
+				list = append(list, m)
+			}
+			continue
+		}
 		m := message{subject: r.Subject}
 		if r.Header.Value(event.HeaderType) == event.TypeDeleted {
 			m.env, m.deleted, err = event.DecodeDeleted(r.Message)

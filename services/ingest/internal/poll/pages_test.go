@@ -41,11 +41,7 @@ func (s *stand) raws() []article.Raw {
 		if r == nil {
 			return list
 		}
-		_, raw, err := event.DecodeRaw(r.Message)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		list = append(list, raw)
+		list = append(list, articles(s.t, r.Message)...)
 	}
 }
 

@@ -165,12 +165,31 @@ func (s *stand) log() []string {
 			}
 			continue
 		}
-		_, raw, err := event.DecodeRaw(r.Message)
-		if err != nil {
-			s.t.Fatal(err)
+		for _, raw := range articles(s.t, r.Message) {
+			list = append(list, fmt.Sprintf("%s %d %s", lane, raw.Revision, raw.Title))
 		}
-		list = append(list, fmt.Sprintf("%s %d %s", lane, raw.Revision, raw.Title))
 	}
+}
+
+// articles are those of a message of RAW, alone or in a batch.
+func articles(t *testing.T, m event.Message) []article.Raw {
+	t.Helper()
+	messages := []event.Message{m}
+	if m.Header.Value(event.HeaderType) == event.TypeBatch {
+		var err error
+		if messages, err = event.DecodeBatch(m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var list []article.Raw
+	for _, one := range messages {
+		_, raw, err := event.DecodeRaw(one)
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, raw)
+	}
+	return list
 }
 
 func (s *stand) wantLog(want ...string) {

@@ -223,11 +223,22 @@ func (w *world) history(ctx context.Context) (History, error) {
 	h := History{Offers: offers, Baseline: baseline, Calls: w.sink.log()}
 	for _, stream := range []string{event.StreamRaw, event.StreamArticles, event.StreamPosts} {
 		if err := w.bus.Scan(ctx, stream, func(r bus.Record) error {
-			e, err := entry(stream, r)
-			if err == nil {
+			messages := []event.Message{r.Message}
+			if r.Header.Value(event.HeaderType) == event.TypeBatch {
+				var err error
+				if messages, err = event.DecodeBatch(r.Message); err != nil {
+					return err
+				}
+			}
+			for _, m := range messages {
+				r.Message = m
+				e, err := entry(stream, r)
+				if err != nil {
+					return err
+				}
 				h.Log = append(h.Log, e)
 			}
-			return err
+			return nil
 		}); err != nil {
 			return h, err
 		}
