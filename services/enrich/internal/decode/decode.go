@@ -147,8 +147,11 @@ func document(body []byte, p *article.Page) (*pipeline.Part, error) {
 	if e := dom.First(root, atom.Html); e != nil {
 		part.Lang = dom.Attr(e, "lang")
 	}
-	if e := dom.First(root, atom.Base); e != nil {
-		part.Base = resolve(part.Base, dom.Attr(e, "href"))
+	// One in the body is not the site's word: it came in with a text, and would lead all links elsewhere.
+	if head := dom.First(root, atom.Head); head != nil {
+		if e := dom.First(head, atom.Base); e != nil {
+			part.Base = resolve(part.Base, dom.Attr(e, "href"))
+		}
 	}
 	return part, large
 }

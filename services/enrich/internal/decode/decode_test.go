@@ -85,3 +85,18 @@ func FuzzFragment(f *testing.F) {
 		}
 	})
 }
+
+// A page says in its head where its links begin. What a text in it says is not the site's word.
+func TestOnlyTheHeadOfAPageNamesItsBase(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"<html><head></head><body><p>x</p></body></html>":                                                    "https://example.org/a/page",
+		`<html><head><base href="/b/"></head><body><base href="https://evil.example/"></body></html>`:        "https://example.org/b/",
+		`<html><head><title>x</title></head><body><p>x</p><base href="https://evil.example/"></body></html>`: "https://example.org/a/page",
+	} {
+		part, err := document([]byte(text), &article.Page{URL: "https://example.org/", FinalURL: "https://example.org/a/page", ContentType: "text/html"})
+		if err != nil || part.Base.String() != want {
+			t.Errorf("%s has the base %v, want %s: %v", text, part.Base, want, err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -339,4 +340,28 @@ func TestWordsLeaveMarkupOut(t *testing.T) {
 	if got := Words(&article.Text{Value: "a <b> c", Type: article.TextPlain}); got != "a<b>c" {
 		t.Errorf("plain text lost something: %q", got)
 	}
+}
+
+// What stands in the bucket may be damaged: it is refused or read, and what is read is written and read as the same.
+func FuzzUnpack(f *testing.F) {
+	m := Memory{Rows: []*Row{
+		{ID: article.NewID("src", "a"), Revision: 3, Keys: []uint64{1, 2}, Fingerprint: 9, First: 1000, Dated: 900, Seen: 2000, Changed: 1500, Edits: 2, EditsFrom: 1400, Absent: 1, Held: true, Old: true},
+		{ID: article.NewID("src", "b"), Revision: 1, Keys: []uint64{3}, First: 1000, Dated: 1000, Seen: 1000, Deleted: true},
+	}}
+	f.Add(m.Pack())
+	f.Add([]byte{packVersion})
+	f.Add([]byte{packVersion, 255, 1, 2, 3})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var once, twice Memory
+		if once.Unpack(data) != nil {
+			return
+		}
+		written := once.Pack()
+		if err := twice.Unpack(written); err != nil {
+			t.Fatalf("what was written cannot be read: %v", err)
+		}
+		if again := twice.Pack(); !bytes.Equal(written, again) {
+			t.Errorf("%x is written again as %x", written, again)
+		}
+	})
 }

@@ -2,6 +2,7 @@ package selection
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -38,8 +39,8 @@ func ParseFilter(raw string) (*Filter, error) {
 	}
 	f, n := &Filter{}, 0
 	canonical := url.Values{}
-	for name, list := range values {
-		for _, v := range list {
+	for _, name := range slices.Sorted(maps.Keys(values)) { // so that the same address is always answered with the same sentence
+		for _, v := range values[name] {
 			if n++; n > maxValues {
 				return nil, fmt.Errorf("there are more than %d values", maxValues)
 			}

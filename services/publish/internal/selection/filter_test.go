@@ -53,3 +53,12 @@ func FuzzParseFilter(f *testing.F) {
 		}
 	})
 }
+
+func TestTheFirstOfSeveralMistakesIsNamed(t *testing.T) {
+	t.Parallel()
+	for range 50 {
+		if _, err := ParseFilter("since=never&limit=0&colour=red&lang=1"); err == nil || !strings.Contains(err.Error(), `"colour"`) {
+			t.Fatalf("the mistake is %v", err)
+		}
+	}
+}

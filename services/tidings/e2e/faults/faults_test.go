@@ -43,6 +43,7 @@ type shape struct {
 	sections string           // further lines of the configuration
 	channels string           // further channels, as lines of YAML
 	ingest   string           // further keys of the section ingest
+	twice    []string         // services that run as two replicas
 }
 
 func newWorld(t *testing.T, seed uint64, s shape) *world {
@@ -70,9 +71,12 @@ func newWorld(t *testing.T, seed uint64, s shape) *world {
 	nats.awaitReady(t, 30*time.Second)
 	w.connect(t, addr, s.maxBytes)
 	file := w.config(t, dir, addr, s)
-	for _, name := range services() {
-		admin := freeAddr(t)
-		p := &process{name: name, path: filepath.Join(binaries, name), args: []string{"--config", file}, env: []string{"TIDINGS_ADMIN__LISTEN=" + admin}, ready: "http://" + admin + "/readyz", log: filepath.Join(dir, name+".log")}
+	for _, name := range append(services(), s.twice...) {
+		admin, replica := freeAddr(t), name
+		if slices.ContainsFunc(w.processes, func(p *process) bool { return p.name == name }) {
+			replica += "-2"
+		}
+		p := &process{name: replica, path: filepath.Join(binaries, name), args: []string{"--config", file}, env: []string{"TIDINGS_ADMIN__LISTEN=" + admin}, ready: "http://" + admin + "/readyz", log: filepath.Join(dir, replica+".log")}
 		w.processes = append(w.processes, p)
 		p.start(t)
 	}
@@ -361,7 +365,7 @@ func (w *world) fail(t *testing.T, h History, bad []string) {
 }
 
 func TestKills(t *testing.T) {
-	w := newWorld(t, *seedFlag, shape{})
+	w := newWorld(t, *seedFlag, shape{twice: []string{"ingest"}}) // all sources are of one host, so the shard changes hands
 	w.run(t, *killsFlag, time.Second)
 	h, bad := w.settle(t, 2*time.Minute, func(bad []string) bool { return len(bad) == 0 })
 	w.report(t, h)

@@ -211,6 +211,7 @@ func (d *Demo) yaml() string {
 	line("log: {level: warn}")
 	line("ingest:")
 	line("  allow_networks: [\"%s\"]", strings.Replace(d.state.Origin, ":", "/32:", 1))
+	line("  hosts: {\"%s\": {concurrency: 4, gap: 0s}} # pages beside feeds, without a second between two", d.state.Origin)
 	line("sources:")
 	for _, s := range sources() {
 		line("  - {id: %s, url: \"http://%s%s\", every: 5s}", s.id, d.state.Origin, s.path)

@@ -113,6 +113,7 @@ type atomText struct {
 	Text string `xml:",chardata"`
 }
 
+// atom gives no more of an article than how it begins, as many feeds do: the rest stands on its page.
 func atom(s source, base string, started time.Time, list []Article) ([]byte, error) {
 	f := atomFeed{ID: "tag:demo.tidings.internal,2024:" + s.id, Title: s.title, Sub: s.about, Links: []atomLink{{"self", base + s.path}, {"alternate", base + "/"}}}
 	for _, a := range list {
@@ -120,7 +121,7 @@ func atom(s source, base string, started time.Time, list []Article) ([]byte, err
 		if f.Updated == "" {
 			f.Updated = at
 		}
-		e := atomEntry{ID: guid(a), Title: a.Title, Links: atomLink{"alternate", link(base, a)}, Published: at, Updated: at, Content: atomText{"html", a.Body}}
+		e := atomEntry{ID: guid(a), Title: a.Title, Links: atomLink{"alternate", link(base, a)}, Published: at, Updated: at, Content: atomText{"html", teaser(a.Body)}}
 		e.Author.Name = a.Author
 		for _, t := range a.Tags {
 			e.Categories = append(e.Categories, atomCategory{t})
@@ -128,6 +129,15 @@ func atom(s source, base string, started time.Time, list []Article) ([]byte, err
 		f.Entries = append(f.Entries, e)
 	}
 	return document(f)
+}
+
+// teaser is the first paragraph of a body.
+func teaser(body string) string {
+	first, _, found := strings.Cut(body, "</p>")
+	if !found {
+		return body
+	}
+	return first + " …</p>"
 }
 
 func document(v any) ([]byte, error) {
