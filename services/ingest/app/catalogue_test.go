@@ -208,6 +208,11 @@ func TestShowExplainsTheNextPollOfEveryState(t *testing.T) {
 			t.Errorf("%s: %q does not say %q", phase, got, want)
 		}
 	}
+	forgiven := state.New("https://example.org/", "")
+	forgiven.Phase, forgiven.Reason = state.Active, "connect"
+	if got := why(SourceDetail{SourceStatus: SourceStatus{State: "active"}}, 0, forgiven, now); !strings.Contains(got, "cut off") {
+		t.Errorf("after an outage of our own: %q", got)
+	}
 	st := state.New("https://example.org/", "")
 	st.Phase, st.Interval = state.Active, 90*time.Second
 	d := SourceDetail{SourceStatus: SourceStatus{State: "active", NextPoll: now}}

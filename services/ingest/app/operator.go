@@ -278,6 +278,9 @@ func why(d SourceDetail, fixed time.Duration, st *state.Source, now time.Time) s
 	if st.Sub.Status == websub.Active && st.Reason == "" {
 		return next + ": its news are pushed by its hub, and it is looked at daily whether all of them were"
 	}
+	if st.Reason != "" && st.Failures == 0 {
+		return next + ": no host could be reached, so it was us who were cut off, and nothing counts against it"
+	}
 	if st.Reason != "" {
 		return fmt.Sprintf("%s: %d failures in a row stretch its interval to %s; one success resets it", next, st.Failures, every)
 	}

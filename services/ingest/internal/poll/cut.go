@@ -58,7 +58,7 @@ func (p *Poller) Forgive(ctx context.Context, s *Source, b outage.Blame) (next t
 	}
 	st.Failures, st.Weight = max(0, st.Failures-b.Polls), max(0, st.Weight-b.Weight)
 	if st.Failures == 0 {
-		st.Reason, st.Detail, st.Weight = "", "", 0
+		st.Weight = 0 // the reason stays until a success, so that an operator sees what went wrong last
 	}
 	if st.Weight < schedule.FailingWeight && (st.Phase == state.Failing || st.Phase == state.Dormant) {
 		st.Phase = state.Active

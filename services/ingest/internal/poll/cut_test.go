@@ -37,7 +37,7 @@ func TestWhatCountedIsForgiven(t *testing.T) {
 	if st := forgive(outage.Blame{Polls: 2, Weight: 2}); st.Phase != state.Active || st.Failures != 1 || st.Weight != 1 || st.Reason == "" || st.Next.Sub(s.now) > 3*time.Minute {
 		t.Errorf("after two of three were forgiven: %+v", st)
 	}
-	if st := forgive(outage.Blame{Polls: 1, Weight: 1}); st.Failures != 0 || st.Weight != 0 || st.Reason != "" || st.Next.Sub(s.now) > 2*time.Minute {
+	if st := forgive(outage.Blame{Polls: 1, Weight: 1}); st.Failures != 0 || st.Weight != 0 || st.Reason == "" || st.Next.Sub(s.now) > 2*time.Minute {
 		t.Errorf("after all were forgiven: %+v", st)
 	}
 	s.want("unchanged")
