@@ -43,7 +43,7 @@ type Element struct {
 
 // Field is a child of a feed or item with what the parser loses of it.
 type Field struct {
-	// Name is the local name in lower case. Only native elements and content:encoded are kept.
+	// Name is the local name in lower case. Only native elements, content:encoded and xhtml:body are kept.
 	Name string
 	// Inner is the text between the tags, byte for byte.
 	Inner          []byte

@@ -123,7 +123,8 @@ func (s *scanner) place(t *tag, e *open) {
 		s.openItem(t, e, depth)
 	case up.item || up.top:
 		e.foreign = !native && !(name == "encoded" && space == spaceContent)
-		if !e.foreign && wanted[name] {
+		// The parser keeps the words of an XHTML body and loses its markup.
+		if !e.foreign && wanted[name] || up.item && name == "body" && space == spaceXHTML {
 			s.note(t, e, name, up)
 		}
 	case depth == 1 && !native:

@@ -57,6 +57,7 @@ const (
 	spaceRSS09   = "http://channel.netscape.com/rdf/simple/0.9/"
 	spaceRSS09b  = "http://my.netscape.com/rdf/simple/0.9/"
 	spaceContent = "http://purl.org/rss/1.0/modules/content/"
+	spaceXHTML   = "http://www.w3.org/1999/xhtml"
 )
 
 // root finds where the document begins and which format it has. Junk before it is dropped: warnings of a script, a

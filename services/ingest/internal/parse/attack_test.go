@@ -217,3 +217,21 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// The body of an item may be a piece of XHTML in a namespace of its own.
+func TestAnXHTMLBodyKeepsItsMarkup(t *testing.T) {
+	t.Parallel()
+	for name, item := range map[string]string{
+		"default namespace": `<body xmlns="http://www.w3.org/1999/xhtml" xml:lang="de"><p>Ein <b>Text</b></p></body>`,
+		"prefix":            `<xhtml:body xmlns:xhtml="http://www.w3.org/1999/xhtml" xml:lang="de"><xhtml:p>Ein <xhtml:b>Text</xhtml:b></xhtml:p></xhtml:body>`,
+	} {
+		doc, err := Read([]byte(`<rss version="2.0"><channel><item>`+item+`<description>kurz</description></item></channel></rss>`), Options{URL: "https://example.org/"})
+		if err != nil || len(doc.Items) != 1 || doc.Items[0].Content == nil {
+			t.Errorf("%s: %+v, %v", name, doc, err)
+			continue
+		}
+		if c := doc.Items[0].Content; strings.TrimSpace(c.Value) != "<p>Ein <b>Text</b></p>" || c.Lang != "de" || c.Type != article.TextXHTML || doc.Items[0].Summary == nil || doc.Items[0].Summary.Value != "kurz" {
+			t.Errorf("%s: %+v, %+v", name, c, doc.Items[0].Summary)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package parse
 
 import (
 	"bytes"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -130,12 +131,22 @@ func (r *reader) rssLinks(it *Item, in *rss.Item, side *guard.Element, e ext) {
 	it.Related = r.link(e.links().href("related"), side.Base)
 }
 
+// prefixed are the tags of XHTML whose names have one of the usual prefixes.
+var prefixed = regexp.MustCompile(`(</?)(?:xhtml|html|h):`)
+
 // rssTexts finds body and summary. A description that stands alone is the body if it looks like one.
 func (r *reader) rssTexts(it *Item, in *rss.Item, side *guard.Element, e ext) {
-	content := first(in.Content, in.Custom["fullitem"], in.Custom["encoded"], e.text("xhtml", "body"), e.text("atom", "content"))
+	content := first(in.Content, in.Custom["fullitem"], in.Custom["encoded"], e.text("atom", "content"))
 	summary := first(in.Description, e.text("media", "description"), e.text("dc", "description"), e.text("dcterms", "abstract"))
 	if in.ITunesExt != nil {
 		summary = first(summary, in.ITunesExt.Summary, in.ITunesExt.Subtitle)
+	}
+	if page := side.Find("body"); content == "" && page != nil && len(strings.TrimSpace(string(page.Inner))) > 0 {
+		body := *page
+		body.Inner = []byte(prefixed.ReplaceAllString(string(page.Inner), "$1"))
+		it.Content = r.xhtml(&body)
+		it.Summary = r.html(summary, fieldLang(side.Find("description"), side), fieldBase(side, "description"))
+		return
 	}
 	name := "encoded"
 	if content == "" && (len(summary) > longDescription || block.MatchString(summary)) {
