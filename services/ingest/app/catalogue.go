@@ -162,6 +162,9 @@ func AddSources(ctx context.Context, b *bus.Bus, doc *config.Doc, list []Definit
 	for _, i := range last {
 		group.Go(func() error {
 			err := write(ctx, b, plans[i].definition)
+			if err == nil && plans[i].Outcome == Added {
+				b.Notice(ctx, event.Notice{Type: "source_added", Source: out[i].ID, Text: "an operator added the source"})
+			}
 			if fault.KindOf(err) == fault.Invalid {
 				out[i] = Addition{ID: out[i].ID, Outcome: Refused, Why: err.Error()}
 				return nil
@@ -261,7 +264,11 @@ func RemoveSource(ctx context.Context, b *bus.Bus, doc *config.Doc, id string) e
 	if w, bad := readWish(e.Value); !ok || bad == nil && w.Source == nil {
 		return noSource(id)
 	}
-	return bucket.DeleteAt(ctx, id, e.Revision)
+	if err := bucket.DeleteAt(ctx, id, e.Revision); err != nil {
+		return err
+	}
+	b.Notice(ctx, event.Notice{Type: "source_removed", Source: id, Text: "an operator removed the source; its articles stay"})
+	return nil
 }
 
 // Definitions says of every source, by id, what can be said at run time.

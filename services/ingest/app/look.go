@@ -17,6 +17,7 @@ import (
 	"tidings.internal/services/ingest/internal/fetch"
 	"tidings.internal/services/ingest/internal/identity"
 	"tidings.internal/services/ingest/internal/parse"
+	"tidings.internal/services/ingest/internal/schedule"
 )
 
 // look is what a document gives, as one JSON object.
@@ -32,6 +33,9 @@ type look struct {
 	Skipped  map[string]int `json:"skipped,omitempty"`
 	Feed     *parse.Feed    `json:"feed,omitempty"`
 	Articles []parse.Item   `json:"articles,omitempty"`
+	// Interval is how long a source like this would wait between two polls, by what is known after one, and Why says so.
+	Interval string `json:"interval,omitempty"`
+	Why      string `json:"why,omitempty"`
 	// Feeds are those that a page names which is none itself.
 	Feeds    []discover.Feed `json:"feeds,omitempty"`
 	Reason   string          `json:"reason,omitempty"`
@@ -134,6 +138,7 @@ func (l *look) read(text []byte, o parse.Options, cut bool) error {
 	}
 	l.Format, l.Version, l.Partial, l.Repairs, l.Skipped = string(doc.Format), doc.Version, doc.Partial || cut, doc.Repairs, doc.Skipped
 	l.Feed, l.Articles = &doc.Feed, doc.Items
+	l.rhythm(o.Now)
 	for i := range l.Articles {
 		a := &l.Articles[i]
 		a.URL = identity.Canonical(a.Link)
@@ -142,6 +147,25 @@ func (l *look) read(text []byte, o parse.Options, cut bool) error {
 		}
 	}
 	return nil
+}
+
+// rhythm tells how often a source like this would be polled. What the answer's header says comes on top of it.
+func (l *look) rhythm(now time.Time) {
+	var times []time.Time
+	for _, it := range l.Articles {
+		if it.Published != nil {
+			times = append(times, *it.Published)
+		}
+	}
+	base, floor := schedule.Base(times, now, now), schedule.Hints{TTL: l.Feed.TTL}.Floor()
+	l.Interval = max(base, floor).String()
+	l.Why = "half of what usually lies between its news, within 5m and 24h, and less often after a quiet week"
+	switch {
+	case floor > base:
+		l.Why = "its publisher asks to come no more often"
+	case len(times) < schedule.FewTimes:
+		l.Why = "too few of its articles have a date to know its rhythm"
+	}
 }
 
 // lookLimit is how long an address is looked at before it is added all the same.

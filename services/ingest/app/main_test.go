@@ -74,7 +74,7 @@ func TestSourceIsTestedWithoutABroker(t *testing.T) {
 		return config.New("t.yaml", []byte("ingest: {allow_networks: [127.0.0.0/8]}\nsources: [{id: mine, url: \""+f.URL(origintest.JSON)+"\", http: {user_agent: Mine/1}}]\n"), nil)
 	}
 	var out strings.Builder
-	if err := TestSource(t.Context(), doc(), f.URL(origintest.Atom), &out); err != nil || !strings.Contains(out.String(), `"title": "Eins"`) {
+	if err := TestSource(t.Context(), doc(), f.URL(origintest.Atom), &out); err != nil || !strings.Contains(out.String(), `"title": "Eins"`) || !strings.Contains(out.String(), `"interval": "30m0s"`) {
 		t.Errorf("%v: %s", err, &out)
 	}
 	out.Reset()
