@@ -22,7 +22,10 @@ func (s *stand) eventually(t *testing.T, what string, ok func() bool) {
 	for !ok() {
 		select {
 		case <-deadline.C:
-			t.Fatalf("%s did not come true: %+v", what, s.Status())
+			for id, st := range s.Status() {
+				t.Logf("%s: %s, %d failures of weight %g (%s), %d items", id, st.Phase, st.Failures, st.Weight, st.Reason, st.Count)
+			}
+			t.Fatalf("%s did not come true", what)
 		case <-tick.C:
 		}
 	}

@@ -6,6 +6,7 @@
 package outage
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
@@ -33,9 +34,17 @@ type Blame struct {
 
 type look struct {
 	source, host string
-	lost         bool
+	kind         kind
 	weight       float64
 }
+
+type kind int
+
+const (
+	reached kind = iota // the host answered
+	lost                // there was no way to it
+	unsure              // it did not answer, which may be its fault or the network's
+)
 
 // Detector watches the polls of a replica. It is safe for concurrent use.
 type Detector struct {
@@ -69,7 +78,7 @@ func (d *Detector) Reached(source, host string) (ended bool) {
 	if ended {
 		d.since, d.looks = time.Time{}, nil
 	}
-	d.add(look{source: source, host: host})
+	d.add(look{source: source, host: host, kind: reached})
 	return ended
 }
 
@@ -81,13 +90,13 @@ func (d *Detector) Lost(source, host string, weight float64) (offline, began boo
 	if !d.since.IsZero() {
 		return true, false
 	}
-	d.add(look{source, host, true, weight})
+	d.add(look{source, host, lost, weight})
 	if !d.cut() {
 		return false, false
 	}
 	d.since, d.probed = d.now(), d.now()
 	for _, l := range d.looks[:len(d.looks)-1] { // the last one has not been counted yet
-		if l.lost {
+		if l.kind != reached {
 			b := d.blamed[l.source]
 			d.blamed[l.source] = Blame{b.Polls + 1, b.Weight + l.weight}
 		}
@@ -96,32 +105,46 @@ func (d *Detector) Lost(source, host string, weight float64) (offline, began boo
 	return true, true
 }
 
+// Unsure accounts for a poll whose host did not answer over a connection that it had, and tells whether we are cut off. It
+// proves nothing, and is taken back with the rest.
+func (d *Detector) Unsure(source, host string, weight float64) (offline bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.since.IsZero() {
+		return true
+	}
+	d.add(look{source, host, unsure, weight})
+	return false
+}
+
 func (d *Detector) add(l look) { d.looks = append(d.looks[max(0, len(d.looks)-window+1):], l) }
 
 // cut reports whether the looks prove that we are cut off.
 func (d *Detector) cut() bool {
-	if len(d.looks) < few {
+	sure := slices.DeleteFunc(slices.Clone(d.looks), func(l look) bool { return l.kind == unsure })
+	if len(sure) < few {
 		return false
 	}
-	hosts, lost := tally(d.looks)
+	hosts, n := tally(sure)
 	if hosts >= manyHosts {
 		d.many = true
-		return float64(lost) > lostShare*float64(len(d.looks))
+		return float64(n) > lostShare*float64(len(sure))
 	}
 	d.many = false
-	hosts, lost = tally(d.looks[len(d.looks)-few:])
-	return hosts > 1 && lost == few
+	hosts, n = tally(sure[len(sure)-few:])
+	return hosts > 1 && n == few
 }
 
-func tally(looks []look) (hosts, lost int) {
+// tally counts the hosts, and the polls that were lost.
+func tally(looks []look) (hosts, n int) {
 	seen := map[string]bool{}
 	for _, l := range looks {
 		seen[l.host] = true
-		if l.lost {
-			lost++
+		if l.kind == lost {
+			n++
 		}
 	}
-	return len(seen), lost
+	return len(seen), n
 }
 
 // May reports whether a poll may start: any while the network is there, else one now and then to look whether it is.

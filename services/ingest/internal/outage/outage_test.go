@@ -117,3 +117,21 @@ func TestAnyAnswerEndsAnOutage(t *testing.T) {
 		t.Errorf("after it %d of 8 failures counted", counted)
 	}
 }
+
+// A connection that breaks off proves nothing, and what it counted is taken back with the rest.
+func TestConnectionsThatBreakOff(t *testing.T) {
+	t.Parallel()
+	d := (&clock{}).detector()
+	for i := range 40 {
+		if d.Unsure("broken", fmt.Sprint("h", i), 0.5) {
+			t.Fatal("connections that break off are no outage")
+		}
+	}
+	lose(d, 10, 10)
+	if !d.Offline() || !d.Unsure("broken", "h", 0.5) {
+		t.Error("ten lost polls of ten hosts are no outage beside them")
+	}
+	if got := d.Blamed()["broken"]; got != (Blame{40, 20}) {
+		t.Errorf("taken back is %+v", got)
+	}
+}

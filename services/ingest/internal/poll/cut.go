@@ -15,11 +15,12 @@ import (
 // Offline is the outcome of a poll that was lost because it is us who are cut off. It counts against nobody.
 const Offline = "offline"
 
-// lost are the reasons that speak of the way to a host, and silent those of a poll that sent nothing: all others mean
-// that a host was reached.
+// lost are the reasons that speak of the way to a host, silent those of a poll that sent nothing, and unsure those of a
+// connection that was there and gave no answer, which a network that breaks off leaves behind, too.
 var (
 	lost   = []web.Reason{web.DNSTemporary, web.DNSUnknown, web.Connect}
 	silent = []web.Reason{web.RefusedAddress, web.RefusedPort, web.RefusedScheme, web.BadURL}
+	unsure = []web.Reason{web.Timeout, web.Truncated, web.TLSFailed}
 )
 
 // reached accounts for a host that answered.
@@ -30,10 +31,12 @@ func (p *Poller) reached(ctx context.Context, t *turn, hostport string) {
 }
 
 // cutOff accounts for a poll that failed, and reports whether that is because we are cut off.
-func (p *Poller) cutOff(ctx context.Context, t *turn, hostport string, row cause.Row) bool {
+func (p *Poller) cutOff(ctx context.Context, t *turn, hostport string, row cause.Row, err error) bool {
 	switch reason := web.Reason(row.Reason); {
 	case slices.Contains(silent, reason):
 		return false
+	case slices.Contains(unsure, reason) && statusOf(err) == 0:
+		return p.outage.Unsure(t.source.ID, hostport, row.Weight)
 	case !slices.Contains(lost, reason):
 		p.reached(ctx, t, hostport)
 		return false

@@ -182,7 +182,7 @@ func (p *Poller) failed(ctx context.Context, t *turn, hostport string, err error
 	st := t.state
 	was := st.Phase
 	row := reason.Row()
-	if p.cutOff(ctx, t, hostport, row) {
+	if p.cutOff(ctx, t, hostport, row, err) {
 		p.observe.Fetched(Offline, t.took)
 		return Result{Outcome: Offline, Next: t.now.Add(schedule.OursWait), Took: t.took, Err: err}
 	}
