@@ -160,13 +160,18 @@ func (s *Site) feed(r *http.Request, name string) *answer {
 		kind = negotiate(r.Header)
 	}
 	var filter *selection.Filter
-	if r.URL.RawQuery != "" && kind != projection.HTML {
+	if r.URL.RawQuery != "" {
 		var err error
-		if filter, err = selection.ParseFilter(r.URL.RawQuery); err != nil {
+		filter, err = selection.ParseFilter(r.URL.RawQuery)
+		switch place := s.Base + "/feeds/" + url.PathEscape(id); {
+		case err != nil && kind == projection.HTML:
+			filter = nil // people come with the marks of whoever linked to the page
+		case err != nil:
 			return s.fail(string(kind), http.StatusBadRequest, "This filter cannot be used: %s.", err)
-		}
-		if filter.Canonical != r.URL.RawQuery || negotiated {
-			return s.moved(string(kind), s.Base+"/feeds/"+url.PathEscape(id)+"."+string(kind)+"?"+filter.Canonical)
+		case kind == projection.HTML && filter.Canonical != r.URL.RawQuery:
+			return s.moved(string(kind), place+"?"+filter.Canonical)
+		case kind != projection.HTML && (filter.Canonical != r.URL.RawQuery || negotiated):
+			return s.moved(string(kind), place+"."+string(kind)+"?"+filter.Canonical)
 		}
 	}
 	doc, err := s.document(r.Context(), id, kind, filter)

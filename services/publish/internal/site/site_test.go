@@ -155,6 +155,8 @@ func TestHTTP(t *testing.T) {
 		{"json by Accept", "GET /feeds/all", []string{"Accept", "application/json"}, 200, []string{"=json of all"}},
 		{"xml by Accept", "GET /feeds/all", []string{"Accept", "text/xml"}, 200, []string{"=rss of all"}},
 		{"rss refused", "GET /feeds/all", []string{"Accept", "application/*, application/xhtml+xml;q=0, application/rss+xml;q=0, application/xml;q=0, text/xml;q=0"}, 200, []string{"=atom of all"}},
+		{"page with a filter", "GET /feeds/all?lang=de&tag=crm", nil, 200, []string{"=html of all", "Content-Security-Policy: " + page.Policy}},
+		{"page with a filter in another order", "GET /feeds/all?tag=CRM&lang=de", nil, 301, []string{"Location: https://news.example.org/feeds/all?lang=de&tag=crm"}},
 		{"page with a mark", "GET /feeds/all?utm_source=x", nil, 200, []string{"=html of all"}},
 
 		{"index", "GET /", nil, 200, []string{"Content-Type: text/html; charset=utf-8", "Content-Security-Policy: " + page.Policy, `=href="feeds/all"`, "=News &lt;b&gt;"}},
