@@ -6,6 +6,7 @@ import (
 	"tidings.internal/services/deliver/internal/send/discord"
 	"tidings.internal/services/deliver/internal/send/mastodon"
 	"tidings.internal/services/deliver/internal/send/matrix"
+	"tidings.internal/services/deliver/internal/send/slack"
 	"tidings.internal/services/deliver/internal/send/telegram"
 	"tidings.internal/services/deliver/internal/send/webhook"
 )
@@ -17,6 +18,7 @@ func networks() []send.Network {
 		discord.Network,
 		mastodon.Network,
 		matrix.Network,
+		slack.Network,
 		telegram.Network,
 		webhook.Network,
 	}

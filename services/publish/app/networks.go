@@ -6,6 +6,7 @@ import (
 	"tidings.internal/services/publish/internal/compose/discord"
 	"tidings.internal/services/publish/internal/compose/mastodon"
 	"tidings.internal/services/publish/internal/compose/matrix"
+	"tidings.internal/services/publish/internal/compose/slack"
 	"tidings.internal/services/publish/internal/compose/telegram"
 	"tidings.internal/services/publish/internal/compose/webhook"
 )
@@ -17,6 +18,7 @@ func networks() []compose.Network {
 		discord.Network,
 		mastodon.Network,
 		matrix.Network,
+		slack.Network,
 		telegram.Network,
 		webhook.Network,
 	}
