@@ -7,6 +7,7 @@ import (
 	"tidings.internal/services/deliver/internal/send/mastodon"
 	"tidings.internal/services/deliver/internal/send/matrix"
 	"tidings.internal/services/deliver/internal/send/slack"
+	"tidings.internal/services/deliver/internal/send/teams"
 	"tidings.internal/services/deliver/internal/send/telegram"
 	"tidings.internal/services/deliver/internal/send/webhook"
 )
@@ -19,6 +20,7 @@ func networks() []send.Network {
 		mastodon.Network,
 		matrix.Network,
 		slack.Network,
+		teams.Network,
 		telegram.Network,
 		webhook.Network,
 	}

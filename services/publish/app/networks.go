@@ -7,6 +7,7 @@ import (
 	"tidings.internal/services/publish/internal/compose/mastodon"
 	"tidings.internal/services/publish/internal/compose/matrix"
 	"tidings.internal/services/publish/internal/compose/slack"
+	"tidings.internal/services/publish/internal/compose/teams"
 	"tidings.internal/services/publish/internal/compose/telegram"
 	"tidings.internal/services/publish/internal/compose/webhook"
 )
@@ -19,6 +20,7 @@ func networks() []compose.Network {
 		mastodon.Network,
 		matrix.Network,
 		slack.Network,
+		teams.Network,
 		telegram.Network,
 		webhook.Network,
 	}
