@@ -85,7 +85,7 @@ func (it *item) remember() {
 	if s := it.source.State(); s != nil {
 		it.last = *s
 		it.last.Memory.Rows, it.last.Items = nil, nil
-		it.last.Count = len(s.Memory.Rows)
+		it.last.Count, it.last.Rung = len(s.Memory.Rows), s.Memory.Rung
 	}
 }
 

@@ -99,7 +99,7 @@ func (p *Poller) succeeded(ctx context.Context, t *turn, outcome string, report 
 	st.Next = t.renewal(p.allowed(t.source, st, t.now.Add(schedule.Jitter(st.Interval, t.source.ID, st.Polls))))
 	p.observe.Fetched(outcome, t.took)
 	changed := report != nil && (len(report.Changes) > 0 || report.Held > 0 || report.Demoted) || firstPoll ||
-		was.Phase != st.Phase || t.source.state.Sub != st.Sub || t.source.state.Moved != st.Moved || t.source.state.Sighting != st.Sighting || was.Reason != "" || was.Warning != st.Warning || was.Body != t.source.state.Body ||
+		was.Phase != st.Phase || !t.source.state.Climbed.Equal(st.Climbed) || t.source.state.Sub != st.Sub || t.source.state.Moved != st.Moved || t.source.state.Sighting != st.Sighting || was.Reason != "" || was.Warning != st.Warning || was.Body != t.source.state.Body ||
 		!was.Whole.Equal(t.source.state.Whole) && t.source.state.Whole.IsZero() || was.ETag != t.source.state.ETag || was.LastModified != t.source.state.LastModified || t.source.revision == 0
 	if changed || t.now.Sub(t.source.written) >= quietWrite {
 		if err := p.commit(ctx, t); err != nil {

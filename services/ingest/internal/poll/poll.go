@@ -218,7 +218,7 @@ func (p *Poller) Poll(ctx context.Context, s *Source, lease Lease, hostport stri
 	p.reached(ctx, t, hostport)
 	p.gate.Ease(hostport)
 	p.observe.Bytes(answer.Wire, len(answer.Text))
-	if answer.NotModified || answer.Hash == t.state.Body && !answer.Cut && !t.waiting() {
+	if answer.NotModified || answer.Hash == t.state.Body && !answer.Cut && !t.waiting() && !t.climbing() {
 		p.sight(ctx, t, answer, "", len(t.state.Memory.Rows) > 0)
 		t.validators(answer)
 		return p.succeeded(ctx, t, "unchanged", nil)
@@ -251,13 +251,16 @@ func (t *turn) stuck() bool {
 	return len(t.state.Memory.Rows) >= schedule.FewTimes && !t.state.Whole.IsZero() && t.now.Sub(t.state.Whole) >= stuckAfter
 }
 
+// climbing reports whether the source is to go by its ids again, which only a look at its document does.
+func (t *turn) climbing() bool { return t.source.Climb.After(t.state.Climbed) }
+
 func (t *turn) waiting() bool { return t.state.Memory.Waiting(t.source.Deletions) }
 
 // get asks for the document, conditionally where that is allowed.
 func (p *Poller) get(ctx context.Context, t *turn, hostport string, release func()) (*fetch.Answer, error) {
 	s := t.source
 	r := fetch.Request{URL: t.state.Address(), Options: s.Options, MaxBody: int64(s.HTTP.MaxBody), Received: release}
-	if t.state.Asked == fetch.Asked(t.state.Address(), s.Options) && !t.waiting() && !t.stuck() {
+	if t.state.Asked == fetch.Asked(t.state.Address(), s.Options) && !t.waiting() && !t.stuck() && !t.climbing() {
 		r.ETag, r.LastModified = t.state.ETag, t.state.LastModified
 	}
 	entered := false

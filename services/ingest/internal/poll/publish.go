@@ -30,7 +30,7 @@ func (p *Poller) document(ctx context.Context, t *turn, lease Lease, a *fetch.An
 	t.partial = doc.Partial
 	t.describe(doc)
 	memory := t.state.Memory.Clone()
-	if t.source.Climb.After(t.state.Climbed) {
+	if t.climbing() {
 		memory.Rung, t.state.Climbed = identity.ByID, t.source.Climb
 	}
 	report := memory.Judge(doc, identity.Policy{
