@@ -58,7 +58,7 @@ func travel(b *testing.B, sync string) time.Duration {
 			item.Published = time.Now().Add(-time.Hour)
 			feed.Add(item)
 		}
-		fmt.Fprintf(&text, "  - {id: s%d, url: %q, every: 1h}\n", f, feed.URL(origintest.RSS))
+		fmt.Fprintf(&text, "  - {id: s%d, url: %q, every: 1h, fulltext: never}\n", f, feed.URL(origintest.RSS))
 	}
 	data := b.TempDir()
 	ctx, cancel := context.WithCancel(b.Context())
