@@ -109,6 +109,9 @@ func (e *Engine) forgive(ctx context.Context) {
 			next, err := e.config.Poller.Forgive(ctx, it.source, blame)
 			if err != nil {
 				e.config.Log.Debug("could not take back what counted against a source", "source", id, "err", err)
+				e.config.Outage.Again(id, blame)
+				it.mu.Unlock()
+				continue
 			}
 			e.mu.Lock()
 			it.remember()
