@@ -60,6 +60,12 @@ func (o *Options) Secret() bool {
 	return len(o.Header) > 0 || o.Basic != nil || o.Bearer != "" || o.Cookie != "" || o.TLS.CertFile != ""
 }
 
+// Elsewhere are the options of a request to another host than the one that these were meant for: without anything that
+// [Options.Secret] counts, and without what was said of that host's certificates.
+func (o *Options) Elsewhere() Options {
+	return Options{UserAgent: o.UserAgent, Proxy: o.Proxy, HTTP1: o.HTTP1}
+}
+
 // reserved are the headers that would change how the request is framed or to whom it speaks.
 var reserved = []string{
 	"Host", "Connection", "Content-Length", "Expect", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade",

@@ -119,7 +119,7 @@ func (f *Fetcher) get(ctx context.Context, r Request, p *article.Page) (body []b
 	}
 	o := r.Options
 	if name != r.Host {
-		o = web.Options{UserAgent: o.UserAgent, Proxy: o.Proxy, HTTP1: o.HTTP1}
+		o = o.Elsewhere()
 	}
 	switch allowed, silence := f.robots.allow(own, u, o, enter); {
 	case silence != nil:

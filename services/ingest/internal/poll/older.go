@@ -44,7 +44,7 @@ func (p *Poller) page(ctx context.Context, t *turn, address string) (*parse.Docu
 	defer cancel()
 	o := t.source.Options
 	if here, err := url.Parse(t.state.Address()); err != nil || !sameHost(here, address) {
-		o = web.Options{UserAgent: o.UserAgent, Proxy: o.Proxy, HTTP1: o.HTTP1} // what is entrusted to one host goes to no other
+		o = o.Elsewhere() // what is entrusted to one host goes to no other
 	}
 	a, err := p.fetcher.Get(ctx, fetch.Request{URL: address, Options: o, MaxBody: int64(t.source.HTTP.MaxBody), Enter: p.gate.Enter})
 	if err != nil {

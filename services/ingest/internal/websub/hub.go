@@ -20,7 +20,8 @@ func Subscribe(ctx context.Context, client *web.Client, hub, topic, callback, se
 		"hub.mode": {"subscribe"}, "hub.topic": {topic}, "hub.callback": {callback}, "hub.secret": {secret}, "hub.lease_seconds": {strconv.Itoa(LeaseSeconds)},
 	}.Encode()
 	// What a source's own host was entrusted with is no hub's business.
-	o = web.Options{UserAgent: o.UserAgent, Proxy: o.Proxy, Idempotent: true}
+	o = o.Elsewhere()
+	o.Idempotent = true
 	at := hub
 	for range maxHops + 1 {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, at, strings.NewReader(form))
