@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/origintest"
@@ -70,20 +71,20 @@ func TestWhatBecomesOfASourceThatIsAdded(t *testing.T) {
 	}
 	got := w.outcomes(false, a,
 		Definition{URL: "https://EXAMPLE.org:443/a"},
-		Definition{URL: "https://example.org/a", Tags: []string{"y"}, Rights: "©", Filters: &Filters{Drop: []string{"title ~ x"}}},
+		Definition{URL: "https://example.org/a", Tags: []string{"y"}, Rights: "©", Filters: &article.Filters{Drop: []string{"title ~ x"}}},
 		Definition{ID: "other", URL: "https://example.org/a"},
 		Definition{ID: "mine", URL: "https://example.org/mine", Tags: []string{"x"}},
 		Definition{ID: "mine", URL: "https://example.org/b"},
 		Definition{ID: "a", URL: "https://example.org/b"},
 		Definition{ID: "b", URL: "gopher://example.org/"},
 		Definition{ID: "c", URL: "https://example.org/c", Fulltext: "never"},
-		Definition{URL: "https://example.org/a", Every: "1h", Tags: []string{"y"}, Filters: &Filters{}, Fill: true},
+		Definition{URL: "https://example.org/a", Every: "1h", Tags: []string{"y"}, Filters: &article.Filters{}, Fill: true},
 		Definition{URL: "https://example.org/a", Rights: "none", Title: "A", Tags: []string{"z"}, Fill: true},
 	)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	merged := Definition{ID: "a", URL: "https://example.org/a", Title: "A", Tags: []string{"y", "z"}, Every: "15m", Rights: "©", Filters: &Filters{Drop: []string{"title ~ x"}}}
+	merged := Definition{ID: "a", URL: "https://example.org/a", Title: "A", Tags: []string{"y", "z"}, Every: "15m", Rights: "©", Filters: &article.Filters{Drop: []string{"title ~ x"}}}
 	if diff := cmp.Diff(map[string]Definition{"a": merged, "c": {ID: "c", URL: "https://example.org/c", Fulltext: "never"}}, w.stored()); diff != "" {
 		t.Errorf("stored:\n%s", diff)
 	}
@@ -97,12 +98,12 @@ func TestWhatIsSaidOfASourceIsEdited(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.configure("", `id: mine, url: "https://example.org/mine"`)
-	w.outcomes(false, Definition{ID: "a", URL: "https://example.org/a", Title: "A", Tags: []string{"x"}, Every: "15m", Filters: &Filters{Drop: []string{"title ~ x"}, Keep: []string{"tag ~ y"}}})
+	w.outcomes(false, Definition{ID: "a", URL: "https://example.org/a", Title: "A", Tags: []string{"x"}, Every: "15m", Filters: &article.Filters{Drop: []string{"title ~ x"}, Keep: []string{"tag ~ y"}}})
 	edit := func(id string, changes ...string) error { return EditSource(t.Context(), w.bus, w.doc(), id, changes) }
 	if err := edit("a", "title=", "tags= y, z ,", "every=1h", "drop=title ~ a=b", "drop=url ~ c", "keep=", "url=https://example.org/a2"); err != nil {
 		t.Fatal(err)
 	}
-	want := Definition{ID: "a", URL: "https://example.org/a2", Tags: []string{"y", "z"}, Every: "1h", Filters: &Filters{Drop: []string{"title ~ a=b", "url ~ c"}}}
+	want := Definition{ID: "a", URL: "https://example.org/a2", Tags: []string{"y", "z"}, Every: "1h", Filters: &article.Filters{Drop: []string{"title ~ a=b", "url ~ c"}}}
 	if diff := cmp.Diff(want, w.stored()["a"]); diff != "" {
 		t.Error(diff)
 	}

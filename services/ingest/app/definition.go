@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/ingest/internal/poll"
@@ -15,26 +16,20 @@ import (
 // Definition is what can be said of a source at run time, in the words of the section sources. Secrets, headers and
 // certificates stand in the configuration only: what is written here anybody may read who may read the bucket.
 type Definition struct {
-	ID        string   `json:"id"`
-	URL       string   `json:"url"`
-	Title     string   `json:"title,omitempty"`
-	Tags      []string `json:"tags,omitempty"`
-	Syndicate string   `json:"syndicate,omitempty"`
-	Rights    string   `json:"rights,omitempty"`
-	Language  string   `json:"language,omitempty"`
-	Fulltext  string   `json:"fulltext,omitempty"`
-	Every     string   `json:"every,omitempty"` // a duration such as 15m
-	WebSub    string   `json:"websub,omitempty"`
-	Deletions string   `json:"deletions,omitempty"`
-	Filters   *Filters `json:"filters,omitempty"`
+	ID        string           `json:"id"`
+	URL       string           `json:"url"`
+	Title     string           `json:"title,omitempty"`
+	Tags      []string         `json:"tags,omitempty"`
+	Syndicate string           `json:"syndicate,omitempty"`
+	Rights    string           `json:"rights,omitempty"`
+	Language  string           `json:"language,omitempty"`
+	Fulltext  string           `json:"fulltext,omitempty"`
+	Every     string           `json:"every,omitempty"` // a duration such as 15m
+	WebSub    string           `json:"websub,omitempty"`
+	Deletions string           `json:"deletions,omitempty"`
+	Filters   *article.Filters `json:"filters,omitempty"`
 	// Fill makes it give way to what is said already of a source that is there; its tags are added.
 	Fill bool `json:"-"`
-}
-
-// Filters are the rules of a source that choose among its items.
-type Filters struct {
-	Drop []string `json:"drop,omitempty"`
-	Keep []string `json:"keep,omitempty"`
 }
 
 // define says of a source of the configuration what can be said at run time, leaving out what is the default.
@@ -54,9 +49,7 @@ func define(s *poll.Source) Definition {
 	if s.Every > 0 {
 		d.Every = s.Every.String()
 	}
-	if len(s.Filters.Drop)+len(s.Filters.Keep) > 0 {
-		d.Filters = &Filters{Drop: s.Filters.Drop, Keep: s.Filters.Keep}
-	}
+	d.Filters = filters(s.Filters)
 	return d
 }
 
@@ -125,16 +118,16 @@ var editable = []string{"url", "title", "tags", "syndicate", "rights", "language
 // rules of its kind and each further one adds a rule.
 func (d *Definition) edited(changes [][2]string) (Definition, error) {
 	next := *d
-	filters := Filters{}
+	rulesOf := article.Filters{}
 	if d.Filters != nil {
-		filters = *d.Filters
+		rulesOf = *d.Filters
 	}
 	begun := map[string]bool{}
 	text := map[string]*string{
 		"url": &next.URL, "title": &next.Title, "syndicate": &next.Syndicate, "rights": &next.Rights, "language": &next.Language,
 		"fulltext": &next.Fulltext, "every": &next.Every, "websub": &next.WebSub, "deletions": &next.Deletions,
 	}
-	rules := map[string]*[]string{"drop": &filters.Drop, "keep": &filters.Keep}
+	rules := map[string]*[]string{"drop": &rulesOf.Drop, "keep": &rulesOf.Keep}
 	for _, c := range changes {
 		key, value := c[0], strings.TrimSpace(c[1])
 		switch {
@@ -159,8 +152,8 @@ func (d *Definition) edited(changes [][2]string) (Definition, error) {
 		}
 	}
 	next.Filters = nil
-	if len(filters.Drop)+len(filters.Keep) > 0 {
-		next.Filters = &filters
+	if len(rulesOf.Drop)+len(rulesOf.Keep) > 0 {
+		next.Filters = &rulesOf
 	}
 	return next, nil
 }

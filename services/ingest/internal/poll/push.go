@@ -71,7 +71,8 @@ func (p *Poller) subscribe(ctx context.Context, t *turn) {
 		return
 	}
 	// Stored before the hub is asked: it may confirm before it answers, to any replica. A kill in between leaves a
-	// question that nobody asked; it is asked again after some minutes.
+	// question that nobody asked: as with a silent hub, the source is polled as before and the hub asked a day later. A
+	// renewal is asked again within the hour.
 	asking := &turn{source: t.source, state: t.source.state.Clone(), now: t.now}
 	asking.state.Sub.Ask(t.now)
 	if err := p.commit(ctx, asking); err != nil {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 
+	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/fault"
 	ingest "tidings.internal/services/ingest/app"
@@ -17,16 +18,14 @@ type (
 	SourceStatus     = ingest.SourceStatus
 	SourceDetail     = ingest.SourceDetail
 	SourceDefinition = ingest.Definition
-	SourceFilters    = ingest.Filters
+	SourceFilters    = article.Filters
 	Addition         = ingest.Addition
 	SourceFeed       = ingest.Feed
 )
 
 // The outcomes of an addition.
 const (
-	SourceAdded   = ingest.Added
 	SourceExists  = ingest.Exists
-	SourceUpdated = ingest.Updated
 	SourceRefused = ingest.Refused
 )
 
