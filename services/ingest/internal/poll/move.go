@@ -1,7 +1,6 @@
 package poll
 
 import (
-	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -22,7 +21,7 @@ const (
 )
 
 // sight accounts for where an answer came from. known tells that an item was met there that was known before.
-func (p *Poller) sight(ctx context.Context, t *turn, a *fetch.Answer, newURL string, known bool) {
+func (p *Poller) sight(t *turn, a *fetch.Answer, newURL string, known bool) {
 	st := t.state
 	to := a.URL
 	switch {
@@ -55,11 +54,11 @@ func (p *Poller) sight(ctx context.Context, t *turn, a *fetch.Answer, newURL str
 	if other := p.covers(t.source.ID, to); other != "" {
 		st.Phase = state.Merged
 		p.log.Warn("source moved to where another one is polled already; it is left to that one", "source", t.source.ID, "other", other)
-		p.bus.Notice(ctx, event.Notice{Type: "source_merged", Source: t.source.ID, Text: "the source moved to the feed of source " + other + ", which goes on alone", Data: map[string]string{"other": other}})
+		t.notices = append(t.notices, event.Notice{Type: "source_merged", Source: t.source.ID, Text: "the source moved to the feed of source " + other + ", which goes on alone", Data: map[string]string{"other": other}})
 		return
 	}
 	p.log.Info("source moved", "source", t.source.ID, "host", hostOf(to))
-	p.bus.Notice(ctx, event.Notice{Type: "source_moved", Source: t.source.ID, Text: "the source is polled at its new address from now on", Data: map[string]string{"from": from, "to": to}})
+	t.notices = append(t.notices, event.Notice{Type: "source_moved", Source: t.source.ID, Text: "the source is polled at its new address from now on", Data: map[string]string{"from": from, "to": to}})
 }
 
 // permanent reports whether every hop of a chain was meant for good (RFC 9110 sections 15.4.2 and 15.4.9).

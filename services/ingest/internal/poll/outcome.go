@@ -148,6 +148,11 @@ func (p *Poller) commit(ctx context.Context, t *turn) error {
 		return err
 	}
 	t.source.state, t.source.revision, t.source.written = t.state, revision, t.now
+	// A kill here loses what is told, and tells nothing that did not happen.
+	for _, n := range t.notices {
+		p.bus.Notice(ctx, n)
+	}
+	t.notices = nil
 	return nil
 }
 

@@ -186,6 +186,8 @@ type turn struct {
 	warning string
 	// published counts the messages that went to RAW.
 	published int
+	// notices tell of what the state says, and are sent once it is written.
+	notices []event.Notice
 	// done gives back the memory that the document was accounted for.
 	done func()
 }
@@ -206,7 +208,7 @@ func (p *Poller) Poll(ctx context.Context, s *Source, lease Lease, hostport stri
 	if r, ok := p.merged(t); ok {
 		return r
 	}
-	p.tick(ctx, t)
+	p.tick(t)
 	begun := time.Now()
 	answer, err := p.get(ctx, t, hostport, release)
 	t.took = time.Since(begun)
@@ -219,7 +221,7 @@ func (p *Poller) Poll(ctx context.Context, s *Source, lease Lease, hostport stri
 	p.gate.Ease(hostport)
 	p.observe.Bytes(answer.Wire, len(answer.Text))
 	if answer.NotModified || answer.Hash == t.state.Body && !answer.Cut && !t.waiting() && !t.climbing() {
-		p.sight(ctx, t, answer, "", len(t.state.Memory.Rows) > 0)
+		p.sight(t, answer, "", len(t.state.Memory.Rows) > 0)
 		t.validators(answer)
 		return p.succeeded(ctx, t, "unchanged", nil)
 	}

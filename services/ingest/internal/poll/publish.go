@@ -37,8 +37,8 @@ func (p *Poller) document(ctx context.Context, t *turn, lease Lease, a *fetch.An
 		Source: t.source.ID, Deletions: t.source.Deletions, EditGap: p.config.RevisionGap, Old: p.old(t.state.First(), t.now), Tracking: p.config.Tracking,
 	}, t.now)
 	t.state.Memory = *memory
-	p.sight(ctx, t, a, doc.Feed.NewURL, report.Met())
-	p.discover(ctx, t, a, doc, report.Changes)
+	p.sight(t, a, doc.Feed.NewURL, report.Met())
+	p.discover(t, a, doc, report.Changes)
 	if doc.Partial {
 		// A document that broke off is no proof of anything next time.
 		t.state.ETag, t.state.LastModified, t.state.Body = "", "", ""

@@ -26,19 +26,19 @@ type Hubs struct {
 func (p *Poller) wanted(s *Source) bool { return p.hubs != nil && s.WebSub != "off" }
 
 // tick brings the subscription up to date with the time.
-func (p *Poller) tick(ctx context.Context, t *turn) {
+func (p *Poller) tick(t *turn) {
 	if t.state.Sub.Tick(t.now) {
-		p.lostHub(ctx, t)
+		p.lostHub(t)
 	}
 }
 
-func (p *Poller) lostHub(ctx context.Context, t *turn) {
+func (p *Poller) lostHub(t *turn) {
 	p.log.Warn("pushes of a source cannot be relied on, it is polled", "source", t.source.ID, "err", t.state.Sub.Reason)
-	p.bus.Notice(ctx, event.Notice{Type: "websub_lost", Source: t.source.ID, Text: "the source is polled as any other: " + t.state.Sub.Reason})
+	t.notices = append(t.notices, event.Notice{Type: "websub_lost", Source: t.source.ID, Text: "the source is polled as any other: " + t.state.Sub.Reason})
 }
 
 // discover takes over the hub that a document names, and notices by its news whether an active one is silent.
-func (p *Poller) discover(ctx context.Context, t *turn, a *fetch.Answer, doc *parse.Document, changes []identity.Change) {
+func (p *Poller) discover(t *turn, a *fetch.Answer, doc *parse.Document, changes []identity.Change) {
 	if !p.wanted(t.source) {
 		if t.state.Sub.Hub != "" {
 			t.state.Sub.Found("", "") // no call of the hub is answered any more, so it stops
@@ -47,7 +47,7 @@ func (p *Poller) discover(ctx context.Context, t *turn, a *fetch.Answer, doc *pa
 	}
 	for _, c := range changes {
 		if c.Kind == identity.New && c.Item.Published != nil && t.state.Sub.Missed(t.now, *c.Item.Published) {
-			p.lostHub(ctx, t)
+			p.lostHub(t)
 		}
 	}
 	hub, topic := websub.Discover(a.Header, doc.Feed.Hubs, doc.Feed.SelfURL, a.URL)
