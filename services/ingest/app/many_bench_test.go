@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -110,4 +111,63 @@ func within(b *testing.B, r *prometheus.Registry, seconds float64) float64 {
 	}
 	b.Fatal("the lateness of polls is not counted")
 	return 0
+}
+
+// BenchmarkSteady is an hour like any other of 10,000 sources, of which it looks at a minute: their first polls lie
+// behind, and with 30 minutes each 5.6 are polled a second. One in ten has something new.
+func BenchmarkSteady(b *testing.B) {
+	for b.Loop() {
+		s := natstest.Run(b)
+		o := origintest.New(b)
+		const documents = 100
+		for i := range documents {
+			f := o.Feed(fmt.Sprint("f", i)).Describe("Steady", "en")
+			for n := range 20 {
+				f.Add(origintest.Sample(o.URL(""), n))
+			}
+		}
+		var y strings.Builder
+		fmt.Fprintf(&y, "ingest: {allow_networks: [127.0.0.0/8], hosts: {%q: {concurrency: 16, gap: 0s}}}\nsources:\n", o.Addr())
+		for i := range manySources {
+			fmt.Fprintf(&y, "  - {id: s%d, url: %q, every: 30m, fulltext: never}\n", i, o.URL(fmt.Sprintf("/f%d.rss?%d", i%documents, i)))
+		}
+		before := resident()
+		a, stop := running(b, s, prometheus.NewRegistry(), y.String())
+		for len(a.engine.Status()) < manySources {
+			pause(b, time.Millisecond)
+		}
+		poll := func(i int) { a.engine.Refresh(fmt.Sprint("s", i), time.Now()) }
+		for i := range manySources {
+			poll(i)
+		}
+		for {
+			first := 0
+			for _, st := range a.engine.Status() {
+				if st.First() {
+					first++
+				}
+			}
+			if first == 0 {
+				break
+			}
+			pause(b, 100*time.Millisecond)
+		}
+		o.Forget()
+		used := cpu()
+		const each = 30 * time.Minute / manySources
+		polls := int(manyWindow / each)
+		for n := range polls {
+			if n%10 == 0 {
+				o.Feed(fmt.Sprint("f", n%documents)).Add(origintest.Sample(o.URL(""), 1000+n))
+			}
+			poll(n)
+			pause(b, each)
+		}
+		b.ReportMetric((cpu()-used).Seconds()/manyWindow.Seconds()*100, "%core")
+		b.ReportMetric(resident()-before, "MB")
+		debug.FreeOSMemory() // the rest is what the collector had not given back yet of the first polls
+		b.ReportMetric(resident()-before, "held-MB")
+		b.ReportMetric(float64(len(o.Requests()))/manyWindow.Seconds(), "polls/s")
+		stop()
+	}
 }

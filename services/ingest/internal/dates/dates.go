@@ -23,6 +23,15 @@ const (
 
 // Parse reads a date and gives it in UTC. order decides dates of three numbers that do not decide themselves.
 func Parse(text string, order Order) (time.Time, bool) {
+	// Most dates are written as RFC 3339 has it, and it leaves nothing to find out.
+	if t, err := time.Parse(time.RFC3339, text); err == nil {
+		return t.UTC(), true
+	}
+	return read(text, order)
+}
+
+// read reads a date word by word.
+func read(text string, order Order) (time.Time, bool) {
 	tokens := split(text)
 	if len(tokens) == 0 {
 		return time.Time{}, false
@@ -75,14 +84,16 @@ func Plausible(t, now time.Time) bool {
 // maxText is the longest text that is looked at; the longest date has 40 characters.
 const maxText = 100
 
+// apart sets the words of a date apart.
+var apart = strings.NewReplacer(",", " ", "\u00a0", " ", "(", " (", ")", ") ", "\t", " ", "\n", " ", "\r", " ")
+
 // split cuts a text into words, numbers with their separators, and signs of zones.
 func split(text string) []string {
 	text = strings.TrimSpace(text)
 	if len(text) > maxText {
 		return nil
 	}
-	text = strings.NewReplacer(",", " ", "\u00a0", " ", "(", " (", ")", ") ", "\t", " ", "\n", " ", "\r", " ").Replace(text)
-	return strings.Fields(text)
+	return strings.Fields(apart.Replace(text))
 }
 
 // parser collects what the tokens of a date say.

@@ -161,7 +161,7 @@ func TestPlausible(t *testing.T) {
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"Mon, 02 Jan 2006 15:04:05 GMT", "2006-01-02T15:04:05.5+01:00", "2. März 2006", "03/04/2020", "02Jan2006"} {
+	for _, s := range []string{"Mon, 02 Jan 2006 15:04:05 GMT", "2006-01-02T15:04:05.5+01:00", "2. März 2006", "03/04/2020", "02Jan2006", "2006-01-02T24:00:00Z", "2006-06-30T23:59:60Z", "0099-01-02T15:04:05+23:59"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -174,6 +174,9 @@ func FuzzParse(f *testing.F) {
 		}
 		if y := got.Year(); y < -1 || y > 10000 {
 			t.Fatalf("%q is read as %v", text, got)
+		}
+		if slow, ok := read(text, Unknown); ok && !slow.Equal(got) {
+			t.Fatalf("%q is %v at once and %v word by word", text, got, slow)
 		}
 	})
 }

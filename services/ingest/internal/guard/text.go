@@ -34,6 +34,9 @@ func (f *Field) Text() string {
 	}
 }
 
+// predefined are the entities that every XML document knows (XML 1.0 section 4.6).
+var predefined = map[string]byte{"amp": '&', "lt": '<', "gt": '>', "quot": '"', "apos": '\''}
+
 // decodeEntities decodes the references of XML and the named ones of HTML that end in a semicolon, which feeds use
 // without declaring them. html.UnescapeString alone would also take "&copy=1" in an address for a sign.
 func decodeEntities(s string) string {
@@ -41,6 +44,7 @@ func decodeEntities(s string) string {
 		return s
 	}
 	var b strings.Builder
+	b.Grow(len(s))
 	for {
 		before, after, ok := strings.Cut(s, "&")
 		b.WriteString(before)
@@ -52,6 +56,11 @@ func decodeEntities(s string) string {
 		if end <= 0 || strings.ContainsAny(after[:end], " \t\r\n&<") {
 			b.WriteByte('&')
 			s = after
+			continue
+		}
+		if sign, ok := predefined[after[:end]]; ok { // nearly all of them, where a body is escaped
+			b.WriteByte(sign)
+			s = after[end+1:]
 			continue
 		}
 		ref := "&" + after[:end+1]

@@ -120,6 +120,13 @@ func hashOf(parts ...string) uint64 {
 // counters are the numbers of comments that blogs write below a text and that change all the time.
 var counters = regexp.MustCompile(`(?i)(\d+\s*(comments?|kommentare?|replies|antworten)|(comments?|kommentare?|replies|antworten)\s*[:(]\s*\d+\)?)`)
 
+// mentionsComments tells whether [counters] can match at all: most texts are spared the expression, which costs more
+// than all the rest of a fingerprint.
+func mentionsComments(text string) bool {
+	text = strings.ToLower(text)
+	return strings.Contains(text, "comment") || strings.Contains(text, "kommentar") || strings.Contains(text, "replie") || strings.Contains(text, "antworten")
+}
+
 // bareHost reports whether an address is that of a whole site, which names no item: some feeds link every item to it.
 func bareHost(link string) bool {
 	u, err := url.Parse(link)
@@ -167,7 +174,11 @@ func Plain(t *article.Text) string {
 
 // Words gives the words of a text without markup, space and counters.
 func Words(t *article.Text) string {
-	return squeeze(counters.ReplaceAllString(Plain(t), ""))
+	plain := Plain(t)
+	if mentionsComments(plain) {
+		plain = counters.ReplaceAllString(plain, "")
+	}
+	return squeeze(plain)
 }
 
 // untagged takes out everything in angle brackets. It is no sanitiser: its result is hashed, not shown.

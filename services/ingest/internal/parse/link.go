@@ -1,6 +1,7 @@
 package parse
 
 import (
+	"bytes"
 	"net/url"
 	"slices"
 	"strings"
@@ -89,7 +90,7 @@ func (r *reader) absolute(markup, base string) string {
 				stack = stack[:n]
 			}
 		case html.StartTagToken, html.SelfClosingTagToken:
-			if !strings.Contains(string(raw), "=") {
+			if !bytes.ContainsRune(raw, '=') {
 				break
 			}
 			token := z.Token()
@@ -127,7 +128,7 @@ func (r *reader) absolute(markup, base string) string {
 // relative resolves an attribute in place and tells whether it changed.
 func relative(a *html.Attribute, base *url.URL) bool {
 	text := strings.TrimSpace(a.Val)
-	if text == "" || text[0] == '#' || len(text) > article.MaxURL {
+	if text == "" || text[0] == '#' || len(text) > article.MaxURL || strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://") {
 		return false
 	}
 	u, err := url.Parse(text)

@@ -95,7 +95,8 @@ func TestItemsOfTheFirstPollCountByTheirOwnDates(t *testing.T) {
 		{First: at(16), Dated: at(1)},
 	}}
 	// 4, 8, 12 and 16 o'clock: a gap of four hours.
-	if got := schedule.Base(m.Arrivals(), time.Time{}, time.Unix(at(16), 0)); got != 2*time.Hour {
-		t.Errorf("base %v, want 2h", got)
+	want := schedule.Base([]time.Time{time.Unix(at(4), 0), time.Unix(at(8), 0), time.Unix(at(12), 0), time.Unix(at(16), 0)}, time.Time{}, time.Unix(at(16), 0))
+	if got := schedule.Base(m.Arrivals(), time.Time{}, time.Unix(at(16), 0)); got != want {
+		t.Errorf("base %v, want %v", got, want)
 	}
 }

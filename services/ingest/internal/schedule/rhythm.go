@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"math"
 	"net/http"
 	"slices"
 	"strconv"
@@ -23,9 +24,8 @@ const (
 // quiet lists how long a source without a new item is left alone at least, longest silence first.
 var quiet = []struct{ silence, least time.Duration }{{30 * day, MaxBase}, {14 * day, 6 * time.Hour}, {7 * day, 3 * time.Hour}}
 
-// Base gives the interval that follows from when items came: half the median of the gaps between the latest distinct
-// times, and more for a source that has been quiet for days. since stands for the time of the latest item when there
-// was never one.
+// Base gives the interval that follows from when items came, by the median of the gaps between the latest distinct times
+// and by how long it has been quiet. since stands for the time of the latest item when there was never one.
 func Base(times []time.Time, since, now time.Time) time.Duration {
 	latest := distinct(times)
 	base := fewBase
@@ -34,7 +34,7 @@ func Base(times []time.Time, since, now time.Time) time.Duration {
 		for i := range gaps {
 			gaps[i] = latest[i].Sub(latest[i+1])
 		}
-		base = min(max(median(gaps)/2, MinBase), MaxBase)
+		base = min(max(between(max(median(gaps), now.Sub(latest[0])/patience)), MinBase), MaxBase)
 	}
 	last := since
 	if len(latest) > 0 {
@@ -49,6 +49,21 @@ func Base(times []time.Time, since, now time.Time) time.Duration {
 		}
 	}
 	return base
+}
+
+// reach is the gap between items at which a source is polled once a gap: one with more is polled less often than it has
+// news, one with fewer more often.
+const reach = 8 * time.Minute
+
+// patience is how many usual gaps a silence lasts before it counts as a longer gap: at night, or when a source dries up.
+const patience = 4
+
+// between gives the interval for a gap between items. Of all ways to spend a number of polls on sources, news wait least
+// together when the interval grows as the square root of the gap (the least of the sum of rate x interval under a fixed
+// sum of 1 / interval). In proportion to the gap they would wait as long as at one fixed interval for all, since the
+// busy sources would take the polls that the others lack.
+func between(gap time.Duration) time.Duration {
+	return time.Duration(math.Sqrt(float64(max(gap, 0)) * float64(reach))).Round(time.Second)
 }
 
 // distinct gives the latest different times, newest first.

@@ -24,26 +24,29 @@ func TestBaseFollowsTheRhythmOfTheSource(t *testing.T) {
 	for i := range same {
 		same[i] = noon.Add(-time.Hour)
 	}
-	slowThenQuick := append(steady(20, 20*time.Minute, 0), steady(50, 24*time.Hour, 20*time.Hour)...)
+	slowThenQuick := append(steady(20, 18*time.Minute, 0), steady(50, 24*time.Hour, 20*time.Hour)...)
 	for name, c := range map[string]struct {
 		times []time.Time
 		since time.Time
 		want  time.Duration
 	}{
-		"half the gap":                     {steady(10, time.Hour, 0), time.Time{}, 30 * time.Minute},
+		"more often than it has news":      {steady(10, 200*time.Minute, 0), time.Time{}, 40 * time.Minute},
+		"less often than it has news":      {steady(10, 6*time.Minute+7500*time.Millisecond, 0), time.Time{}, 7 * time.Minute},
 		"no less than five minutes":        {steady(10, time.Minute, 0), time.Time{}, 5 * time.Minute},
-		"no more than a day":               {steady(3, 60*24*time.Hour, 0), time.Time{}, 24 * time.Hour},
-		"the median of unequal gaps":       {[]time.Time{noon, noon.Add(-time.Hour), noon.Add(-3 * time.Hour), noon.Add(-100 * time.Hour)}, time.Time{}, time.Hour},
-		"between the two middle gaps":      {[]time.Time{noon, noon.Add(-time.Hour), noon.Add(-4 * time.Hour)}, time.Time{}, time.Hour},
-		"the latest twenty only":           {slowThenQuick, time.Time{}, 10 * time.Minute},
+		"no more than a day":               {steady(3, 200*24*time.Hour, 0), time.Time{}, 24 * time.Hour},
+		"the median of unequal gaps":       {[]time.Time{noon, noon.Add(-50 * time.Minute), noon.Add(-122 * time.Minute), noon.Add(-100 * time.Hour)}, time.Time{}, 24 * time.Minute},
+		"between the two middle gaps":      {[]time.Time{noon, noon.Add(-time.Hour), noon.Add(-256 * time.Minute)}, time.Time{}, 32 * time.Minute},
+		"the latest twenty only":           {slowThenQuick, time.Time{}, 12 * time.Minute},
+		"a pause is no silence":            {steady(10, 32*time.Minute, 128*time.Minute), time.Time{}, 16 * time.Minute},
+		"a silence counts as a gap":        {steady(10, 32*time.Minute, 800*time.Minute), time.Time{}, 40 * time.Minute},
 		"two times are too few":            {steady(2, time.Hour, 0), time.Time{}, 30 * time.Minute},
 		"equal times count once":           {same, time.Time{}, 30 * time.Minute},
 		"nothing known":                    {nil, time.Time{}, 30 * time.Minute},
-		"just under a quiet week":          {steady(10, time.Hour, 7*24*time.Hour-time.Second), time.Time{}, 30 * time.Minute},
+		"just under a quiet week":          {steady(10, time.Hour, 7*24*time.Hour-time.Second), time.Time{}, 2*time.Hour + 21*time.Minute + 59*time.Second},
 		"a quiet week":                     {steady(10, time.Hour, 7*24*time.Hour), time.Time{}, 3 * time.Hour},
 		"two quiet weeks":                  {steady(10, time.Hour, 14*24*time.Hour), time.Time{}, 6 * time.Hour},
 		"a quiet month":                    {steady(10, time.Hour, 30*24*time.Hour), time.Time{}, 24 * time.Hour},
-		"silence does not shorten":         {steady(10, 16*time.Hour, 7*24*time.Hour), time.Time{}, 8 * time.Hour},
+		"silence does not shorten":         {steady(10, 20_000*time.Minute, 7*24*time.Hour), time.Time{}, 400 * time.Minute},
 		"one that never had an item":       {nil, noon.Add(-31 * 24 * time.Hour), 24 * time.Hour},
 		"one item, and a month of silence": {steady(1, 0, 40*24*time.Hour), time.Time{}, 24 * time.Hour},
 	} {
