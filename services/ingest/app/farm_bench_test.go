@@ -6,8 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -200,5 +202,157 @@ func running(b *testing.B, s *natstest.Server, metrics *prometheus.Registry, yam
 		if err := <-done; err != nil {
 			b.Error(err)
 		}
+	}
+}
+
+// counted serves a document and counts how often it was asked for.
+type counted struct {
+	asked atomic.Int64
+	serve http.HandlerFunc
+}
+
+func (c *counted) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c.asked.Add(1)
+	c.serve(w, r)
+}
+
+// rate runs an ingest over so many sources of a server, each due all the time, and gives the polls a second and the polls
+// a second of computing: of ingest, the broker and the server together.
+func rate(b *testing.B, server *httptest.Server, c *counted, sources int, extra string) (second, core float64) {
+	b.Helper()
+	var y strings.Builder
+	fmt.Fprintf(&y, "ingest: {allow_networks: [127.0.0.0/8], hosts: {%q: {concurrency: %d, gap: 0s}}}\nsources:\n", server.Listener.Addr().String(), farmAtOnce)
+	for i := range sources {
+		fmt.Fprintf(&y, "  - {id: s%d, url: %q, every: 100ms, fulltext: never%s}\n", i, fmt.Sprint(server.URL, "/", i), extra)
+	}
+	a, stop := running(b, natstest.Run(b), prometheus.NewRegistry(), y.String())
+	defer stop()
+	for len(a.engine.Status()) < sources {
+		pause(b, time.Millisecond)
+	}
+	for i := range sources {
+		a.engine.Refresh(fmt.Sprint("s", i), time.Now())
+	}
+	for c.asked.Load() < int64(2*sources) { // the first polls lie behind
+		pause(b, 50*time.Millisecond)
+	}
+	before, used := c.asked.Load(), cpu()
+	pause(b, farmWindow)
+	polls := float64(c.asked.Load() - before)
+	return polls / farmWindow.Seconds(), polls / (cpu() - used).Seconds()
+}
+
+// BenchmarkPoll measures polls that are dearer than an unchanged one on a warm connection.
+func BenchmarkPoll(b *testing.B) {
+	b.Run("cold-tls", func(b *testing.B) { // a handshake for each
+		for b.Loop() {
+			c := &counted{serve: func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Connection", "close")
+				w.Header().Set("Etag", `"a"`)
+				if r.Header.Get("If-None-Match") == `"a"` {
+					w.WriteHeader(http.StatusNotModified)
+					return
+				}
+				fmt.Fprint(w, document("never", 1))
+			}}
+			server := httptest.NewTLSServer(c)
+			second, core := rate(b, server, c, 200, ", http: {insecure_tls: true}")
+			server.Close()
+			b.ReportMetric(second, "polls/s")
+			b.ReportMetric(core, "polls/cpu-s")
+		}
+	})
+	b.Run("changed", func(b *testing.B) { // 50 KB that say another date each time, and nothing new
+		for b.Loop() {
+			var n atomic.Int64
+			c := &counted{serve: func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, document(fmt.Sprint(n.Add(1)), 20)) }}
+			server := httptest.NewServer(c)
+			second, core := rate(b, server, c, 200, "")
+			server.Close()
+			b.ReportMetric(second, "polls/s")
+			b.ReportMetric(core, "polls/cpu-s")
+			b.ReportMetric(float64(len(document("x", 20)))/1000, "document-KB")
+		}
+	})
+}
+
+// document is a feed of so many items that says when it was built.
+func document(built string, items int) string {
+	var d strings.Builder
+	fmt.Fprintf(&d, "<rss version='2.0'><channel><title>Bench</title><description>%s</description>", built)
+	for n := range items {
+		fmt.Fprintf(&d, "<item><guid isPermaLink='false'>id-%d</guid><title>Report %d</title><link>https://example.org/%d</link><description>%s</description></item>", n, n, n,
+			strings.Repeat("<p>The team answered every letter within a day, and those who wrote twice were called; most of them stayed for years.</p>", 20)[:2300])
+	}
+	return d.String() + "</channel></rss>"
+}
+
+// BenchmarkNew measures news, each a message of its own, with the broker's default of flushing.
+func BenchmarkNew(b *testing.B) {
+	for b.Loop() {
+		const sources, news = 500, 20
+		s, o := natstest.Run(b), origintest.New(b)
+		var y strings.Builder
+		fmt.Fprintf(&y, "ingest: {allow_networks: [127.0.0.0/8], hosts: {%q: {concurrency: %d, gap: 0s}}}\nsources:\n", o.Addr(), farmAtOnce)
+		for i := range sources {
+			f := o.Feed(fmt.Sprint("f", i)).Describe("New", "en").Add(origintest.Sample(o.URL(""), 0))
+			fmt.Fprintf(&y, "  - {id: s%d, url: %q, every: 1h, fulltext: never}\n", i, f.URL(origintest.RSS))
+		}
+		a, stop := running(b, s, prometheus.NewRegistry(), y.String())
+		published := func() (n uint64) {
+			for _, st := range a.engine.Status() {
+				n += st.Published
+			}
+			return n
+		}
+		until := func(n uint64) {
+			for i := range sources {
+				a.engine.Refresh(fmt.Sprint("s", i), time.Now())
+			}
+			for published() < n {
+				pause(b, 10*time.Millisecond)
+			}
+		}
+		for len(a.engine.Status()) < sources {
+			pause(b, time.Millisecond)
+		}
+		until(sources)
+		for i := range sources {
+			for n := range news {
+				it := origintest.Sample(o.URL(""), 1+n)
+				it.Published = time.Now().Add(-time.Minute)
+				o.Feed(fmt.Sprint("f", i)).Add(it)
+			}
+		}
+		begun, used := time.Now(), cpu()
+		until(sources * (1 + news))
+		b.ReportMetric(sources*news/time.Since(begun).Seconds(), "articles/s")
+		b.ReportMetric(sources*news/(cpu()-used).Seconds(), "articles/cpu-s")
+		stop()
+	}
+}
+
+// BenchmarkImport adds 1,000 sources while ingest runs, as the import of a list does.
+func BenchmarkImport(b *testing.B) {
+	for b.Loop() {
+		s, o := natstest.Run(b), origintest.New(b)
+		o.Feed("f").Add(origintest.Sample(o.URL(""), 0))
+		yaml := fmt.Sprintf("ingest: {allow_networks: [127.0.0.0/8], hosts: {%q: {concurrency: %d, gap: 0s}}}\n", o.Addr(), farmAtOnce)
+		a, stop := running(b, s, prometheus.NewRegistry(), yaml)
+		operator := s.Bus(b, "tidings")
+		var list []Definition
+		for i := range 1000 {
+			list = append(list, Definition{ID: fmt.Sprint("s", i), URL: o.URL(fmt.Sprint("/f.rss?", i)), Every: "1h"})
+		}
+		begun := time.Now()
+		if _, err := AddSources(b.Context(), operator, config.New("bench.yaml", []byte(yaml), nil), list, false); err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(time.Since(begun).Seconds(), "import-s")
+		for len(a.engine.Status()) < len(list) {
+			pause(b, time.Millisecond)
+		}
+		b.ReportMetric(time.Since(begun).Seconds(), "in-force-s")
+		stop()
 	}
 }

@@ -78,9 +78,13 @@ func (e *Engine) enqueue(ctx context.Context, it *item) {
 	if lease == nil || paused {
 		return // whoever owns its shard, or will, does it
 	}
-	at, host := e.next(ctx, it, lease, e.config.Now())
+	now := e.config.Now()
+	at, host := e.next(ctx, it, lease, now)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if !at.After(now) {
+		at = e.apart.Place(now)
+	}
 	// The shard may be lost, and the source paused or replaced, since it was looked at.
 	if it.lease == lease && !it.paused && e.sources[it.source.ID] == it {
 		e.queue.Set(it.source.ID, host, at)

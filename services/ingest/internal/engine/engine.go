@@ -55,6 +55,7 @@ type Engine struct {
 	sources map[string]*item
 	shards  map[int][]*item
 	leases  map[int]*bus.Lease // of the shards that this replica owns
+	apart   schedule.Apart     // what is added together
 }
 
 // item is a source with its place.

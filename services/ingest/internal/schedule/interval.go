@@ -55,6 +55,20 @@ func Spread(n, of, shards int) time.Duration {
 	return window * time.Duration(n) / time.Duration(of)
 }
 
+// Apart sets sources apart that are added one by one but together, as an import does: the first starts at once, the others
+// as far apart as those that are overdue at a start, and after ten minutes among the first.
+type Apart struct{ next time.Time }
+
+// Place gives the start of one more source.
+func (a *Apart) Place(now time.Time) time.Time {
+	at := a.next
+	if at.Before(now) || at.Sub(now) >= maxSpread {
+		at = now
+	}
+	a.next = at.Add(spreadEach)
+	return at
+}
+
 // unit gives a number in [0, 1) that depends on source and poll alone.
 func unit(id string, poll uint64) float64 {
 	h := fnv.New64a()

@@ -72,3 +72,27 @@ func TestOverdueSourcesAreSpread(t *testing.T) {
 		t.Errorf("the last of 100,000 starts after %v", got)
 	}
 }
+
+func TestSourcesAddedTogetherAreSetApart(t *testing.T) {
+	t.Parallel()
+	for _, of := range []int{1, 1000, 30_000} {
+		var a Apart
+		minutes := map[int]int{}
+		for n := range of {
+			at := a.Place(noon)
+			if n == 0 && !at.Equal(noon) {
+				t.Errorf("the first of %d waits %v", of, at.Sub(noon))
+			}
+			minutes[int(at.Sub(noon)/time.Minute)]++
+		}
+		for minute, n := range minutes {
+			if minute > 9 || n > 2*max(1, of/len(minutes)) {
+				t.Errorf("%d of %d start in minute %d, of %d minutes", n, of, minute, len(minutes))
+			}
+		}
+		later := noon.Add(time.Hour)
+		if at := a.Place(later); !at.Equal(later) {
+			t.Errorf("one that is added an hour later waits %v", at.Sub(later))
+		}
+	}
+}
