@@ -9,15 +9,14 @@ package app
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
-	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
@@ -47,14 +46,14 @@ type App struct {
 	log      *slog.Logger
 	metrics  *metrics
 	stories  *story.Stories
-	matcher  *taxonomy.Matcher
-	runner   *pipeline.Runner
+	runner   *pipeline.Runner // of no steps; that of the vocabulary in force has them
+	base     *taxonomy.Vocabulary
+	more     []pipeline.Step
+	current  atomic.Pointer[edition]
 	// slots bounds the articles that compute at once. The budgets are wall time: with all workers on the few cores a
 	// large page would use up the time of its neighbours.
 	slots chan struct{}
-	// versions is complete once Run has asked the bucket for the vocabulary's number.
-	versions article.Versions
-	pulse    *run.Pulse
+	pulse *run.Pulse
 }
 
 const (
@@ -77,13 +76,12 @@ func New(_ context.Context, d Deps) (*App, error) {
 
 // build makes the service from settings. more are steps that run behind those of the list.
 func build(d Deps, s settings, more []pipeline.Step) (*App, error) {
-	a := &App{settings: s.enrich, bus: d.Bus, log: d.Log, matcher: taxonomy.NewMatcher(s.taxonomy.vocabulary)}
+	a := &App{settings: s.enrich, bus: d.Bus, log: d.Log, base: s.taxonomy.vocabulary, more: more}
 	a.stories = story.New(d.Bus.Bucket(event.BucketStories))
-	a.versions = article.Versions{Engine: Engine, VocabularyHash: a.matcher.Vocabulary().Hash()}
-	a.metrics = newMetrics(func() float64 { return float64(a.stories.Len()) }, func() float64 { return float64(a.matcher.Vocabulary().Len()) })
-	list := append(steps(func() *taxonomy.Matcher { return a.matcher }), more...)
 	a.slots = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
-	a.runner = pipeline.NewRunner(s.enrich.budget(), a.observe, list...)
+	a.runner = pipeline.NewRunner(s.enrich.budget(), a.observe)
+	a.current.Store(a.edition(taxonomy.NewMatcher(a.base), 0))
+	a.metrics = newMetrics(func() float64 { return float64(a.stories.Len()) }, func() float64 { return float64(a.current.Load().matcher.Vocabulary().Len()) })
 	if err := a.metrics.register(d.Metrics); err != nil {
 		return nil, err
 	}
@@ -105,8 +103,16 @@ func (a *App) observe(step string, took time.Duration, reason pipeline.Reason, e
 
 // Run works until ctx ends, then lets what is under way finish.
 func (a *App) Run(ctx context.Context) error {
-	var err error
-	if a.versions.Vocabulary, err = a.number(ctx); err != nil {
+	group, ctx := errgroup.WithContext(ctx)
+	book := newBook(a)
+	group.Go(func() error { return book.follow(ctx) })
+	group.Go(func() error { return a.work(ctx, book) })
+	return group.Wait()
+}
+
+// work handles articles once the vocabulary in force is known.
+func (a *App) work(ctx context.Context, book *book) error {
+	if err := book.ready(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -150,33 +156,6 @@ func (a *App) supervise(ctx context.Context) error {
 			return fault.Errorf(fault.Internal, "enrich articles: several steps hang; the process must start again")
 		case <-ctx.Done():
 			return nil
-		}
-	}
-}
-
-// retryNumber is the wait between two tries to learn the vocabulary's number.
-const retryNumber = time.Second
-
-// number asks the bucket for the number of the vocabulary in force, waiting for the broker as long as it takes.
-func (a *App) number(ctx context.Context) (int, error) {
-	book := a.bus.Bucket(event.BucketTaxonomy)
-	tick := time.NewTicker(retryNumber)
-	defer tick.Stop()
-	for {
-		n, err := taxonomy.Number(ctx, book, a.matcher.Vocabulary().Hash())
-		switch fault.KindOf(err) {
-		case "":
-			return n, nil
-		case fault.Conflict:
-			continue // another replica starts at the same moment
-		case fault.Malformed:
-			return 0, err
-		}
-		a.pulse.Tick()
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return 0, errors.Join(err, ctx.Err())
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/bus"
@@ -250,18 +251,20 @@ func direct(t *testing.T, s *natstest.Server) *App {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.versions.Vocabulary, err = a.number(t.Context()); err != nil {
-		t.Fatal(err)
-	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := a.stories.Watch(ctx); err != nil {
+	var group errgroup.Group
+	group.Go(func() error { return a.stories.Watch(ctx) })
+	book := newBook(a)
+	group.Go(func() error { return book.follow(ctx) })
+	t.Cleanup(func() {
+		cancel()
+		if err := group.Wait(); err != nil {
 			t.Error(err)
 		}
-	}()
-	t.Cleanup(func() { cancel(); <-done })
+	})
+	if err := book.ready(ctx); err != nil {
+		t.Fatal(err)
+	}
 	return a
 }
 

@@ -85,9 +85,10 @@ func (a *App) one(ctx context.Context, d *bus.Delivery, m event.Message) error {
 	if err != nil {
 		return err
 	}
+	now := a.current.Load() // once: an article sees one vocabulary
 	draft := pipeline.NewDraft(&raw, page)
-	draft.Article.Versions = a.versions
-	if err := a.compute(ctx, draft); err != nil {
+	draft.Article.Versions = now.versions
+	if err := a.compute(ctx, now.runner, draft); err != nil {
 		return fault.Errorf(fault.Unreachable, "enrich %s: %w", raw.ID, err) // only a stop or the handler's deadline ends a run
 	}
 	if !raw.Source.Filters.Compile().Pass(draft.Article.Field) {
@@ -110,7 +111,7 @@ func (a *App) one(ctx context.Context, d *bus.Delivery, m event.Message) error {
 		return a.stories.Forget(ctx, raw.ID)
 	}
 	version := env.Version
-	version.RawSequence, version.Generation = d.Sequence, a.versions.Generation()
+	version.RawSequence, version.Generation = d.Sequence, now.versions.Generation()
 	out, err := a.encode(ctx, env, version, &draft.Article)
 	if err != nil {
 		return err
@@ -132,14 +133,14 @@ func (a *App) one(ctx context.Context, d *bus.Delivery, m event.Message) error {
 }
 
 // compute runs the steps once there is a core for them.
-func (a *App) compute(ctx context.Context, d *pipeline.Draft) error {
+func (a *App) compute(ctx context.Context, r *pipeline.Runner, d *pipeline.Draft) error {
 	select {
 	case a.slots <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	defer func() { <-a.slots }()
-	return a.runner.Run(ctx, d)
+	return r.Run(ctx, d)
 }
 
 func document(x *article.Article) story.Document {
@@ -273,7 +274,7 @@ func (a *App) bury(ctx context.Context, d *bus.Delivery) error {
 		return refused(err)
 	}
 	v := env.Version
-	v.RawSequence, v.Generation = d.Sequence, a.versions.Generation()
+	v.RawSequence, v.Generation = d.Sequence, a.current.Load().versions.Generation()
 	m, err := event.Encode(subject, event.Envelope{
 		Type: event.TypeDeleted, ID: event.EnrichedID(gone.ID, v), Source: Name, Time: env.Time, Subject: env.Subject, Article: gone.ID, Version: v,
 		Traceparent: env.Traceparent, Tracestate: env.Tracestate,

@@ -23,7 +23,11 @@ type Runner struct {
 	steps   []Step
 	budget  Budget
 	observe Observer
+	*hung
+}
 
+// hung counts the steps that hang.
+type hung struct {
 	mu    sync.Mutex
 	stuck int
 	over  chan struct{}
@@ -34,11 +38,16 @@ func NewRunner(budget Budget, observe Observer, steps ...Step) *Runner {
 	if observe == nil {
 		observe = func(string, time.Duration, Reason, error) {}
 	}
-	return &Runner{steps: steps, budget: budget.orDefault(), observe: observe, over: make(chan struct{})}
+	return &Runner{steps: steps, budget: budget.orDefault(), observe: observe, hung: &hung{over: make(chan struct{})}}
+}
+
+// With returns a runner of other steps, with the same budget, that hang on the same account.
+func (r *Runner) With(steps ...Step) *Runner {
+	return &Runner{steps: steps, budget: r.budget, observe: r.observe, hung: r.hung}
 }
 
 // Stuck is closed once so many steps hang that the process should end and start again: Go cannot stop a goroutine.
-func (r *Runner) Stuck() <-chan struct{} { return r.over }
+func (r *hung) Stuck() <-chan struct{} { return r.over }
 
 // Run carries a draft through all steps. It returns an error only when ctx ended: nothing that a step does stops an
 // article.
@@ -114,7 +123,7 @@ func degrade(s Step, d *Draft) {
 }
 
 // watch counts a step that was given up for as long as it is stuck.
-func (r *Runner) watch(done <-chan error) {
+func (r *hung) watch(done <-chan error) {
 	go func() {
 		timer := time.NewTimer(stuckAfter)
 		defer timer.Stop()
@@ -129,7 +138,7 @@ func (r *Runner) watch(done <-chan error) {
 	}()
 }
 
-func (r *Runner) count(n int) {
+func (r *hung) count(n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	before := r.stuck

@@ -29,8 +29,8 @@ func (Step) Name() string { return "tags" }
 
 // Run fills Tags.
 func (s Step) Run(_ context.Context, d *pipeline.Draft) error {
-	v := s.Matcher().Vocabulary()
-	list := fromSource(d, v)
+	m := s.Matcher()
+	list := fromSource(d, m.Vocabulary())
 	have := map[string]bool{}
 	for _, t := range list {
 		have[t.ID] = true
@@ -44,6 +44,7 @@ func (s Step) Run(_ context.Context, d *pipeline.Draft) error {
 		list = append(list, c)
 	}
 	list = append(list, free(d, list, have)...)
+	list = slices.DeleteFunc(list, func(t article.Tag) bool { return m.Rejected(d.Article.ID, t.ID) })
 	for i := range list {
 		list[i].Hashtag = Hashtag(list[i].Name(d.Lang()))
 	}

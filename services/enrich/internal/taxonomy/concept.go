@@ -1,17 +1,22 @@
 // Package taxonomy knows the operator's concepts and finds them in an article.
 //
-// A [Vocabulary] is read from files of SKOS in a subset of Turtle ([Read]); the one that ships is [Starter]. A [Matcher]
-// looks its labels up in the words of an article and gives each concept with the places that speak for it. The package
-// does not decide which of them become tags; package tags does.
+// A [Vocabulary] is read from files ([Read]); the one that ships is [Starter]. [Edits] are what an operator changes
+// while Tidings runs, and lie over it. A [Matcher] looks labels, rules and what it learnt of [Verdict]s up in the words
+// of an article and gives each concept with the places that speak for it. The package does not decide which of them
+// become tags; package tags does.
 package taxonomy
 
 import (
+	"cmp"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // The kinds of labels, and of the ways a label can be met.
@@ -21,22 +26,41 @@ const (
 	Hidden = "hidden"
 )
 
+// The states of a concept. Only active ones become tags: a candidate waits for a decision, a deprecated one is known so
+// that its id is not given again.
+const (
+	Active     = ""
+	Candidate  = "candidate"
+	Deprecated = "deprecated"
+)
+
 // Label is one name of a concept.
 type Label struct {
-	Lang string // "" serves all languages
-	Text string
-	Kind string
+	Lang string `json:"lang,omitempty"` // "" serves all languages
+	Text string `json:"text"`
+	Kind string `json:"kind"`
 }
 
 // Concept is one entry of a taxonomy.
 type Concept struct {
 	// ID is the slug by which feeds select the concept.
-	ID     string
-	Labels []Label
-	// Broader lists the ids of the next wider concepts, in the order of the file.
-	Broader []string
-	// Deprecated concepts are known but no longer found.
-	Deprecated bool
+	ID string `json:"id"`
+	// Address is the name under which a file of SKOS knows the concept, "" for one of our own.
+	Address string  `json:"address,omitempty"`
+	Labels  []Label `json:"labels,omitempty"`
+	// Broader and Related list ids, in the order of the file; Exact lists the same concept's addresses elsewhere.
+	Broader []string `json:"broader,omitempty"`
+	Related []string `json:"related,omitempty"`
+	Exact   []string `json:"exact,omitempty"`
+	// Definition says what is meant, by language.
+	Definition map[string]string `json:"definition,omitempty"`
+	Status     string            `json:"status,omitempty"`
+	// Weight multiplies the evidence of labels and rules; 0 means 1.
+	Weight float64 `json:"weight,omitempty"`
+	// Categories are words of sources that mean the concept, as source=word, with * for any source.
+	Categories []string `json:"categories,omitempty"`
+	// Rules are expressions of package-own form ([ParseRule]) that speak for the concept, or with veto against it.
+	Rules []string `json:"rules,omitempty"`
 }
 
 // Names returns the preferred label by language.
@@ -53,8 +77,12 @@ func (c *Concept) Names() map[string]string {
 // Vocabulary is a set of concepts, read and checked. It does not change.
 type Vocabulary struct {
 	concepts map[string]*Concept
+	warnings Problems
 	hash     string
 }
+
+// Warnings are what is odd and does no harm: a reference to a concept that is not there.
+func (v *Vocabulary) Warnings() Problems { return v.warnings }
 
 // Lookup returns the concept of an id.
 func (v *Vocabulary) Lookup(id string) (*Concept, bool) {
@@ -68,7 +96,7 @@ func (v *Vocabulary) Len() int { return len(v.concepts) }
 // IDs lists all ids, sorted.
 func (v *Vocabulary) IDs() []string { return slices.Sorted(maps.Keys(v.concepts)) }
 
-// Hash names the content: 16 hex digits of the SHA-256 of the files.
+// Hash names the content: 16 hex digits of the SHA-256 of its concepts, in whatever form they were written.
 func (v *Vocabulary) Hash() string { return v.hash }
 
 // Chain lists all concepts wider than one, nearest first, each once. Of several paths the shorter counts.
@@ -108,27 +136,81 @@ type File struct {
 	Data []byte
 }
 
-// Read reads files into one vocabulary. Its error is a [Problems] with everything that is wrong in all of them.
+// Read reads files into one vocabulary: Turtle and N-Triples (.ttl, .nt), tables (.csv, .tsv) and the Media Topics of the
+// IPTC (.json). Its error is a [Problems] with everything that is wrong in all of them.
 func Read(files ...File) (*Vocabulary, error) {
 	v := &Vocabulary{concepts: map[string]*Concept{}}
-	sum := sha256.New()
 	var problems Problems
 	places := map[string]place{}
 	for _, f := range files {
-		sum.Write([]byte(f.Name + "\x00"))
-		sum.Write(f.Data)
-		problems = append(problems, v.turtle(f, places)...)
+		problems = append(problems, v.file(f, places)...)
+	}
+	return v.finish(problems, places)
+}
+
+// maxFile is the size of the largest vocabulary file, in bytes.
+const maxFile = 32 << 20
+
+func (v *Vocabulary) file(f File, places map[string]place) Problems {
+	whole := func(text string) Problems { return Problems{{File: f.Name, Line: 1, Column: 1, Text: text}} }
+	switch {
+	case len(f.Data) > maxFile:
+		return whole(fmt.Sprintf("the file is longer than %d bytes", maxFile))
+	case !utf8.Valid(f.Data):
+		return whole("the file is not valid UTF-8")
+	}
+	switch strings.ToLower(filepath.Ext(f.Name)) {
+	case ".csv", ".tsv":
+		return v.table(f, places)
+	case ".json":
+		return v.mediaTopics(f, places)
+	}
+	return v.turtle(f, places)
+}
+
+// finish checks the whole and seals it.
+func (v *Vocabulary) finish(problems Problems, places map[string]place) (*Vocabulary, error) {
+	for _, c := range v.concepts {
+		c.tidy()
 	}
 	problems = append(problems, v.check(places)...)
 	if len(problems) > 0 {
 		return nil, problems
 	}
+	sum := sha256.New()
+	v.WriteTurtle(sum) // a hash takes everything
 	v.hash = hex.EncodeToString(sum.Sum(nil))[:16]
 	return v, nil
 }
 
-// check finds what only the whole can show. A broader concept that is not there is left out silently: it may live in a
-// file that the operator does not use.
+// kinds are those of labels in the order in which they stand.
+var kinds = []string{Pref, Alt, Hidden}
+
+// tidy leaves each thing once and puts labels in order, so that a concept is the same in whatever form it was written.
+func (c *Concept) tidy() {
+	var labels []Label
+	for _, l := range c.Labels {
+		if !slices.Contains(labels, l) {
+			labels = append(labels, l)
+		}
+	}
+	slices.SortStableFunc(labels, func(a, b Label) int {
+		return cmp.Or(cmp.Compare(slices.Index(kinds, a.Kind), slices.Index(kinds, b.Kind)), cmp.Compare(a.Lang, b.Lang))
+	})
+	c.Labels = labels
+	for _, list := range []*[]string{&c.Broader, &c.Related, &c.Exact, &c.Categories, &c.Rules} {
+		var once []string
+		for _, s := range *list {
+			if !slices.Contains(once, s) {
+				once = append(once, s)
+			}
+		}
+		*list = once
+	}
+}
+
+// check finds what only the whole can show. A concept that is named and not there is a warning: it may live in a file
+// that the operator does not use.
 func (v *Vocabulary) check(places map[string]place) Problems {
 	var problems Problems
 	for _, id := range v.IDs() {
@@ -150,9 +232,35 @@ func (v *Vocabulary) check(places map[string]place) Problems {
 		if v.cyclic(id) {
 			problems = append(problems, at.problemf("concept %q is broader than itself", id))
 		}
+		for _, text := range c.Rules {
+			if _, err := ParseRule(text); err != nil {
+				problems = append(problems, at.problemf("concept %q: rule %q: %v", id, text, err))
+			}
+		}
+		for _, text := range c.Categories {
+			if source, word, ok := strings.Cut(text, "="); !ok || source == "" || strings.TrimSpace(word) == "" {
+				problems = append(problems, at.problemf("concept %q: category %q is not source=word, or *=word", id, text))
+			}
+		}
+		switch c.Status {
+		case Active, Candidate, Deprecated:
+		default:
+			problems = append(problems, at.problemf("concept %q: status %q is none of active, candidate, deprecated", id, c.Status))
+		}
+		if c.Weight < 0 || c.Weight > maxWeight {
+			problems = append(problems, at.problemf("concept %q: weight %v is not within 0 and %v", id, c.Weight, maxWeight))
+		}
+		for _, other := range slices.Concat(c.Broader, c.Related) {
+			if v.concepts[other] == nil {
+				v.warnings = append(v.warnings, at.problemf("concept %q names %q, which is not there", id, other))
+			}
+		}
 	}
 	return problems
 }
+
+// maxWeight is the largest weight of a concept.
+const maxWeight = 10.0
 
 func (v *Vocabulary) cyclic(id string) bool {
 	seen := map[string]bool{}

@@ -1,13 +1,13 @@
 package taxonomy
 
 import (
-	"cmp"
 	"context"
-	"math"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 	"strings"
 
-	"tidings.internal/pkg/article"
 	"tidings.internal/services/enrich/internal/pipeline"
 	"tidings.internal/services/enrich/internal/prose"
 	"tidings.internal/services/enrich/internal/words"
@@ -36,8 +36,12 @@ const (
 
 	// ofChild is the share of a concept's evidence that counts for the next wider one.
 	ofChild = 0.3
-	// byCategory is added for a category of the source that is a label.
+	// byCategory is added for a category of the source that is a label or is mapped for all sources, bySource for one that
+	// is mapped for this source.
 	byCategory = 2.0
+	bySource   = 3.0
+	// byRule is what a place is worth that a rule names.
+	byRule = 2.0
 
 	// slope and offset turn a score into a probability: a single mention in the body is not enough (0.42), one in the
 	// lead is (0.62), one in the title is (0.82).
@@ -53,6 +57,18 @@ const (
 type Matcher struct {
 	v     *Vocabulary
 	tries map[string]*node // by language
+	rules []conceptRule
+	// categories are the concepts of mapped words, by source and folded word.
+	categories map[[2]string][]string
+	models     map[string]model
+	// verdicts are those on each article, by tag.
+	verdicts map[string]map[string]bool
+	hash     string
+}
+
+type conceptRule struct {
+	concept, text string
+	rule          Rule
 }
 
 type node struct {
@@ -68,29 +84,71 @@ type meaning struct {
 	upper   bool     // its last word is written with a capital
 }
 
-// NewMatcher compiles a vocabulary.
-func NewMatcher(v *Vocabulary) *Matcher {
-	m := &Matcher{v: v, tries: map[string]*node{}}
+// NewMatcher compiles a vocabulary and what persons said of its tags.
+func NewMatcher(v *Vocabulary, verdicts ...Verdict) *Matcher {
+	m := &Matcher{v: v, tries: map[string]*node{}, categories: map[[2]string][]string{}, models: learn(verdicts), verdicts: map[string]map[string]bool{}, hash: v.hash}
 	langs := map[string]bool{}
-	for _, c := range v.concepts {
+	for _, id := range v.IDs() {
+		c := v.concepts[id]
 		for _, l := range c.Labels {
 			langs[words.Base(l.Lang)] = true
+		}
+		if c.Status == Active {
+			m.listen(c)
 		}
 	}
 	for lang := range langs {
 		m.tries[lang] = m.compile(lang)
 	}
+	for _, said := range verdicts {
+		if m.verdicts[said.Article] == nil {
+			m.verdicts[said.Article] = map[string]bool{}
+		}
+		m.verdicts[said.Article][said.Concept] = said.Accepted
+	}
+	if len(verdicts) > 0 {
+		sum := sha256.New()
+		fmt.Fprint(sum, v.hash) // a hash takes everything
+		for _, said := range verdicts {
+			fmt.Fprintf(sum, "\x00%s %s %t", said.Concept, said.Article, said.Accepted)
+		}
+		m.hash = hex.EncodeToString(sum.Sum(nil))[:16]
+	}
 	return m
+}
+
+// listen takes over the rules and categories of a concept.
+func (m *Matcher) listen(c *Concept) {
+	for _, text := range c.Rules {
+		if r, err := ParseRule(text); err == nil { // checked when the vocabulary was read
+			m.rules = append(m.rules, conceptRule{c.ID, text, r})
+		}
+	}
+	for _, text := range c.Categories {
+		if source, word, ok := strings.Cut(text, "="); ok {
+			key := [2]string{source, words.Fold(strings.TrimSpace(word))}
+			m.categories[key] = append(m.categories[key], c.ID)
+		}
+	}
 }
 
 // Vocabulary returns what the matcher was made of.
 func (m *Matcher) Vocabulary() *Vocabulary { return m.v }
 
+// Hash names everything that the matcher goes by: 16 hex digits.
+func (m *Matcher) Hash() string { return m.hash }
+
+// Rejected reports whether a person said that an article does not have a tag.
+func (m *Matcher) Rejected(article, tag string) bool {
+	accepted, said := m.verdicts[article][tag]
+	return said && !accepted
+}
+
 func (m *Matcher) compile(lang string) *node {
 	root := &node{next: map[string]*node{}}
 	for _, id := range m.v.IDs() {
 		c := m.v.concepts[id]
-		if c.Deprecated {
+		if c.Status != Active {
 			continue
 		}
 		for _, l := range c.Labels {
@@ -133,61 +191,6 @@ type hit struct {
 	from, to int // words, [from, to)
 	weight   float64
 	how      string
-}
-
-// Find returns the concepts of an article with their evidence, best first. categories are the source's own words.
-func (m *Matcher) Find(d *pipeline.Draft, categories []article.Category) []article.Tag {
-	found := map[string]*article.Tag{}
-	sum := map[string]float64{}
-	places := map[string]int{}
-	common := words.EverydayStems(d.Words.Lang)
-	extra := map[string]float64{}
-	tag := func(id string) *article.Tag {
-		if found[id] == nil {
-			c := m.v.concepts[id]
-			found[id] = &article.Tag{ID: id, Label: c.Names(), Kind: article.KindConcept, Broader: m.v.Chain(id)}
-		}
-		return found[id]
-	}
-	note := func(h hit, field string, list []words.Word, weight float64, text *slicer) {
-		t := tag(h.concept)
-		if h.kind != Pref && h.to-h.from == 1 && common[list[h.from].Stem] && !list[h.from].Acronym() {
-			weight *= everydayShare
-		}
-		sum[h.concept] += weight
-		if places[h.concept]++; field == "title" && h.kind == Pref || len(d.Words.Body) < short {
-			places[h.concept] = max(places[h.concept], few)
-		}
-		if len(t.Evidence) < maxEvidence {
-			start, end := list[h.from].Start, list[h.to-1].End
-			t.Evidence = append(t.Evidence, article.Evidence{
-				Source: "label", Text: text.cut(start, end), Field: field, Start: start, End: end, Kind: h.how, Weight: round(weight),
-			})
-		}
-	}
-	trie := m.trie(d.Words.Lang)
-	title, body := &slicer{text: d.Article.Title}, &slicer{text: d.Prose.Body}
-	for _, h := range trie.search(d.Words.Title, d.Words.Lang) {
-		note(h, "title", d.Words.Title, inTitle*h.weight, title)
-	}
-	for _, h := range trie.search(d.Words.Body, d.Words.Lang) {
-		note(h, "text", d.Words.Body, h.weight*where(d, h.from), body)
-	}
-	for _, c := range categories {
-		for _, name := range []string{c.Term, c.Label} {
-			if id := m.named(name, d.Words.Lang); id != "" && extra[id] == 0 {
-				t := tag(id)
-				extra[id] = byCategory
-				t.Evidence = append(t.Evidence, article.Evidence{Source: "feed", Text: name, Field: "category", End: len([]rune(name)), Weight: byCategory})
-			}
-		}
-	}
-	for id := range found {
-		if places[id] < few && extra[id] == 0 {
-			delete(found, id)
-		}
-	}
-	return m.rank(found, sum, extra)
 }
 
 // trie is that of a language; a text in another finds the labels that serve all.
@@ -298,70 +301,6 @@ func (m *Matcher) named(name, lang string) string {
 		return strings.ToLower(name)
 	}
 	return ""
-}
-
-// rank turns evidence into scores and leaves the best.
-func (m *Matcher) rank(found map[string]*article.Tag, sum, extra map[string]float64) []article.Tag {
-	total := map[string]float64{}
-	for id := range found {
-		total[id] += sum[id]
-		for _, b := range m.v.concepts[id].Broader {
-			if found[b] != nil {
-				total[b] += ofChild * sum[id]
-			}
-		}
-	}
-	var list []article.Tag
-	for id, t := range found {
-		s := math.Log1p(total[id]) + extra[id]
-		t.Score = round(1 / (1 + math.Exp(-(slope*s + offset))))
-		if t.Score >= minScore {
-			list = append(list, *t)
-		}
-	}
-	slices.SortFunc(list, func(a, b article.Tag) int { return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ID, b.ID)) })
-	covered := map[string]bool{}
-	for _, t := range list {
-		for _, b := range t.Broader {
-			covered[b] = true
-		}
-	}
-	// A wider concept says nothing that its narrower one does not, unless the source itself named it.
-	list = slices.DeleteFunc(list, func(t article.Tag) bool { return covered[t.ID] && extra[t.ID] == 0 })
-	return list[:min(len(list), maxConcepts)]
-}
-
-func round(f float64) float64 { return math.Round(f*1000) / 1000 }
-
-// slicer cuts spans of runes out of a text, in rising order without starting over.
-type slicer struct {
-	text       string
-	runes, pos int
-}
-
-func (s *slicer) cut(start, end int) string {
-	if start < s.runes {
-		s.runes, s.pos = 0, 0
-	}
-	from := s.seek(start)
-	runes, pos := s.runes, s.pos
-	to := s.seek(end)
-	s.runes, s.pos = runes, pos
-	return s.text[from:to]
-}
-
-func (s *slicer) seek(n int) int {
-	for i := range s.text[s.pos:] {
-		if s.runes == n {
-			s.pos += i
-			return s.pos
-		}
-		s.runes++
-	}
-	if s.runes == n {
-		s.pos = len(s.text)
-	}
-	return s.pos
 }
 
 // Step finds the concepts of a draft. Which vocabulary is in force is asked once for each article, so that an article

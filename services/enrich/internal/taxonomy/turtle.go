@@ -5,13 +5,16 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 const (
 	skos    = "http://www.w3.org/2004/02/skos/core#"
 	rdfType = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 	owlGone = "http://www.w3.org/2002/07/owl#deprecated"
+	// own is the space of what SKOS has no word for: status, weight, category, rule.
+	own = "urn:tidings:taxonomy:"
+	// ours is the space of concepts that have no other name than their id.
+	ours = "urn:tidings:concept:"
 )
 
 // String gives file:line:column and what is wrong.
@@ -28,20 +31,11 @@ func (p place) problemf(format string, args ...any) Problem {
 	return Problem{File: p.file, Line: p.line, Column: p.col, Text: fmt.Sprintf(format, args...)}
 }
 
-// maxFile is the size of the largest vocabulary file, in bytes.
-const maxFile = 32 << 20
-
 // turtle reads a file of the Turtle subset (RDF 1.1 Turtle): @prefix, @base, a, ";", ",", language tags, comments.
 // Statements about blank nodes are skipped; what SKOS does not define is ignored. After a mistake it goes on behind the
 // next full stop, so that all mistakes are found in one run.
 func (v *Vocabulary) turtle(f File, places map[string]place) Problems {
-	if len(f.Data) > maxFile {
-		return Problems{{File: f.Name, Line: 1, Column: 1, Text: fmt.Sprintf("the file is longer than %d bytes", maxFile)}}
-	}
 	p := &parser{lexer: lexer{file: f.Name, text: string(f.Data), line: 1, col: 1}, prefixes: map[string]string{}, v: v, places: places}
-	if !utf8.Valid(f.Data) {
-		return Problems{{File: f.Name, Line: 1, Column: 1, Text: "the file is not valid UTF-8"}}
-	}
 	p.next()
 	for p.tok.kind != end {
 		if !p.statement() {
@@ -188,6 +182,7 @@ func (p *parser) object(subject, predicate string, at place) bool {
 			return true
 		}
 	case number:
+		p.value(subject, predicate, p.tok.text, "", at)
 		p.next()
 		return true
 	case open:
@@ -220,42 +215,108 @@ func (p *parser) skipBlank() bool {
 }
 
 func (p *parser) concept(address string, at place) *Concept {
-	id := slugOf(address)
-	if id == "" {
-		return nil
-	}
-	c := p.v.concepts[id]
-	if c == nil {
-		c = &Concept{ID: id}
-		p.v.concepts[id] = c
-		p.places[id] = at
+	c := p.v.add(slugOf(address), at, p.places)
+	if c != nil && c.Address == "" && !strings.HasPrefix(address, ours) {
+		c.Address = address
 	}
 	return c
 }
 
+// add gives the concept of an id, a new one where there is none; nil for the empty id.
+func (v *Vocabulary) add(id string, at place, places map[string]place) *Concept {
+	if id == "" {
+		return nil
+	}
+	c := v.concepts[id]
+	if c == nil {
+		c = &Concept{ID: id}
+		v.concepts[id] = c
+		places[id] = at
+	}
+	return c
+}
+
+// labels are the kinds of labels by their predicates.
+var labels = map[string]string{skos + "prefLabel": Pref, skos + "altLabel": Alt, skos + "hiddenLabel": Hidden}
+
 func (p *parser) value(subject, predicate, text, lang string, at place) {
-	kind := map[string]string{skos + "prefLabel": Pref, skos + "altLabel": Alt, skos + "hiddenLabel": Hidden}[predicate]
+	switch predicate {
+	case skos + "prefLabel", skos + "altLabel", skos + "hiddenLabel", skos + "definition", owlGone, own + "status", own + "weight", own + "category", own + "rule":
+	default:
+		return
+	}
+	c := p.concept(subject, at)
+	if c == nil {
+		return
+	}
+	text = strings.Join(strings.Fields(text), " ")
 	switch {
-	case kind != "":
-		if text = strings.Join(strings.Fields(text), " "); text == "" {
-			p.problems = append(p.problems, at.problemf("a label of %q is empty", slugOf(subject)))
-		} else if c := p.concept(subject, at); c != nil {
-			c.Labels = append(c.Labels, Label{Lang: strings.ToLower(lang), Text: text, Kind: kind})
-		}
+	case labels[predicate] != "" && text == "":
+		p.problems = append(p.problems, at.problemf("a label of %q is empty", c.ID))
+	case labels[predicate] != "":
+		c.Labels = append(c.Labels, Label{Lang: strings.ToLower(lang), Text: text, Kind: labels[predicate]})
+	case predicate == skos+"definition":
+		c.define(strings.ToLower(lang), text)
 	case predicate == owlGone && text == "true":
-		if c := p.concept(subject, at); c != nil {
-			c.Deprecated = true
+		c.Status = Deprecated
+	case predicate == own+"status":
+		c.Status = statusOf(text)
+	case predicate == own+"weight":
+		if c.weigh(text) != nil {
+			p.problems = append(p.problems, at.problemf("the weight %q of %q is no number", text, c.ID))
 		}
+	case predicate == own+"category":
+		c.Categories = append(c.Categories, text)
+	case predicate == own+"rule":
+		c.Rules = append(c.Rules, text)
 	}
 }
 
+func (c *Concept) define(lang, text string) {
+	if text == "" {
+		return
+	}
+	if c.Definition == nil {
+		c.Definition = map[string]string{}
+	}
+	c.Definition[lang] = text
+}
+
+func (c *Concept) weigh(text string) (err error) {
+	c.Weight, err = strconv.ParseFloat(text, 64)
+	return err
+}
+
+// statusOf reads a status as a person writes it.
+func statusOf(text string) string {
+	if text = strings.ToLower(strings.TrimSpace(text)); text == "active" {
+		return Active
+	}
+	return text
+}
+
 func (p *parser) link(subject, predicate, object string, at place) {
-	switch {
-	case predicate == rdfType && object == skos+"Concept":
-		p.concept(subject, at)
-	case predicate == skos+"broader":
-		if c, id := p.concept(subject, at), slugOf(object); c != nil && id != "" {
+	id := slugOf(object)
+	switch predicate {
+	case rdfType:
+		if object == skos+"Concept" {
+			p.concept(subject, at)
+		}
+	case skos + "broader":
+		if c := p.concept(subject, at); c != nil && id != "" {
 			c.Broader = append(c.Broader, id)
+		}
+	case skos + "narrower": // the same, said from above
+		if c := p.concept(object, at); c != nil && slugOf(subject) != "" {
+			c.Broader = append(c.Broader, slugOf(subject))
+		}
+	case skos + "related":
+		if c := p.concept(subject, at); c != nil && id != "" {
+			c.Related = append(c.Related, id)
+		}
+	case skos + "exactMatch":
+		if c := p.concept(subject, at); c != nil && object != "" {
+			c.Exact = append(c.Exact, object)
 		}
 	}
 }

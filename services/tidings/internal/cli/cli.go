@@ -35,6 +35,7 @@ type grammar struct {
 	Channels   channelsVerb   `cmd:"" help:"Channels: how they stand, pause, resume."`
 	Deliveries deliveriesVerb `cmd:"" help:"Deliveries: how posts stand, and what a person decides about them."`
 	Articles   articlesVerb   `cmd:"" help:"Articles: the way of one, a takedown."`
+	Taxonomy   taxonomyVerb   `cmd:"" help:"Concepts: what there is, how tags come about, changes and verdicts."`
 	Replay     replayVerb     `cmd:"" help:"Enrich stored articles again, after a change of the taxonomy. Posts nothing twice."`
 	Backup     backupVerb     `cmd:"" help:"Write everything into one file, while Tidings runs."`
 	Restore    restoreVerb    `cmd:"" help:"Put a backup into an empty instance that does not run."`

@@ -11,7 +11,7 @@ import (
 )
 
 type replayVerb struct {
-	Since  string `help:"From when on: a time such as 2026-05-01T12:00:00Z, a day, or how long ago, such as 24h." placeholder:"TIME"`
+	Since  string `help:"From when on: a time such as 2026-05-01T12:00:00Z, a day, or how long ago, such as 24h or 14d." placeholder:"TIME"`
 	Until  string `help:"Up to when; else up to now." placeholder:"TIME"`
 	Source string `help:"Only the articles of a source." placeholder:"ID"`
 	Rate   string `help:"At most so many articles a second for each replica of enrich, such as 10/s." placeholder:"RATE"`
@@ -95,5 +95,8 @@ func moment(text string, now time.Time) (time.Time, error) {
 	if d, err := time.ParseDuration(text); err == nil && d > 0 {
 		return now.Add(-d), nil
 	}
-	return time.Time{}, &usageError{fmt.Sprintf("%q is no time; use one such as 2026-05-01T12:00:00Z, 2026-05-01 or 24h", text)}
+	if n, err := strconv.Atoi(strings.TrimSuffix(text, "d")); err == nil && strings.HasSuffix(text, "d") && n > 0 && n < 10_000 {
+		return now.AddDate(0, 0, -n), nil
+	}
+	return time.Time{}, &usageError{fmt.Sprintf("%q is no time; use one such as 2026-05-01T12:00:00Z, 2026-05-01, 24h or 14d", text)}
 }

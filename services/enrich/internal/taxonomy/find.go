@@ -1,0 +1,288 @@
+package taxonomy
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/words"
+)
+
+// Find returns the concepts of an article with their evidence, best first. categories are the source's own words.
+func (m *Matcher) Find(d *pipeline.Draft, categories []article.Category) []article.Tag {
+	f := &finding{m: m, d: d, found: map[string]*article.Tag{}, sum: map[string]float64{}, places: map[string]int{}, extra: map[string]float64{}, learnt: map[string]float64{},
+		common: words.EverydayStems(d.Words.Lang), title: &slicer{text: d.Article.Title}, body: &slicer{text: d.Prose.Body}}
+	trie := m.trie(d.Words.Lang)
+	for _, h := range trie.search(d.Words.Title, d.Words.Lang) {
+		f.label(h, span{true, h.from, h.to})
+	}
+	for _, h := range trie.search(d.Words.Body, d.Words.Lang) {
+		f.label(h, span{false, h.from, h.to})
+	}
+	against := f.rules()
+	f.categories(categories)
+	f.models()
+	for id := range f.found {
+		weak := f.places[id] < few && f.extra[id] == 0 && f.learnt[id] <= 0
+		if weak || against[id] || m.Rejected(d.Article.ID, id) {
+			delete(f.found, id)
+		}
+	}
+	return f.accepted(m.rank(f))
+}
+
+// finding is the search in one article.
+type finding struct {
+	m           *Matcher
+	d           *pipeline.Draft
+	found       map[string]*article.Tag
+	sum         map[string]float64 // evidence of labels and rules
+	places      map[string]int
+	extra       map[string]float64 // what the source says
+	learnt      map[string]float64
+	common      map[string]bool
+	title, body *slicer
+}
+
+func (f *finding) tag(id string) *article.Tag {
+	if f.found[id] == nil {
+		f.found[id] = f.m.tag(id)
+	}
+	return f.found[id]
+}
+
+func (m *Matcher) tag(id string) *article.Tag {
+	c := m.v.concepts[id]
+	return &article.Tag{ID: id, Label: c.Names(), Kind: article.KindConcept, Broader: m.v.Chain(id)}
+}
+
+// evidence adds a place that speaks for a concept.
+func (f *finding) evidence(id string, at span, e article.Evidence) {
+	list, text := f.d.Words.Body, f.body
+	e.Field = "text"
+	if at.title {
+		list, text, e.Field = f.d.Words.Title, f.title, "title"
+	}
+	if t := f.tag(id); len(t.Evidence) < maxEvidence {
+		e.Start, e.End, e.Weight = list[at.from].Start, list[at.to-1].End, round(e.Weight)
+		e.Text = text.cut(e.Start, e.End)
+		t.Evidence = append(t.Evidence, e)
+	}
+}
+
+// worth is what a place counts.
+func (f *finding) worth(at span) float64 {
+	if at.title {
+		return inTitle
+	}
+	return where(f.d, at.from)
+}
+
+func (f *finding) label(h hit, at span) {
+	list := f.d.Words.Body
+	if at.title {
+		list = f.d.Words.Title
+	}
+	weight := h.weight * f.worth(at) * f.m.weight(h.concept)
+	if h.kind != Pref && h.to-h.from == 1 && f.common[list[h.from].Stem] && !list[h.from].Acronym() {
+		weight *= everydayShare
+	}
+	f.sum[h.concept] += weight
+	if f.places[h.concept]++; at.title && h.kind == Pref || len(f.d.Words.Body) < short {
+		f.places[h.concept] = max(f.places[h.concept], few)
+	}
+	f.evidence(h.concept, at, article.Evidence{Source: "label", Kind: h.how, Weight: weight})
+}
+
+// weight is how much the evidence of a concept counts.
+func (m *Matcher) weight(id string) float64 {
+	if w := m.v.concepts[id].Weight; w > 0 {
+		return w
+	}
+	return 1
+}
+
+// rules holds the rules against the article, and gives the concepts that one forbids.
+func (f *finding) rules() (against map[string]bool) {
+	against = map[string]bool{}
+	t := &text{f.d.Words.Title, f.d.Words.Body, f.d.Words.Lang}
+	for _, r := range f.m.rules {
+		ok, spans := r.rule.holds(t)
+		switch {
+		case !ok:
+			continue
+		case r.rule.Veto:
+			against[r.concept] = true
+			continue
+		}
+		f.places[r.concept] = few // whoever writes a rule knows what is enough
+		weight := byRule * f.m.weight(r.concept)
+		if len(spans) == 0 { // it holds for what is not there
+			f.sum[r.concept] += weight
+			t := f.tag(r.concept)
+			t.Evidence = append(t.Evidence, article.Evidence{Source: "rule", Rule: r.text, Weight: round(weight)})
+		}
+		for _, at := range spans {
+			f.sum[r.concept] += weight * f.worth(at)
+			f.evidence(r.concept, at, article.Evidence{Source: "rule", Rule: r.text, Weight: weight * f.worth(at)})
+		}
+	}
+	return against
+}
+
+// categories takes the source's own words for concepts: as they are mapped for it, mapped for all, or labels.
+func (f *finding) categories(list []article.Category) {
+	speak := func(id, name, rule string, weight float64) {
+		if f.extra[id] > 0 {
+			return
+		}
+		f.extra[id] = weight
+		t := f.tag(id)
+		t.Evidence = append(t.Evidence, article.Evidence{Source: "feed", Text: name, Field: "category", End: len([]rune(name)), Rule: rule, Weight: weight})
+	}
+	source := f.d.Raw.Source.ID
+	for _, c := range list {
+		for _, name := range []string{c.Term, c.Label} {
+			if name == "" {
+				continue
+			}
+			word := words.Fold(strings.TrimSpace(name))
+			for _, id := range f.m.categories[[2]string{source, word}] {
+				speak(id, name, "map:"+source, bySource)
+			}
+			for _, id := range f.m.categories[[2]string{"*", word}] {
+				speak(id, name, "map:*", byCategory)
+			}
+			if id := f.m.named(name, f.d.Words.Lang); id != "" {
+				speak(id, name, "", byCategory)
+			}
+		}
+	}
+}
+
+// models asks what was learnt of verdicts.
+func (f *finding) models() {
+	if len(f.m.models) == 0 {
+		return
+	}
+	stems := Stems(f.d.Words)
+	for _, id := range slices.Sorted(maps.Keys(f.m.models)) {
+		c := f.m.v.concepts[id]
+		if c == nil || c.Status != Active {
+			continue
+		}
+		score, because := f.m.models[id].judge(stems)
+		if score == 0 || score < 0 && f.found[id] == nil {
+			continue
+		}
+		f.learnt[id] = score
+		for _, stem := range because {
+			if at, ok := f.first(stem); ok {
+				f.evidence(id, at, article.Evidence{Source: "model", Weight: score})
+			}
+		}
+	}
+}
+
+// first finds the first word of a stem.
+func (f *finding) first(stem string) (span, bool) {
+	for i, w := range f.d.Words.Title {
+		if w.Stem == stem {
+			return span{true, i, i + 1}, true
+		}
+	}
+	for i, w := range f.d.Words.Body {
+		if w.Stem == stem {
+			return span{false, i, i + 1}, true
+		}
+	}
+	return span{}, false
+}
+
+// accepted puts the concepts first that a person said the article has.
+func (f *finding) accepted(list []article.Tag) []article.Tag {
+	said := f.m.verdicts[f.d.Article.ID]
+	var first []article.Tag
+	for _, id := range slices.Sorted(maps.Keys(said)) {
+		c := f.m.v.concepts[id]
+		if !said[id] || c == nil || c.Status != Active {
+			continue
+		}
+		t := f.m.tag(id)
+		if i := slices.IndexFunc(list, func(t article.Tag) bool { return t.ID == id }); i >= 0 {
+			*t, list = list[i], slices.Delete(list, i, i+1)
+		}
+		t.Score = 1
+		t.Evidence = append(t.Evidence, article.Evidence{Source: "verdict", Weight: 1})
+		first = append(first, *t)
+	}
+	return append(first, list...)
+}
+
+// rank turns evidence into scores and leaves the best.
+func (m *Matcher) rank(f *finding) []article.Tag {
+	total := map[string]float64{}
+	for id := range f.found {
+		total[id] += f.sum[id]
+		for _, b := range m.v.concepts[id].Broader {
+			if f.found[b] != nil {
+				total[b] += ofChild * f.sum[id]
+			}
+		}
+	}
+	var list []article.Tag
+	for id, t := range f.found {
+		s := math.Log1p(total[id]) + f.extra[id] + f.learnt[id]
+		t.Score = round(1 / (1 + math.Exp(-(slope*s + offset))))
+		if t.Score >= minScore {
+			list = append(list, *t)
+		}
+	}
+	slices.SortFunc(list, func(a, b article.Tag) int { return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ID, b.ID)) })
+	covered := map[string]bool{}
+	for _, t := range list {
+		for _, b := range t.Broader {
+			covered[b] = true
+		}
+	}
+	// A wider concept says nothing that its narrower one does not, unless the source itself named it.
+	list = slices.DeleteFunc(list, func(t article.Tag) bool { return covered[t.ID] && f.extra[t.ID] == 0 })
+	return list[:min(len(list), maxConcepts)]
+}
+
+func round(f float64) float64 { return math.Round(f*1000) / 1000 }
+
+// slicer cuts spans of runes out of a text, in rising order without starting over.
+type slicer struct {
+	text       string
+	runes, pos int
+}
+
+func (s *slicer) cut(start, end int) string {
+	if start < s.runes {
+		s.runes, s.pos = 0, 0
+	}
+	from := s.seek(start)
+	runes, pos := s.runes, s.pos
+	to := s.seek(end)
+	s.runes, s.pos = runes, pos
+	return s.text[from:to]
+}
+
+func (s *slicer) seek(n int) int {
+	for i := range s.text[s.pos:] {
+		if s.runes == n {
+			s.pos += i
+			return s.pos
+		}
+		s.runes++
+	}
+	if s.runes == n {
+		s.pos = len(s.text)
+	}
+	return s.pos
+}
