@@ -89,6 +89,7 @@ func (c *checker) self(n *node) {
 			self = append(self, l.attr["href"])
 		}
 	}
+	c.history(n)
 	switch {
 	case len(self) == 0:
 		c.add("MissingSelf", n.path(), "there is no link to itself")
@@ -96,6 +97,26 @@ func (c *checker) self(n *node) {
 		c.add("DuplicateElement", n.path(), "there are %d links to itself", len(self))
 	case self[0] != c.Self:
 		c.add("WrongSelf", n.path(), "%q, but it is served as %q", self[0], c.Self)
+	}
+}
+
+// history checks that a page of an archive leads to the current document and is not that itself (RFC 5005 section 4).
+func (c *checker) history(n *node) {
+	to := map[string]string{}
+	for _, l := range n.all(atomSpace, "link") {
+		if rel := l.attr["rel"]; rel == "current" || rel == "prev-archive" || rel == "next-archive" {
+			if to[rel] != "" || l.attr["href"] == c.Self {
+				c.add("BadHistory", l.path(), "the link %s is there twice or leads to the document itself", rel)
+			}
+			to[rel] = l.attr["href"]
+		}
+	}
+	archive := len(n.all(historySpace, "archive")) > 0
+	switch {
+	case archive && to["current"] == "":
+		c.add("BadHistory", n.path(), "an archive does not lead to the current document")
+	case !archive && (to["current"] != "" || to["next-archive"] != ""):
+		c.add("BadHistory", n.path(), "a document that is no archive leads forward")
 	}
 }
 

@@ -23,6 +23,7 @@ import (
 	"tidings.internal/services/publish/internal/announce"
 	"tidings.internal/services/publish/internal/composer"
 	"tidings.internal/services/publish/internal/feed"
+	"tidings.internal/services/publish/internal/limit"
 	"tidings.internal/services/publish/internal/projection"
 	"tidings.internal/services/publish/internal/site"
 )
@@ -82,7 +83,15 @@ func New(ctx context.Context, d Deps) (*App, error) {
 // build makes everything that needs no undoing but the listener's.
 func build(d Deps, s settings, listener net.Listener) (*App, error) {
 	a := &App{bus: d.Bus, log: d.Log, listener: listener, base: s.base(listener.Addr())}
+	moved, gone := map[string]string{}, map[string]bool{}
 	for _, c := range s.feeds {
+		for _, id := range c.Was {
+			moved[id] = c.ID
+		}
+		if c.Status == feed.Gone {
+			gone[c.ID] = true
+			continue
+		}
 		f, err := feed.New(c, s.site, a.base)
 		if err != nil {
 			return nil, err
@@ -110,7 +119,7 @@ func build(d Deps, s settings, listener net.Listener) (*App, error) {
 	})
 	pages, err := site.New(site.Config{
 		Feeds: a.projection, List: a.feeds, Base: a.base, Title: s.site.Title, Description: s.site.Description, Language: s.site.Language,
-		Served: m.served,
+		Moved: moved, Gone: gone, Served: m.served, Limit: limit.New(s.publish.RateLimit, s.publish.proxies(), time.Now),
 	})
 	if err != nil {
 		return nil, err

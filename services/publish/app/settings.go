@@ -3,6 +3,7 @@ package app
 import (
 	_ "embed" // for example.yaml
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -19,6 +20,9 @@ type Settings struct {
 	Listen    string    `yaml:"listen"`
 	BaseURL   string    `yaml:"base_url"`
 	Automatic Automatic `yaml:"automatic"`
+	// RateLimit is how many points a client network has in ten minutes; 0 limits nobody.
+	RateLimit      int      `yaml:"rate_limit"`
+	TrustedProxies []string `yaml:"trusted_proxies"`
 }
 
 // Automatic says which feeds come into being by themselves.
@@ -32,7 +36,7 @@ type Automatic struct {
 
 // DefaultSettings returns the section as it is when the file has none.
 func DefaultSettings() Settings {
-	return Settings{Listen: "127.0.0.1:8080", Automatic: Automatic{Tags: true, Sources: true, Languages: true, MinItems: 3}}
+	return Settings{Listen: "127.0.0.1:8080", Automatic: Automatic{Tags: true, Sources: true, Languages: true, MinItems: 3}, RateLimit: 600}
 }
 
 // Check reports what is wrong.
@@ -41,9 +45,36 @@ func (s *Settings) Check(at config.At) {
 	if s.BaseURL != "" && at.Key("base_url").URL(s.BaseURL) && strings.ContainsAny(s.BaseURL, "?#") {
 		at.Key("base_url").Problemf("holds a query or a fragment, and paths are appended to it")
 	}
+	if s.RateLimit < 0 || s.RateLimit > 1_000_000 {
+		at.Key("rate_limit").Problemf("%d is not within 0 and 1000000", s.RateLimit)
+	}
+	for i, text := range s.TrustedProxies {
+		if _, err := prefix(text); err != nil {
+			at.Key("trusted_proxies").Index(i).Problemf("%q is neither an address nor a network such as 172.18.0.0/16", text)
+		}
+	}
 	if n := s.Automatic.MinItems; n < 1 || n > 100 {
 		at.Key("automatic").Key("min_items").Problemf("%d is not within 1 and 100", n)
 	}
+}
+
+// prefix reads a network or a single address.
+func prefix(text string) (netip.Prefix, error) {
+	if a, err := netip.ParseAddr(text); err == nil {
+		return a.Prefix(a.BitLen())
+	}
+	return netip.ParsePrefix(text)
+}
+
+// proxies are the networks whose word for the address of a client is taken.
+func (s *Settings) proxies() []netip.Prefix {
+	var list []netip.Prefix
+	for _, text := range s.TrustedProxies {
+		if p, err := prefix(text); err == nil { // checked before
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 // Examples gives the manuals of the sections that publish owns, by the name of the section.
@@ -81,6 +112,7 @@ func read(doc *config.Doc) settings {
 		checkSources(at.Key("select").Key("exclude_sources"), f.Select.ExcludeSources, sources)
 		checkSources(at.Key("prefer"), f.Prefer, sources)
 	}
+	checkWas(doc, s.feeds)
 	if !slices.ContainsFunc(s.feeds, func(f feed.Config) bool { return f.ID == feed.All }) {
 		var all feed.Config
 		all.SetDefaults()
@@ -89,6 +121,26 @@ func read(doc *config.Doc) settings {
 	}
 	s.channels = readChannels(doc, s.site, sources)
 	return s
+}
+
+// checkWas reports old ids that lead nowhere in particular: those of feeds that are there, and those that two feeds had.
+func checkWas(doc *config.Doc, feeds []feed.Config) {
+	owner := map[string]string{}
+	for _, f := range feeds {
+		owner[f.ID] = f.ID
+	}
+	for i, f := range feeds {
+		for n, id := range f.Was {
+			at := doc.At("feeds", i).Key("was").Index(n)
+			switch other, taken := owner[id]; {
+			case taken && other == id:
+				at.Problemf("%q is a feed of its own", id)
+			case taken:
+				at.Problemf("%q leads to %q already", id, other)
+			}
+			owner[id] = f.ID
+		}
+	}
 }
 
 func readChannels(doc *config.Doc, site config.Site, sources []string) []*compose.Channel {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/config"
@@ -45,7 +46,20 @@ type Config struct {
 	Index       bool             `yaml:"index"`
 	TTL         int              `yaml:"ttl"` // minutes
 	Hubs        []string         `yaml:"hubs"`
+	Attribution string           `yaml:"attribution"`
+	// Was lists ids that the feed had before; they lead to it.
+	Was    []string `yaml:"was"`
+	Status string   `yaml:"status"`
+	// Ended is the day on which the feed ended, for the status ending.
+	Ended time.Time `yaml:"ended"`
 }
+
+// The values of [Config.Status].
+const (
+	Active = "active"
+	Ending = "ending" // nothing new comes, and readers are told
+	Gone   = "gone"   // answered with 410
+)
 
 // The values of [Config.Duplicates].
 const (
@@ -61,7 +75,7 @@ var (
 
 // SetDefaults fills in what an entry need not say.
 func (c *Config) SetDefaults() {
-	*c = Config{Duplicates: First, Content: "full", Items: 30, Index: true, TTL: 60}
+	*c = Config{Duplicates: First, Content: "full", Items: 30, Index: true, TTL: 60, Attribution: None, Status: Active}
 }
 
 // Check reports what is wrong.
@@ -92,6 +106,19 @@ func (c *Config) Check(at config.At) {
 	if c.TTL < 1 || c.TTL > 7*24*60 {
 		at.Key("ttl").Problemf("%d minutes are not within 1 and 10080", c.TTL)
 	}
+	at.Key("attribution").OneOf(c.Attribution, None, Above, Below, InTitle)
+	at.Key("status").OneOf(c.Status, Active, Ending, Gone)
+	switch {
+	case c.Status == Ending && c.Ended.IsZero():
+		at.Key("ended").Problemf("is missing; it is the day on which the feed ended, such as 2026-11-28")
+	case c.Status != Ending && !c.Ended.IsZero():
+		at.Key("ended").Problemf("has no meaning without status: ending")
+	case c.Ended.After(time.Now()):
+		at.Key("ended").Problemf("lies in the future; readers refuse items of the future")
+	}
+	for i, id := range c.Was {
+		at.Key("was").Index(i).Name(id)
+	}
 	if c.Duplicates == Preferred && len(c.Prefer) == 0 {
 		at.Key("prefer").Problemf("is missing; it lists the sources that go before others")
 	}
@@ -110,14 +137,17 @@ func (c *Config) Check(at config.At) {
 
 // Feed is a feed made ready.
 type Feed struct {
-	ID        string
-	Head      render.Feed
-	Level     article.Syndicate // the most it passes on
-	Items     int
-	Index     bool
-	Policy    string
-	prefer    map[string]int
-	selection *selection.Selection
+	ID          string
+	Head        render.Feed
+	Level       article.Syndicate // the most it passes on
+	Items       int
+	Index       bool
+	Policy      string
+	attribution string
+	ended       time.Time
+	last        *item.Item // of a feed that has ended
+	prefer      map[string]int
+	selection   *selection.Selection
 }
 
 // New makes a feed ready. base is the address under which the feeds are served, without a slash at its end.
@@ -135,7 +165,7 @@ func New(c Config, site config.Site, base string) (*Feed, error) {
 	}
 	page := base + "/feeds/" + url.PathEscape(c.ID)
 	f := &Feed{
-		ID: c.ID, Items: c.Items, Index: c.Index, Policy: c.Duplicates, selection: s, prefer: map[string]int{},
+		ID: c.ID, Items: c.Items, Index: c.Index, Policy: c.Duplicates, selection: s, prefer: map[string]int{}, attribution: c.Attribution,
 		Head: render.Feed{
 			URN: item.URN(SiteID(site), "feed:"+c.ID), Title: clean.Title(title, c.ID),
 			Description: clean.Title(cmp.Or(c.Description, site.Description, title), c.ID),
@@ -156,6 +186,9 @@ func New(c Config, site config.Site, base string) (*Feed, error) {
 		if _, there := f.prefer[source]; !there {
 			f.prefer[source] = i
 		}
+	}
+	if c.Status == Ending {
+		f.end(c, site, base)
 	}
 	switch c.Content {
 	case "summary":
@@ -181,8 +214,10 @@ func link(s string) string {
 	return s
 }
 
-// Takes reports whether an article belongs to the feed.
-func (f *Feed) Takes(a *article.Article) bool { return f.selection.Match(a) }
+// Takes reports whether an article belongs to the feed. One that has ended takes nothing that was seen after its last day.
+func (f *Feed) Takes(a *article.Article) bool {
+	return (f.ended.IsZero() || a.FirstSeen.Before(f.ended.AddDate(0, 0, 1))) && f.selection.Match(a)
+}
 
 // Rank is the place of a source in the order of preference: smaller goes first, and sources that are not named are
 // equal and last.

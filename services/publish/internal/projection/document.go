@@ -22,15 +22,17 @@ type Published struct {
 	Items   int
 }
 
-// publish renders a feed. Documents whose bytes did not change are taken over from before. changed reports whether any
+// publish renders a feed, whose first page of the archive is older. Documents whose bytes did not change are taken over from before. changed reports whether any
 // of the three formats did.
-func publish(f *feed.Feed, entries []render.Entry, before *Published, modified time.Time) (p *Published, changed bool, err error) {
+func publish(f *feed.Feed, older string, entries []render.Entry, before *Published, modified time.Time) (p *Published, changed bool, err error) {
 	p = &Published{Feed: f, Documents: map[render.Format]*document.Document{}, Items: len(entries)}
 	for _, e := range entries {
 		if e.Updated.After(p.Updated) {
 			p.Updated = e.Updated
 		}
 	}
+	head := f.Head
+	head.Older = older
 	take := func(kind render.Format, contentType string, body []byte, err error) error {
 		if err != nil {
 			return err
@@ -46,12 +48,12 @@ func publish(f *feed.Feed, entries []render.Entry, before *Published, modified t
 		return err
 	}
 	for _, format := range render.Formats() {
-		body, err := render.Document(&f.Head, entries, format)
+		body, err := render.Document(&head, entries, format)
 		if err := take(format, format.ContentType(), body, err); err != nil {
 			return nil, false, err
 		}
 	}
-	body, err := page.Feed(&f.Head, entries, f.Index)
+	body, err := page.Feed(&head, entries, f.Index)
 	if err := take(HTML, "text/html; charset=utf-8", body, err); err != nil {
 		return nil, false, err
 	}

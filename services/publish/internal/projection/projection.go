@@ -289,6 +289,9 @@ func (p *Projection) CaughtUp(applied event.Applied) {
 	p.variants.clear()
 	p.live, p.building = p.building, nil
 	p.live.applied = applied
+	if len(p.Feeds) == 0 { // all are gone: there is nothing to wait for
+		p.published.Store(&map[string]*Published{})
+	}
 	for _, f := range p.Feeds {
 		p.touch(f.ID, p.live.newest, false)
 		p.dirty[f.ID].since = time.Time{} // at once

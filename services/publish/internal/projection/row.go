@@ -2,6 +2,8 @@ package projection
 
 import (
 	"cmp"
+	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -165,35 +167,69 @@ const (
 	currentBytes = 1 << 20 // what Google reads of an article, and most readers of a feed
 )
 
-// current chooses the rows of the current document. Each UTC month is cut into pages from its oldest row on, so that
-// pages do not overlap and a row that goes shifts its own month only; the document is the newest pages that reach the
-// number of items the feed asks for, fewer if one more would make it too large.
-func (s *shelf) current() []*row {
-	var chosen []*row
-	bytes := 0
-	for at := 0; at < len(s.rows); {
-		var month []*row
-		year, m, _ := s.rows[at].published.Date()
-		for ; at < len(s.rows); at++ {
-			if y, n, _ := s.rows[at].published.Date(); y != year || n != m {
-				break
+// paged gives the pages of a feed by their names, the newest first. Each UTC month is cut into pages from its oldest row
+// on, and they are counted from there, so that pages do not overlap, a name stands for the same rows while new ones come,
+// and a row that goes shifts its own month only.
+func (s *shelf) paged() iter.Seq2[string, []*row] {
+	return func(yield func(string, []*row) bool) {
+		for at := 0; at < len(s.rows); {
+			var month []*row
+			year, m, _ := s.rows[at].published.Date()
+			for ; at < len(s.rows); at++ {
+				if y, n, _ := s.rows[at].published.Date(); y != year || n != m {
+					break
+				}
+				if s.shows(s.rows[at]) {
+					month = append(month, s.rows[at])
+				}
 			}
-			if s.shows(s.rows[at]) {
-				month = append(month, s.rows[at])
+			list := pages(month)
+			for i, page := range list {
+				if !yield(fmt.Sprintf("%04d-%02d-%d", year, m, len(list)-i), page) {
+					return
+				}
 			}
-		}
-		for _, page := range pages(month) {
-			size := 0
-			for _, r := range page {
-				size += r.size
-			}
-			if len(chosen) >= s.feed.Items || len(chosen) > 0 && bytes+size > currentBytes {
-				return chosen
-			}
-			chosen, bytes = append(chosen, page...), bytes+size
 		}
 	}
-	return chosen
+}
+
+// current chooses the rows of the current document: the newest pages that reach the number of items the feed asks for,
+// fewer if one more would make it too large. older is the name of the next page, the first of the archive, if any.
+func (s *shelf) current() (rows []*row, older string) {
+	bytes := 0
+	for name, page := range s.paged() {
+		size := 0
+		for _, r := range page {
+			size += r.size
+		}
+		if len(rows) >= s.feed.Items || len(rows) > 0 && bytes+size > currentBytes {
+			return rows, name
+		}
+		rows, bytes = append(rows, page...), bytes+size
+	}
+	return rows, ""
+}
+
+// archive gives the rows of a page that is not in the current document, and the names of the pages beside it. There is
+// no newer one beside the first, which the current document leads to.
+func (s *shelf) archive(name string) (rows []*row, newer, older string, found bool) {
+	_, first := s.current()
+	archived, last := false, ""
+	for n, page := range s.paged() {
+		if n == first {
+			archived = true
+		}
+		switch {
+		case !archived:
+		case found:
+			return rows, newer, n, true
+		case n == name:
+			rows, newer, found = page, last, true
+		default:
+			last = n
+		}
+	}
+	return rows, newer, "", found
 }
 
 // pages cuts the rows of a month, newest first, into pages, newest first.

@@ -88,15 +88,15 @@ var errSuperseded = errors.New("a newer revision is on its way")
 
 func (p *Projection) render(ctx context.Context, id string) {
 	started := time.Now()
-	m, x, s, rows, entries := p.choose(id)
+	m, x, s, rows, older, entries := p.choose(id)
 	err := p.load(ctx, x, rows, entries)
 	var next *Published
 	changed := false
 	if err == nil {
 		for i := range entries {
-			entries[i].Item = entries[i].At(s.feed.Level)
+			entries[i].Item = s.feed.Show(entries[i].Item)
 		}
-		next, changed, err = publish(s.feed, entries, p.staged[id], m.stored)
+		next, changed, err = publish(s.feed, older, s.feed.Complete(entries), p.staged[id], m.stored)
 	}
 	if err != nil {
 		p.retry(id, m, err)
@@ -113,8 +113,8 @@ func (p *Projection) render(ctx context.Context, id string) {
 }
 
 // choose takes the mark off a feed and the rows of its current document from the index. entries have items only where
-// the index has them.
-func (p *Projection) choose(id string) (m mark, x *index, s *shelf, rows []*row, entries []render.Entry) {
+// the index has them. older names the first page of the archive.
+func (p *Projection) choose(id string) (m mark, x *index, s *shelf, rows []*row, older string, entries []render.Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m, x = *p.dirty[id], p.live
@@ -124,11 +124,11 @@ func (p *Projection) choose(id string) (m mark, x *index, s *shelf, rows []*row,
 			break
 		}
 	}
-	rows = s.current()
+	rows, older = s.current()
 	for _, r := range rows {
 		entries = append(entries, render.Entry{Item: r.item, Also: s.also(r)})
 	}
-	return m, x, s, rows, entries
+	return m, x, s, rows, older, entries
 }
 
 // load reads the articles whose items the index does not have.

@@ -3,6 +3,7 @@ package projection
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 	"time"
@@ -24,9 +25,14 @@ type Variant struct {
 	Feed   string
 	Format render.Format
 	Filter *selection.Filter // nil for the whole feed
+	// Archive names a page of the archive, as YYYY-MM-N; "" is the current document. It goes with no filter.
+	Archive string
 }
 
 func (v Variant) key() string {
+	if v.Archive != "" {
+		return v.Feed + "/" + v.Archive + " " + string(v.Format)
+	}
 	if v.Filter == nil {
 		return v.Feed + " " + string(v.Format)
 	}
@@ -38,6 +44,8 @@ type Rendered struct {
 	Feed     *feed.Feed
 	Head     *render.Feed // what the document says of itself
 	Document *document.Document
+	// made tells what it was made of: what is made of the same is the same.
+	made uint64
 }
 
 // The outcomes of [Observer.Variant].
@@ -85,9 +93,17 @@ func (p *Projection) variant(ctx context.Context, v Variant) (*Rendered, string,
 	if current {
 		return old, Hit, nil
 	}
-	c := p.cut(v, s, rows)
+	c, err := p.cut(v, s, rows)
+	if err != nil {
+		return nil, "", err
+	}
 	if v.Filter != nil {
 		c.changes = changes // of the moment at which its rows were taken
+	}
+	made := c.made()
+	if old != nil && old.made == made { // something else of the feed changed: no article need be read again
+		p.variants.keep(v.key(), c.changes, old)
+		return old, Hit, nil
 	}
 	entries, err := p.complete(ctx, c)
 	if err != nil {
@@ -100,6 +116,7 @@ func (p *Projection) variant(ctx context.Context, v Variant) (*Rendered, string,
 	if err != nil {
 		return nil, "", err
 	}
+	r.made = made
 	p.variants.keep(v.key(), c.changes, r)
 	return r, Built, nil
 }
@@ -112,6 +129,7 @@ type cut struct {
 	entries []render.Entry // with items only where the index has them
 	changes uint64
 	moved   time.Time
+	whole   bool // the current document of the feed
 }
 
 // find returns the shelf of a variant, the number of its last change, and its rows where a filter is to look at them.
@@ -142,7 +160,7 @@ func (p *Projection) find(v Variant) (s *shelf, changes uint64, rows []*row, err
 }
 
 // cut takes the rows of a variant from the index. A filter looks at rows outside of the lock, since it may look at all.
-func (p *Projection) cut(v Variant, s *shelf, rows []*row) *cut {
+func (p *Projection) cut(v Variant, s *shelf, rows []*row) (*cut, error) {
 	part := s
 	if v.Filter != nil {
 		part, rows = narrow(s, rows, v.Filter)
@@ -155,15 +173,44 @@ func (p *Projection) cut(v Variant, s *shelf, rows []*row) *cut {
 		head.Title = clean.Title(head.Title+": "+s.label(), s.feed.ID)
 	}
 	c := &cut{feed: s.feed, head: &head, rows: rows, changes: s.changes, moved: s.moved}
-	if v.Filter != nil {
+	switch {
+	case v.Filter != nil:
 		c.filtered(v.Filter)
-	} else {
-		c.rows = s.current()
+	case v.Archive != "":
+		if !c.archived(s, v.Archive) {
+			return nil, fault.Errorf(fault.Gone, "feed %s has no page %s in its archive", v.Feed, v.Archive)
+		}
+	default:
+		c.whole = true
+		c.rows, head.Older = s.current()
 	}
 	for _, r := range c.rows {
 		c.entries = append(c.entries, render.Entry{Item: r.item, Also: part.also(r)})
 	}
-	return c
+	return c, nil
+}
+
+// archived makes the cut a page of the archive, if there is one of that name.
+func (c *cut) archived(s *shelf, name string) (found bool) {
+	if c.rows, c.head.Newer, c.head.Older, found = s.archive(name); !found {
+		return false
+	}
+	c.head.Archive, c.head.Hubs = name, nil // a page of the past is no topic
+	c.head.Current = maps.Clone(c.head.Self)
+	for _, format := range render.Formats() {
+		c.head.Self[format] = c.head.ArchivePage(name, format)
+	}
+	return true
+}
+
+// made sums up everything that the document of a cut is made of.
+func (c *cut) made() uint64 {
+	h := fnv.New64a()
+	fmt.Fprintln(h, c.head.Title, c.head.Older, c.head.Newer) // a hash takes everything
+	for i, r := range c.rows {
+		fmt.Fprintln(h, r.sequence, c.entries[i].Also)
+	}
+	return h.Sum64()
 }
 
 // complete completes the entries of a cut. What it reads is not kept: the document is.
@@ -185,7 +232,10 @@ func (p *Projection) complete(ctx context.Context, c *cut) ([]render.Entry, erro
 				return nil, err
 			}
 		}
-		c.entries[i].Item = c.entries[i].At(c.feed.Level)
+		c.entries[i].Item = c.feed.Show(c.entries[i].Item)
+	}
+	if c.whole {
+		return c.feed.Complete(c.entries), nil
 	}
 	return c.entries, nil
 }

@@ -13,11 +13,13 @@ type atomFeed struct {
 	XMLName xml.Name `xml:"feed"`
 	feeds.AtomFeed
 	Media     string       `xml:"xmlns:media,attr"`
+	History   string       `xml:"xmlns:fh,attr,omitempty"`
 	Lang      string       `xml:"xml:lang,attr,omitempty"`
 	Title     plain        `xml:"title"`
 	Subtitle  *plain       `xml:"subtitle"`
 	Rights    *plain       `xml:"rights"`
 	Generator string       `xml:"generator"`
+	Archive   *empty       `xml:"fh:archive"`
 	Links     []atomLink   `xml:"link"`
 	Entries   []*atomEntry `xml:"entry"`
 }
@@ -83,6 +85,12 @@ func writeAtom(w io.Writer, f *Feed, entries []Entry) error {
 	}
 	for _, hub := range f.Hubs {
 		a.Links = append(a.Links, link(hub, "hub", ""))
+	}
+	for _, l := range f.history(Atom) {
+		a.Links = append(a.Links, link(l[1], l[0], Atom.MediaType()))
+	}
+	if f.Archive != "" {
+		a.History, a.Archive = historySpace, &empty{}
 	}
 	for i := range entries {
 		a.Entries = append(a.Entries, newAtomEntry(&entries[i]))

@@ -63,7 +63,40 @@ type Feed struct {
 	Hubs        []string
 	TTL         int       // minutes
 	Created     time.Time // the date of a feed that has no items
+	// Older and Newer name the pages of the archive (RFC 5005 section 4) beside this document, "" for none.
+	Older, Newer string
+	// Archive names the page that this document is; "" is the current document. Of a page Current is where that is.
+	Archive string
+	Current map[Format]string
+	// Ended tells that nothing will come any more.
+	Ended bool
 }
+
+// ArchivePage is the address of a page of the archive in a format.
+func (f *Feed) ArchivePage(name string, format Format) string {
+	return f.Page + "/archive/" + name + "." + string(format)
+}
+
+// history lists the links of the archive by their relations (RFC 5005 section 4).
+func (f *Feed) history(format Format) [][2]string {
+	var list [][2]string
+	if f.Archive != "" {
+		list = append(list, [2]string{"current", f.Current[format]})
+		if f.Newer != "" {
+			list = append(list, [2]string{"next-archive", f.ArchivePage(f.Newer, format)})
+		}
+	}
+	if f.Older != "" {
+		list = append(list, [2]string{"prev-archive", f.ArchivePage(f.Older, format)})
+	}
+	return list
+}
+
+// historySpace is the namespace of RFC 5005. It is declared only where it is used.
+const historySpace = "http://purl.org/syndication/history/1.0"
+
+// empty is an element that says everything by being there.
+type empty struct{}
 
 // Entry is an item in a feed, with the other articles of its story that stand back for it.
 type Entry struct {

@@ -48,6 +48,12 @@ func writeJSON(w io.Writer, f *Feed, entries []Entry) error {
 	out.HomePageUrl, out.FeedUrl, out.Language = f.Page, f.Self[JSON], f.Language
 	out.Icon, out.Favicon = f.Logo, f.Icon
 	out.JSONFeed.Authors = []*feeds.JSONAuthor{{Name: cmp.Or(f.Author, f.Title)}}
+	if f.Older != "" {
+		out.NextUrl = f.ArchivePage(f.Older, JSON)
+	}
+	if f.Ended {
+		out.Expired = new(true)
+	}
 	for _, hub := range f.Hubs {
 		out.Hubs = append(out.Hubs, &feeds.JSONHub{Type: "WebSub", Url: hub})
 	}

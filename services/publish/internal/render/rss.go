@@ -21,6 +21,7 @@ type rssRoot struct {
 	DC      string   `xml:"xmlns:dc,attr"`
 	DCTerms string   `xml:"xmlns:dcterms,attr"`
 	Media   string   `xml:"xmlns:media,attr"`
+	History string   `xml:"xmlns:fh,attr,omitempty"`
 	Channel *rssChannel
 }
 
@@ -31,6 +32,7 @@ type rssChannel struct {
 	Description plain       `xml:"description"`
 	Category    *struct{}   `xml:"category"` // the library has room for one only
 	Links       []rssLink   `xml:"atom:link"`
+	Archive     *empty      `xml:"fh:archive"`
 	Items       []*rssItem  `xml:"item"`
 	Image       *rssPicture `xml:"image"`
 }
@@ -91,13 +93,20 @@ func writeRSS(w io.Writer, f *Feed, entries []Entry) error {
 	for _, other := range []Format{Atom, JSON} {
 		c.Links = append(c.Links, rssLink{f.Self[other], "alternate", other.MediaType()})
 	}
+	for _, l := range f.history(RSS) {
+		c.Links = append(c.Links, rssLink{l[1], l[0], RSS.MediaType()})
+	}
 	for i := range entries {
 		c.Items = append(c.Items, newRSSItem(&entries[i]))
 	}
-	return feeds.WriteXML(&rssRoot{
+	root := &rssRoot{
 		Version: "2.0", Atom: "http://www.w3.org/2005/Atom", Content: "http://purl.org/rss/1.0/modules/content/",
 		DC: "http://purl.org/dc/elements/1.1/", DCTerms: "http://purl.org/dc/terms/", Media: mediaSpace, Channel: c,
-	}, w)
+	}
+	if f.Archive != "" {
+		root.History, c.Archive = historySpace, &empty{}
+	}
+	return feeds.WriteXML(root, w)
 }
 
 func newRSSItem(e *Entry) *rssItem {

@@ -20,6 +20,7 @@ type answer struct {
 	header   http.Header
 	body     []byte
 	document *document.Document // what is found, before its coding is chosen
+	dear     bool               // it may have been made for this request
 }
 
 func newAnswer(kind string, status int) *answer {

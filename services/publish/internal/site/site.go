@@ -10,12 +10,15 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
 	"time"
 
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/publish/internal/document"
 	"tidings.internal/services/publish/internal/feed"
+	"tidings.internal/services/publish/internal/limit"
 	"tidings.internal/services/publish/internal/page"
 	"tidings.internal/services/publish/internal/projection"
 	"tidings.internal/services/publish/internal/render"
@@ -37,6 +40,11 @@ type Config struct {
 	Title       string
 	Description string
 	Language    string
+	// Moved gives the ids of feeds by those that they had before, and Gone the ids of feeds that are no more.
+	Moved map[string]string
+	Gone  map[string]bool
+	// Limit, when set, holds clients back that ask too often.
+	Limit *limit.Limiter
 	// Served is told of each answer: the kind of document and the status.
 	Served func(kind string, status int)
 }
@@ -105,11 +113,38 @@ func (s *Site) Server(log *slog.Logger) *http.Server {
 
 // ServeHTTP implements [http.Handler].
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a := s.answer(r)
+	a := s.limited(r)
 	a.write(w, r)
 	if s.Served != nil {
 		s.Served(a.kind, a.status)
 	}
+}
+
+// limited answers a request unless its network has asked too often.
+func (s *Site) limited(r *http.Request) *answer {
+	if s.Limit == nil {
+		return s.answer(r)
+	}
+	network, counted := s.Limit.Client(r)
+	if !counted {
+		return s.answer(r)
+	}
+	if wait := s.Limit.Wait(network); wait > 0 {
+		seconds := strconv.Itoa(int(wait.Seconds()))
+		a := s.fail("other", http.StatusTooManyRequests, "Your network asked too often. Try again in %s seconds, and send If-None-Match: what did not change costs a tenth.", seconds)
+		a.header.Set("Retry-After", seconds)
+		return a
+	}
+	a := s.answer(r)
+	points := limit.Whole
+	switch {
+	case a.status == http.StatusNotModified:
+		points = limit.Unchanged
+	case a.status == http.StatusOK && a.dear:
+		points = limit.Made
+	}
+	s.Limit.Spend(network, points)
+	return a
 }
 
 // answer decides what a request gets.
@@ -142,8 +177,14 @@ func (s *Site) route(r *http.Request) *answer {
 		}
 		return a
 	}
-	if name, ok := strings.CutPrefix(path, "/feeds/"); ok && name != "" && !strings.Contains(name, "/") {
-		return s.feed(r, name)
+	if name, ok := strings.CutPrefix(path, "/feeds/"); ok && name != "" {
+		id, page, deeper := strings.Cut(name, "/")
+		if !deeper {
+			return s.feed(r, name)
+		}
+		if page, ok := strings.CutPrefix(page, "archive/"); ok {
+			return s.archive(r, id, page)
+		}
 	}
 	return s.fail("other", http.StatusNotFound, "There is nothing at this address. The feeds are listed at %s/.", s.Base)
 }
@@ -155,6 +196,12 @@ func (s *Site) feed(r *http.Request, name string) *answer {
 		if before, ok := strings.CutSuffix(name, "."+string(format)); ok {
 			id, kind, negotiated = before, format, false
 		}
+	}
+	if to, ok := s.Moved[id]; ok {
+		return s.moved(string(kind), s.Base+"/feeds/"+url.PathEscape(to)+strings.TrimPrefix(name, id)+query(r))
+	}
+	if s.Gone[id] {
+		return s.gone(string(kind))
 	}
 	if negotiated {
 		kind = negotiate(r.Header)
@@ -179,11 +226,64 @@ func (s *Site) feed(r *http.Request, name string) *answer {
 	case projection.Missing(err):
 		return s.fail(string(kind), http.StatusNotFound, "There is no feed of this name. The feeds are listed at %s/.", s.Base)
 	case err != nil:
-		a := s.fail(string(kind), http.StatusServiceUnavailable, "The feeds are being built. Try again in %s seconds.", retryAfter)
-		a.header.Set("Retry-After", retryAfter)
-		return a
+		return s.busy(kind)
 	}
-	return feedAnswer(doc, kind, negotiated)
+	a := feedAnswer(doc, kind, negotiated)
+	a.dear = filter != nil
+	return a
+}
+
+// archivePage is the name of a page of the archive with the ending of a format.
+var archivePage = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{1,6})\.(rss|atom|json)$`)
+
+// archive answers for a page of the archive of a feed (RFC 5005 section 4). It may be kept for an hour, and not for
+// ever: what is taken down leaves it, too.
+func (s *Site) archive(r *http.Request, id, name string) *answer {
+	page := archivePage.FindStringSubmatch(name)
+	if page == nil {
+		return s.fail("other", http.StatusNotFound, "There is nothing at this address. The feeds are listed at %s/.", s.Base)
+	}
+	kind := render.Format(page[2])
+	if to, ok := s.Moved[id]; ok {
+		return s.moved(string(kind), s.Base+"/feeds/"+url.PathEscape(to)+"/archive/"+page[0])
+	}
+	if s.Gone[id] {
+		return s.gone(string(kind))
+	}
+	if r.URL.RawQuery != "" {
+		return s.moved(string(kind), s.Base+"/feeds/"+url.PathEscape(id)+"/archive/"+page[0])
+	}
+	doc, err := s.Feeds.Variant(r.Context(), projection.Variant{Feed: id, Format: kind, Archive: page[1]})
+	switch {
+	case projection.Missing(err):
+		return s.fail(string(kind), http.StatusNotFound, "There is no page of this name in the archive of this feed. The current document of the feed leads to its archive.")
+	case err != nil:
+		return s.busy(kind)
+	}
+	a := feedAnswer(doc, kind, false)
+	a.header.Set("Cache-Control", "public, max-age=3600")
+	a.dear = true
+	return a
+}
+
+// gone is the answer for a feed that is no more. Readers that know the status stop asking.
+func (s *Site) gone(kind string) *answer {
+	return s.fail(kind, http.StatusGone, "This feed is no longer published. The feeds are listed at %s/.", s.Base)
+}
+
+// query gives the query of a request with its mark, if any.
+func query(r *http.Request) string {
+	if r.URL.RawQuery == "" {
+		return ""
+	}
+	return "?" + r.URL.RawQuery
+}
+
+// busy is the answer while there is nothing to serve yet.
+func (s *Site) busy(kind render.Format) *answer {
+	a := s.fail(string(kind), http.StatusServiceUnavailable, "The feeds are being built. Try again in %s seconds.", retryAfter)
+	a.header.Set("Retry-After", retryAfter)
+	return a
 }
 
 // document finds what is made already, or has it made. A whole feed of the configuration is never made on

@@ -19,6 +19,7 @@ import (
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/publish/internal/document"
 	"tidings.internal/services/publish/internal/feed"
+	"tidings.internal/services/publish/internal/limit"
 	"tidings.internal/services/publish/internal/page"
 	"tidings.internal/services/publish/internal/projection"
 	"tidings.internal/services/publish/internal/render"
@@ -74,7 +75,7 @@ func newSite(t testing.TB) *Site {
 		"hidden": published(t, feed.Config{ID: "hidden", Hubs: []string{"https://hub.example/"}}),
 	}
 	s, err := New(Config{
-		Feeds: feeds, List: []*feed.Feed{feeds["all"].Feed, feeds["hidden"].Feed}, Base: "https://news.example.org", Title: "News <b>", Description: "About & more", Language: "de",
+		Feeds: feeds, List: []*feed.Feed{feeds["all"].Feed, feeds["hidden"].Feed}, Base: "https://news.example.org", Moved: map[string]string{"old": "all"}, Gone: map[string]bool{"gone": true}, Title: "News <b>", Description: "About & more", Language: "de",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -173,6 +174,20 @@ func TestHTTP(t *testing.T) {
 		{"unknown format", "GET /feeds/all.pdf", nil, 404, nil},
 		{"no id", "GET /feeds/", nil, 404, nil},
 		{"deeper", "GET /feeds/all/x.rss", nil, 404, nil},
+		{"old id", "GET /feeds/old.rss", nil, 301, []string{"Location: https://news.example.org/feeds/all.rss", "Content-Type: text/plain; charset=utf-8"}},
+		{"old id, page", "GET /feeds/old", nil, 301, []string{"Location: https://news.example.org/feeds/all"}},
+		{"old id with a filter", "GET /feeds/old.json?lang=de", nil, 301, []string{"Location: https://news.example.org/feeds/all.json?lang=de"}},
+		{"old id, archive", "GET /feeds/old/archive/2026-10-3.atom", nil, 301, []string{"Location: https://news.example.org/feeds/all/archive/2026-10-3.atom"}},
+		{"gone", "GET /feeds/gone.rss", nil, 410, []string{"=no longer published", "Content-Type: text/plain; charset=utf-8"}},
+		{"gone, page", "GET /feeds/gone", nil, 410, nil},
+		{"gone, archive", "GET /feeds/gone/archive/2026-10-3.rss", nil, 410, nil},
+		{"archive", "GET /feeds/all/archive/2026-10-3.atom", nil, 200, []string{"=atom of all", "Cache-Control: public, max-age=3600", "Content-Type: application/atom+xml; charset=utf-8"}},
+		{"archive, unchanged", "GET /feeds/all/archive/2026-10-3.rss", []string{"If-None-Match", plain}, 304, nil},
+		{"archive with a mark", "GET /feeds/all/archive/2026-10-3.rss?x=y", nil, 301, []string{"Location: https://news.example.org/feeds/all/archive/2026-10-3.rss"}},
+		{"archive that is unknown", "GET /feeds/none/archive/2026-10-3.rss", nil, 404, []string{"=archive of this feed"}},
+		{"archive without the broker", "GET /feeds/tag-away/archive/2026-10-3.rss", nil, 503, []string{"Retry-After: 5"}},
+		{"archive as a page", "GET /feeds/all/archive/2026-10-3", nil, 404, nil},
+		{"archive, badly named", "GET /feeds/all/archive/../../style.rss", nil, 404, nil},
 		{"climbing", "GET /feeds/../style.css", nil, 404, nil},
 		{"filter", "GET /feeds/all.rss?lang=de&tag=crm", nil, 200, []string{"=rss of all", "ETag: " + plain}},
 		{"filter, other order", "GET /feeds/all.rss?tag=CRM&lang=de", nil, 301, []string{"Location: https://news.example.org/feeds/all.rss?lang=de&tag=crm"}},
@@ -307,5 +322,41 @@ func BenchmarkServe(b *testing.B) {
 				s.ServeHTTP(httptest.NewRecorder(), r)
 			}
 		})
+	}
+}
+
+func TestNetworksThatAskTooOftenWait(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.Limit = limit.New(10, nil, func() time.Time { return modified })
+	from := func(peer, path string, header ...string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		r.RemoteAddr = peer
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		return w
+	}
+	tag := from("127.0.0.1:1", "/feeds/all.rss").Header().Get("ETag")
+	for i := range 10 {
+		if w := from("198.51.100.1:1", "/feeds/all.rss", "If-None-Match", tag); w.Code != http.StatusNotModified {
+			t.Fatalf("answer %d: %d", i, w.Code)
+		}
+	}
+	for _, path := range []string{"/feeds/all.rss?lang=de", "/feeds/all/archive/2026-10-3.rss", "/feeds/all.rss?lang=de"} {
+		if w := from("198.51.100.1:1", path); w.Code != http.StatusOK {
+			t.Fatalf("%s: %d", path, w.Code)
+		}
+	}
+	w := from("198.51.100.1:2", "/feeds/all.rss")
+	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") != "60" || !strings.Contains(w.Body.String(), "If-None-Match") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+	for _, other := range []string{"198.51.100.2:1", "[2001:db8::1]:1", "127.0.0.1:1"} {
+		if w := from(other, "/feeds/all.rss"); w.Code != http.StatusOK {
+			t.Errorf("%s: %d", other, w.Code)
+		}
 	}
 }

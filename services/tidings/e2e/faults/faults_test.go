@@ -365,7 +365,7 @@ func (w *world) fail(t *testing.T, h History, bad []string) {
 }
 
 func TestKills(t *testing.T) {
-	w := newWorld(t, *seedFlag, shape{twice: []string{"ingest"}}) // all sources are of one host, so the shard changes hands
+	w := newWorld(t, *seedFlag, shape{twice: []string{"ingest", "enrich"}}) // all sources are of one host, so the shard changes hands
 	w.run(t, *killsFlag, time.Second)
 	h, bad := w.settle(t, 2*time.Minute, func(bad []string) bool { return len(bad) == 0 })
 	w.report(t, h)
