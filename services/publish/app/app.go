@@ -151,10 +151,10 @@ func (a *App) Addr() net.Addr { return a.listener.Addr() }
 // Base is the address that stands in feeds, without a slash at its end.
 func (a *App) Base() string { return a.base }
 
-// Feeds lists the addresses of the landing pages, in the order of the configuration.
+// Feeds lists the addresses of the public landing pages, in the order of the configuration.
 func (a *App) Feeds() []string {
 	var list []string
-	for _, f := range a.feeds {
+	for _, f := range feed.Public(a.feeds) {
 		list = append(list, f.Head.Page)
 	}
 	return list

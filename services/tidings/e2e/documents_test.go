@@ -81,6 +81,8 @@ func commands() []shown {
 		{command: "tidings channels list", args: []string{"channels", "list"}, says: "{channel}"},
 		{command: "tidings channels resume ID", args: []string{"channels", "resume", "{channel}"}},
 		{command: "tidings articles show ID", args: []string{"articles", "show", "{article}"}, says: "{article}"},
+		{command: "tidings feeds list", args: []string{"feeds", "list"}, says: "everybody"},
+		{command: "tidings feeds token ID", args: []string{"feeds", "token", "all"}, says: "sha256: "},
 		{command: "tidings taxonomy list", args: []string{"taxonomy", "list"}, says: "CRM"},
 		{command: "tidings taxonomy show CONCEPT", args: []string{"taxonomy", "show", "crm"}, says: "kunden"},
 		{command: "tidings taxonomy why ARTICLE", args: []string{"taxonomy", "why", "{article}"}, says: "BECAUSE OF"},

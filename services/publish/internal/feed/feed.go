@@ -52,6 +52,8 @@ type Config struct {
 	Status string   `yaml:"status"`
 	// Ended is the day on which the feed ended, for the status ending.
 	Ended time.Time `yaml:"ended"`
+	// Tokens make the feed private: it has no other address than those with one of them.
+	Tokens []Token `yaml:"tokens"`
 }
 
 // The values of [Config.Status].
@@ -119,6 +121,10 @@ func (c *Config) Check(at config.At) {
 	for i, id := range c.Was {
 		at.Key("was").Index(i).Name(id)
 	}
+	if len(c.Tokens) > 0 && len(c.Hubs) > 0 {
+		at.Key("hubs").Problemf("has no meaning with tokens: a hub would hand a private feed to anybody")
+	}
+	checkTokens(at.Key("tokens"), c.Tokens)
 	if c.Duplicates == Preferred && len(c.Prefer) == 0 {
 		at.Key("prefer").Problemf("is missing; it lists the sources that go before others")
 	}
@@ -146,6 +152,8 @@ type Feed struct {
 	attribution string
 	ended       time.Time
 	last        *item.Item // of a feed that has ended
+	tokens      []Token
+	base        string
 	prefer      map[string]int
 	selection   *selection.Selection
 }
@@ -166,6 +174,7 @@ func New(c Config, site config.Site, base string) (*Feed, error) {
 	page := base + "/feeds/" + url.PathEscape(c.ID)
 	f := &Feed{
 		ID: c.ID, Items: c.Items, Index: c.Index, Policy: c.Duplicates, selection: s, prefer: map[string]int{}, attribution: c.Attribution,
+		tokens: c.Tokens, base: base,
 		Head: render.Feed{
 			URN: item.URN(SiteID(site), "feed:"+c.ID), Title: clean.Title(title, c.ID),
 			Description: clean.Title(cmp.Or(c.Description, site.Description, title), c.ID),

@@ -199,3 +199,51 @@ func TestAWalkThroughTheArchiveMeetsEveryArticleOnce(t *testing.T) {
 		t.Error("a rebuild gives other bytes")
 	}
 }
+
+// What a token sees has its own addresses, and is nowhere else: a private feed has no documents of its own and no change
+// of it is told.
+func TestAPrivateFeedIsMadeForEachToken(t *testing.T) {
+	t.Parallel()
+	s := newStream()
+	for i := range 60 {
+		s.put(t, sample("blog", fmt.Sprint(i), time.Duration(i)*time.Hour))
+	}
+	token, sum := feed.NewToken()
+	if other, _ := feed.NewToken(); other == token || len(token) != 43 {
+		t.Errorf("tokens %q and %q", token, other)
+	}
+	c := feed.Config{}
+	c.SetDefaults()
+	c.ID, c.Tokens = "inner", []feed.Token{{Name: "a", SHA256: sum}}
+	f, err := feed.New(c, siteOfTests, "https://news.example.org/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.Admit(token, seen) != feed.Admitted || f.Admit(token+"x", seen) != feed.Refused || f.Admit("", seen) != feed.Refused {
+		t.Error("its token is not what lets in")
+	}
+	changes := 0
+	p, _ := newProjection(s, []*feed.Feed{f}, func(Change) { changes++ })
+	s.fold(t, p)
+	settle(p)
+	if err := p.Apply(s.put(t, sample("blog", "new", 0))); err != nil {
+		t.Fatal(err)
+	}
+	settle(p)
+	if own, ok := p.Feed("inner"); !ok || len(own.Documents) != 0 || changes != 0 {
+		t.Errorf("it is there: %v, with %d documents, and %d changes were told", ok, len(own.Documents), changes)
+	}
+	for _, format := range render.Formats() {
+		r := ask(t, p, Variant{Feed: "inner", Format: format, Under: "/t/" + token})
+		sound(t, r, format)
+		if want := "https://news.example.org/x/t/" + token + "/feeds/inner." + string(format); r.Head.Self[format] != want || !strings.Contains(string(r.Document.Body), want) {
+			t.Errorf("it calls itself %s", r.Head.Self[format])
+		}
+		if older := reads(t, r.Document.Body, format).older; !strings.Contains(older, token) {
+			t.Errorf("its archive is at %q", older)
+		}
+		if other := ask(t, p, Variant{Feed: "inner", Format: format, Under: "/t/other"}); strings.Contains(string(other.Document.Body), token) {
+			t.Error("a reader sees the token of another")
+		}
+	}
+}

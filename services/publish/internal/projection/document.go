@@ -31,6 +31,9 @@ func publish(f *feed.Feed, older string, entries []render.Entry, before *Publish
 			p.Updated = e.Updated
 		}
 	}
+	if f.Private() {
+		return p, false, nil // it has no address without a token; what a token sees is made when it asks
+	}
 	head := f.Head
 	head.Older = older
 	take := func(kind render.Format, contentType string, body []byte, err error) error {

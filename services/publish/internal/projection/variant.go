@@ -27,16 +27,16 @@ type Variant struct {
 	Filter *selection.Filter // nil for the whole feed
 	// Archive names a page of the archive, as YYYY-MM-N; "" is the current document. It goes with no filter.
 	Archive string
+	// Under is the path under which a private feed is served: its addresses hold the token of the reader.
+	Under string
 }
 
 func (v Variant) key() string {
-	if v.Archive != "" {
-		return v.Feed + "/" + v.Archive + " " + string(v.Format)
+	key := v.Under + "/" + v.Feed + "/" + v.Archive + " " + string(v.Format)
+	if v.Filter != nil {
+		key += "?" + v.Filter.Canonical
 	}
-	if v.Filter == nil {
-		return v.Feed + " " + string(v.Format)
-	}
-	return v.Feed + " " + string(v.Format) + "?" + v.Filter.Canonical
+	return key
 }
 
 // Rendered is a variant as it is served.
@@ -167,8 +167,10 @@ func (p *Projection) cut(v Variant, s *shelf, rows []*row) (*cut, error) {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	head := s.feed.Head
-	head.Self = maps.Clone(head.Self)
+	head := s.feed.Under(v.Under)
+	if v.Under == "" {
+		head.Hubs = s.feed.Head.Hubs
+	}
 	if !p.Known(v.Feed) {
 		head.Title = clean.Title(head.Title+": "+s.label(), s.feed.ID)
 	}

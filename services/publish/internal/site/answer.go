@@ -21,6 +21,7 @@ type answer struct {
 	body     []byte
 	document *document.Document // what is found, before its coding is chosen
 	dear     bool               // it may have been made for this request
+	secluded bool               // it is for one reader alone
 }
 
 func newAnswer(kind string, status int) *answer {
@@ -47,10 +48,15 @@ func (s *Site) fail(kind string, status int, format string, args ...any) *answer
 	return a
 }
 
-// preflight answers a browser that asks for leave to read a feed from a page of another site.
-func preflight(kind string) *answer {
-	a := newAnswer(kind, http.StatusNoContent)
+// preflight answers a browser that asks for leave to read a feed from a page of another site. It has none for what is for
+// one reader alone.
+func preflight(to *answer) *answer {
+	a := newAnswer(to.kind, http.StatusNoContent)
 	a.header.Set("Allow", allowed)
+	if to.secluded {
+		a.header.Del("Access-Control-Allow-Origin")
+		return a
+	}
 	a.header.Set("Access-Control-Allow-Methods", "GET, HEAD")
 	a.header.Set("Access-Control-Allow-Headers", "If-None-Match, If-Modified-Since")
 	a.header.Set("Access-Control-Max-Age", "86400")
@@ -66,7 +72,9 @@ func (a *answer) choose(r *http.Request) *answer {
 		a.header.Set("Content-Encoding", "gzip")
 	}
 	a.header.Set("ETag", tag)
-	a.header.Set("Access-Control-Expose-Headers", "ETag, Last-Modified, Link")
+	if !a.secluded {
+		a.header.Set("Access-Control-Expose-Headers", "ETag, Last-Modified, Link")
+	}
 	if !d.Modified.IsZero() {
 		a.header.Set("Last-Modified", d.Modified.Format(http.TimeFormat))
 	}

@@ -34,7 +34,8 @@ type Feeds interface {
 
 // Config is what a site is made of.
 type Config struct {
-	Feeds       Feeds
+	Feeds Feeds
+	// List holds the feeds of the configuration. Those that are private are shown nowhere.
 	List        []*feed.Feed
 	Base        string // address of the site without a slash at its end
 	Title       string
@@ -45,6 +46,8 @@ type Config struct {
 	Gone  map[string]bool
 	// Limit, when set, holds clients back that ask too often.
 	Limit *limit.Limiter
+	// Now is the clock by which tokens end; [time.Now] when it is nil.
+	Now func() time.Time
 	// Served is told of each answer: the kind of document and the status.
 	Served func(kind string, status int)
 }
@@ -63,7 +66,8 @@ const (
 // Site is the handler of the public port.
 type Site struct {
 	Config
-	fixed map[string]fixed
+	fixed   map[string]fixed
+	private map[string]*feed.Feed
 }
 
 // fixed is a page that depends on the configuration alone.
@@ -75,7 +79,16 @@ type fixed struct {
 
 // New makes a site.
 func New(c Config) (*Site, error) {
-	s := &Site{Config: c, fixed: map[string]fixed{}}
+	s := &Site{Config: c, fixed: map[string]fixed{}, private: map[string]*feed.Feed{}}
+	if s.Now == nil {
+		s.Now = time.Now
+	}
+	for _, f := range c.List {
+		if f.Private() {
+			s.private[f.ID] = f
+		}
+	}
+	public := feed.Public(c.List)
 	add := func(path, kind, contentType string, body []byte, err error) error {
 		if err != nil {
 			return err
@@ -84,11 +97,11 @@ func New(c Config) (*Site, error) {
 		s.fixed[path] = fixed{kind, d, strings.HasPrefix(contentType, "text/html")}
 		return err
 	}
-	index, err := page.Index(c.Title, c.Description, c.Language, c.List)
+	index, err := page.Index(c.Title, c.Description, c.Language, public)
 	if err = add("/", "html", "text/html; charset=utf-8", index, err); err != nil {
 		return nil, err
 	}
-	opml, err := page.OPML(c.Title, c.List)
+	opml, err := page.OPML(c.Title, public)
 	if err = add("/opml.xml", "opml", "text/x-opml; charset=utf-8", opml, err); err != nil {
 		return nil, err
 	}
@@ -160,7 +173,7 @@ func (s *Site) answer(r *http.Request) *answer {
 	case http.MethodGet, http.MethodHead:
 		return a.choose(r)
 	case http.MethodOptions:
-		return preflight(a.kind)
+		return preflight(a)
 	}
 	failed := s.fail(a.kind, http.StatusMethodNotAllowed, "This address can be read, with GET or HEAD, and nothing else.")
 	failed.header.Set("Allow", allowed)
@@ -177,28 +190,105 @@ func (s *Site) route(r *http.Request) *answer {
 		}
 		return a
 	}
-	if name, ok := strings.CutPrefix(path, "/feeds/"); ok && name != "" {
-		id, page, deeper := strings.Cut(name, "/")
-		if !deeper {
-			return s.feed(r, name)
-		}
-		if page, ok := strings.CutPrefix(page, "archive/"); ok {
-			return s.archive(r, id, page)
-		}
+	if rest, ok := strings.CutPrefix(path, "/t/"); ok {
+		return s.secluded(r, rest)
 	}
+	if a := s.below(r, "", path); a != nil {
+		return a
+	}
+	return s.nothing()
+}
+
+func (s *Site) nothing() *answer {
 	return s.fail("other", http.StatusNotFound, "There is nothing at this address. The feeds are listed at %s/.", s.Base)
 }
 
-// feed answers for a feed. name is an id, with the ending of a format or without.
-func (s *Site) feed(r *http.Request, name string) *answer {
-	id, kind, negotiated := name, projection.HTML, true
+// below answers for the paths of feeds and their archives, which private feeds have under a path with their token. It is
+// nil where there is no such path.
+func (s *Site) below(r *http.Request, under, path string) *answer {
+	name, ok := strings.CutPrefix(path, "/feeds/")
+	if !ok || name == "" {
+		return nil
+	}
+	id, page, deeper := strings.Cut(name, "/")
+	if !deeper {
+		return s.feed(r, under, name)
+	}
+	if page, ok := strings.CutPrefix(page, "archive/"); ok {
+		return s.archive(r, under, id, page)
+	}
+	return nil
+}
+
+// hidden reports whether a feed is private, and not asked for by its token.
+func (s *Site) hidden(under, id string) bool { return under == "" && s.private[id] != nil }
+
+// secluded answers for what stands below /t/: private feeds, with the token of a reader. What is served there is for
+// this reader alone: no cache in between may keep it, no page of another site may read it, and its address goes nowhere.
+func (s *Site) secluded(r *http.Request, rest string) *answer {
+	token, path, _ := strings.Cut(rest, "/")
+	path = "/" + path
+	switch path {
+	case "/style.css": // the page of a feed asks for it beside itself
+		f := s.fixed[path]
+		return found(f.kind, f.document)
+	case "/":
+		return s.moved("html", s.Base+"/")
+	}
+	name, _, _ := strings.Cut(strings.TrimPrefix(path, "/feeds/"), "/")
+	id, _ := split(name)
+	if to, ok := s.Moved[id]; ok {
+		id = to
+	}
+	f := s.private[id]
+	switch {
+	case s.Gone[id]:
+		return s.gone("other")
+	case f == nil:
+		return s.nothing()
+	}
+	switch f.Admit(token, s.Now()) {
+	case feed.Refused:
+		return s.nothing()
+	case feed.Past:
+		return s.seclude(s.fail("other", http.StatusGone, "This address does not hold any more. Ask whoever gave it to you for another one."))
+	}
+	a := s.below(r, "/t/"+token, path)
+	if a == nil {
+		return s.nothing()
+	}
+	return s.seclude(a)
+}
+
+// seclude keeps an answer with its reader.
+func (s *Site) seclude(a *answer) *answer {
+	a.header.Del("Access-Control-Allow-Origin")
+	a.header.Set("Referrer-Policy", "no-referrer")
+	a.header.Set("X-Robots-Tag", "noindex")
+	if a.header.Get("Cache-Control") != "no-cache" {
+		a.header.Set("Cache-Control", "private, max-age=60")
+	}
+	a.secluded = true
+	return a
+}
+
+// split takes the name of a document apart: the id of the feed and the format, which is that of pages where none is named.
+func split(name string) (id string, kind render.Format) {
 	for _, format := range render.Formats() {
 		if before, ok := strings.CutSuffix(name, "."+string(format)); ok {
-			id, kind, negotiated = before, format, false
+			return before, format
 		}
 	}
+	return name, projection.HTML
+}
+
+// feed answers for a feed. name is an id, with the ending of a format or without.
+func (s *Site) feed(r *http.Request, under, name string) *answer {
+	id, kind := split(name)
+	negotiated := kind == projection.HTML
+	root := s.Base + under + "/feeds/"
 	if to, ok := s.Moved[id]; ok {
-		return s.moved(string(kind), s.Base+"/feeds/"+url.PathEscape(to)+strings.TrimPrefix(name, id)+query(r))
+		return s.moved(string(kind), root+url.PathEscape(to)+strings.TrimPrefix(name, id)+query(r))
 	}
 	if s.Gone[id] {
 		return s.gone(string(kind))
@@ -210,7 +300,7 @@ func (s *Site) feed(r *http.Request, name string) *answer {
 	if r.URL.RawQuery != "" {
 		var err error
 		filter, err = selection.ParseFilter(r.URL.RawQuery)
-		switch place := s.Base + "/feeds/" + url.PathEscape(id); {
+		switch place := root + url.PathEscape(id); {
 		case err != nil && kind == projection.HTML:
 			filter = nil // people come with the marks of whoever linked to the page
 		case err != nil:
@@ -221,7 +311,7 @@ func (s *Site) feed(r *http.Request, name string) *answer {
 			return s.moved(string(kind), place+"."+string(kind)+"?"+filter.Canonical)
 		}
 	}
-	doc, err := s.document(r.Context(), id, kind, filter)
+	doc, err := s.document(r.Context(), under, id, kind, filter)
 	switch {
 	case projection.Missing(err):
 		return s.fail(string(kind), http.StatusNotFound, "There is no feed of this name. The feeds are listed at %s/.", s.Base)
@@ -238,24 +328,24 @@ var archivePage = regexp.MustCompile(`^([0-9]{4}-[0-9]{2}-[0-9]{1,6})\.(rss|atom
 
 // archive answers for a page of the archive of a feed (RFC 5005 section 4). It may be kept for an hour, and not for
 // ever: what is taken down leaves it, too.
-func (s *Site) archive(r *http.Request, id, name string) *answer {
+func (s *Site) archive(r *http.Request, under, id, name string) *answer {
 	page := archivePage.FindStringSubmatch(name)
 	if page == nil {
 		return s.fail("other", http.StatusNotFound, "There is nothing at this address. The feeds are listed at %s/.", s.Base)
 	}
 	kind := render.Format(page[2])
 	if to, ok := s.Moved[id]; ok {
-		return s.moved(string(kind), s.Base+"/feeds/"+url.PathEscape(to)+"/archive/"+page[0])
+		return s.moved(string(kind), s.Base+under+"/feeds/"+url.PathEscape(to)+"/archive/"+page[0])
 	}
 	if s.Gone[id] {
 		return s.gone(string(kind))
 	}
 	if r.URL.RawQuery != "" {
-		return s.moved(string(kind), s.Base+"/feeds/"+url.PathEscape(id)+"/archive/"+page[0])
+		return s.moved(string(kind), s.Base+under+"/feeds/"+url.PathEscape(id)+"/archive/"+page[0])
 	}
-	doc, err := s.Feeds.Variant(r.Context(), projection.Variant{Feed: id, Format: kind, Archive: page[1]})
+	doc, err := s.Feeds.Variant(r.Context(), projection.Variant{Feed: id, Format: kind, Archive: page[1], Under: under})
 	switch {
-	case projection.Missing(err):
+	case projection.Missing(err) || s.hidden(under, id):
 		return s.fail(string(kind), http.StatusNotFound, "There is no page of this name in the archive of this feed. The current document of the feed leads to its archive.")
 	case err != nil:
 		return s.busy(kind)
@@ -288,15 +378,18 @@ func (s *Site) busy(kind render.Format) *answer {
 
 // document finds what is made already, or has it made. A whole feed of the configuration is never made on
 // demand: it is there, or everything is still being built.
-func (s *Site) document(ctx context.Context, id string, kind render.Format, filter *selection.Filter) (*projection.Rendered, error) {
-	if filter == nil && s.Feeds.Known(id) {
+func (s *Site) document(ctx context.Context, under, id string, kind render.Format, filter *selection.Filter) (*projection.Rendered, error) {
+	if s.hidden(under, id) {
+		return nil, fault.Errorf(fault.Gone, "feed %s is private", id)
+	}
+	if filter == nil && under == "" && s.Feeds.Known(id) {
 		p, ok := s.Feeds.Feed(id)
 		if !ok {
 			return nil, fault.Errorf(fault.Unreachable, "the feeds are being built")
 		}
 		return &projection.Rendered{Feed: p.Feed, Head: &p.Feed.Head, Document: p.Documents[kind]}, nil
 	}
-	return s.Feeds.Variant(ctx, projection.Variant{Feed: id, Format: kind, Filter: filter})
+	return s.Feeds.Variant(ctx, projection.Variant{Feed: id, Format: kind, Filter: filter, Under: under})
 }
 
 // feedAnswer is the answer with a document of a feed.

@@ -5,6 +5,8 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
@@ -43,6 +45,10 @@ func (s shelf) Variant(_ context.Context, v projection.Variant) (*projection.Ren
 	switch v.Feed {
 	case "tag-crm", "all":
 		return &projection.Rendered{Feed: p.Feed, Head: &p.Feed.Head, Document: p.Documents[v.Format]}, nil
+	case "secret":
+		f := *p.Feed
+		head := f.Under(v.Under)
+		return &projection.Rendered{Feed: &f, Head: &head, Document: p.Documents[v.Format]}, nil
 	case "tag-away":
 		return nil, fault.Errorf(fault.Unreachable, "the broker is away")
 	}
@@ -74,8 +80,16 @@ func newSite(t testing.TB) *Site {
 		"all":    published(t, feed.Config{ID: "all", Index: true}),
 		"hidden": published(t, feed.Config{ID: "hidden", Hubs: []string{"https://hub.example/"}}),
 	}
+	var tokens []feed.Token
+	for _, c := range []feed.Token{{Name: "in"}, {Name: "late", Expires: modified}, {Name: "out", Revoked: true}} {
+		sum := sha256.Sum256([]byte("token-" + c.Name))
+		c.SHA256 = hex.EncodeToString(sum[:])
+		tokens = append(tokens, c)
+	}
+	secret := published(t, feed.Config{ID: "secret", Title: "Confidential", Tokens: tokens, Index: true}).Feed
 	s, err := New(Config{
-		Feeds: feeds, List: []*feed.Feed{feeds["all"].Feed, feeds["hidden"].Feed}, Base: "https://news.example.org", Moved: map[string]string{"old": "all"}, Gone: map[string]bool{"gone": true}, Title: "News <b>", Description: "About & more", Language: "de",
+		Now:   func() time.Time { return modified.Add(time.Minute) },
+		Feeds: feeds, List: []*feed.Feed{feeds["all"].Feed, feeds["hidden"].Feed, secret}, Base: "https://news.example.org", Moved: map[string]string{"old": "all"}, Gone: map[string]bool{"gone": true}, Title: "News <b>", Description: "About & more", Language: "de",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -181,6 +195,28 @@ func TestHTTP(t *testing.T) {
 		{"gone", "GET /feeds/gone.rss", nil, 410, []string{"=no longer published", "Content-Type: text/plain; charset=utf-8"}},
 		{"gone, page", "GET /feeds/gone", nil, 410, nil},
 		{"gone, archive", "GET /feeds/gone/archive/2026-10-3.rss", nil, 410, nil},
+		{"private, without a token", "GET /feeds/secret.rss", nil, 404, []string{"=no feed of this name"}},
+		{"private, page without a token", "GET /feeds/secret", nil, 404, nil},
+		{"private, filter without a token", "GET /feeds/secret.rss?lang=de", nil, 404, nil},
+		{"private, archive without a token", "GET /feeds/secret/archive/2026-10-3.rss", nil, 404, nil},
+		{"private", "GET /t/token-in/feeds/secret.rss", nil, 200, []string{
+			"=rss of all", "Cache-Control: private, max-age=60", "X-Robots-Tag: noindex", "Referrer-Policy: no-referrer", "Access-Control-Allow-Origin:", "Access-Control-Expose-Headers:",
+			`Link: <https://news.example.org/t/token-in/feeds/all.rss>; rel="self"`, "ETag: " + plain,
+		}},
+		{"private, unchanged", "GET /t/token-in/feeds/secret.rss", []string{"If-None-Match", plain}, 304, []string{"Cache-Control: private, max-age=60"}},
+		{"private, page", "GET /t/token-in/feeds/secret", nil, 200, []string{"=html of all", "Content-Security-Policy: " + page.Policy, "Cache-Control: private, max-age=60"}},
+		{"private, filter", "GET /t/token-in/feeds/secret.rss?tag=CRM", nil, 301, []string{"Location: https://news.example.org/t/token-in/feeds/secret.rss?tag=crm"}},
+		{"private, archive", "GET /t/token-in/feeds/secret/archive/2026-10-3.rss", nil, 200, []string{"Cache-Control: private, max-age=60"}},
+		{"private, style of the page", "GET /t/token-in/style.css", nil, 200, []string{"Content-Type: text/css; charset=utf-8"}},
+		{"private, up", "GET /t/token-in/", nil, 301, []string{"Location: https://news.example.org/"}},
+		{"private, preflight", "OPTIONS /t/token-in/feeds/secret.rss", nil, 204, []string{"Access-Control-Allow-Origin:", "Access-Control-Allow-Methods:"}},
+		{"private, unknown token", "GET /t/token-x/feeds/secret.rss", nil, 404, []string{"=nothing at this address"}},
+		{"private, no token", "GET /t//feeds/secret.rss", nil, 404, nil},
+		{"private, expired", "GET /t/token-late/feeds/secret.rss", nil, 410, []string{"=does not hold any more", "Referrer-Policy: no-referrer"}},
+		{"private, revoked", "GET /t/token-out/feeds/secret", nil, 410, nil},
+		{"private, POST", "POST /t/token-in/feeds/secret.rss", nil, 405, nil},
+		{"public feed with a token", "GET /t/token-in/feeds/all.rss", nil, 404, nil},
+		{"gone feed with a token", "GET /t/token-in/feeds/gone.rss", nil, 410, nil},
 		{"archive", "GET /feeds/all/archive/2026-10-3.atom", nil, 200, []string{"=atom of all", "Cache-Control: public, max-age=3600", "Content-Type: application/atom+xml; charset=utf-8"}},
 		{"archive, unchanged", "GET /feeds/all/archive/2026-10-3.rss", []string{"If-None-Match", plain}, 304, nil},
 		{"archive with a mark", "GET /feeds/all/archive/2026-10-3.rss?x=y", nil, 301, []string{"Location: https://news.example.org/feeds/all/archive/2026-10-3.rss"}},
@@ -357,6 +393,22 @@ func TestNetworksThatAskTooOftenWait(t *testing.T) {
 	for _, other := range []string{"198.51.100.2:1", "[2001:db8::1]:1", "127.0.0.1:1"} {
 		if w := from(other, "/feeds/all.rss"); w.Code != http.StatusOK {
 			t.Errorf("%s: %d", other, w.Code)
+		}
+	}
+}
+
+func TestPrivateFeedsStandInNoList(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	for _, path := range []string{"/", "/opml.xml", "/robots.txt", "/feeds/all"} {
+		body, err := io.ReadAll(ask(s, http.MethodGet, path).Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range []string{"secret", "Confidential", "token-in"} {
+			if strings.Contains(string(body), word) {
+				t.Errorf("%s names %s", path, word)
+			}
 		}
 	}
 }

@@ -32,6 +32,7 @@ type grammar struct {
 	Tail       tailVerb       `cmd:"" help:"Print events as they flow."`
 	Dead       deadVerb       `cmd:"" help:"Messages that no service could take."`
 	Topology   topologyVerb   `cmd:"" help:"Streams and consumers: what is, what shall be."`
+	Feeds      feedsVerb      `cmd:"" help:"Feeds: what there is, tokens of private ones."`
 	Channels   channelsVerb   `cmd:"" help:"Channels: how they stand, pause, resume."`
 	Deliveries deliveriesVerb `cmd:"" help:"Deliveries: how posts stand, and what a person decides about them."`
 	Articles   articlesVerb   `cmd:"" help:"Articles: the way of one, a takedown."`

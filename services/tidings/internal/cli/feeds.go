@@ -1,0 +1,68 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"tidings.internal/services/tidings/internal/ops"
+)
+
+type feedsVerb struct {
+	List  feedListVerb  `cmd:"" help:"List the feeds of the configuration."`
+	Token feedTokenVerb `cmd:"" help:"Make a token for a reader of a private feed."`
+}
+
+type feedListVerb struct {
+	asJSON
+}
+
+// Run is the verb feeds list.
+func (v *feedListVerb) Run(w *world) error {
+	doc, _, err := w.target()
+	if err != nil {
+		return err
+	}
+	list, err := ops.Feeds(doc)
+	if err != nil {
+		return err
+	}
+	if v.JSON {
+		return w.encode(list)
+	}
+	rows := make([][]string, len(list))
+	for i, f := range list {
+		who := "everybody"
+		if len(f.Tokens) > 0 {
+			who = strings.Join(f.Tokens, " ")
+		}
+		rows[i] = []string{f.ID, f.Title, f.Status, who, f.Page}
+	}
+	return w.table([]string{"FEED", "TITLE", "STATUS", "READERS", "ADDRESS"}, rows)
+}
+
+type feedTokenVerb struct {
+	Feed string `arg:"" help:"Id of the feed."`
+	Name string `help:"Whose token it is." default:"reader" placeholder:"NAME"`
+	asJSON
+}
+
+// Run is the verb feeds token.
+func (v *feedTokenVerb) Run(w *world) error {
+	doc, _, err := w.target()
+	if err != nil {
+		return err
+	}
+	t, err := ops.NewFeedToken(doc, v.Feed)
+	if err != nil {
+		return err
+	}
+	if v.JSON {
+		return w.encode(t)
+	}
+	_, err = fmt.Fprintf(w.stdout, `Give this address to the reader, and to nobody else; it is shown once:
+  %s.rss
+Put this below "tokens:" of the feed %s, and start publish again:
+  - {name: %q, sha256: %s}
+`, t.Page, v.Feed, v.Name, t.SHA256)
+	return err
+}
