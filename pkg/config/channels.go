@@ -15,8 +15,9 @@ const maxChannels = 900
 // Channels decodes the section `channels`, which two services read. For the network of each entry the caller's
 // function returns a pointer to the settings that this program knows, filled with their defaults, and the names of the
 // keys that belong to the other program, which are skipped; everything else is strict. A network without settings of
-// its own gives a nil pointer and the other's keys; "*" among these skips all keys that are not common. nil and no
-// names mean that the program does not know the network, which is a problem; networks, when given, are named in it.
+// its own gives a nil pointer and the other's keys, a list that is empty and not nil where there are none; "*" among these
+// skips all keys that are not common. Two nils mean that the program does not know the network, which is a problem;
+// networks, when given, are named in it.
 //
 // The settings are left in [Channel.Settings] and checked like the rest.
 func (d *Doc) Channels(own func(network string) (settings any, others []string), networks ...string) []Channel {
@@ -68,7 +69,7 @@ func (c *decoder) channel(entry *yaml.Node, into *Channel, own func(string) (any
 	} else {
 		settings, others := own(network)
 		switch {
-		case settings == nil && len(others) == 0:
+		case settings == nil && others == nil:
 			hint, _ := suggest(network, networks)
 			place.Problemf("there is no network %s%s", quote(network), hint)
 		default:

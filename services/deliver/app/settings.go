@@ -2,6 +2,7 @@ package app
 
 import (
 	_ "embed" // for example.yaml
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,6 +21,9 @@ func ChannelExamples() map[string]string {
 	all := map[string]string{}
 	for _, n := range networks() {
 		all[n.Name] = n.Example
+	}
+	for name := range payloadOnly {
+		all[name] = payloadExample
 	}
 	return all
 }
@@ -70,14 +74,17 @@ func read(doc *config.Doc) settings {
 		if i := find(name); i >= 0 {
 			return list[i].Settings(), list[i].Others
 		}
-		return nil, nil
+		return nil, payloadOnly[name]
 	}
-	for i, c := range doc.Channels(own, names...) {
+	for i, c := range doc.Channels(own, append(names, slices.Sorted(maps.Keys(payloadOnly))...)...) {
+		at := doc.At("channels", i)
+		if _, ok := payloadOnly[c.Network]; ok {
+			mustStay(c, at)
+		}
 		n := find(c.Network)
 		if n < 0 || c.Emit == emitOnly {
 			continue
 		}
-		at := doc.At("channels", i)
 		if whole, ok := c.Settings.(send.Completer); ok {
 			whole.Complete(at)
 		}

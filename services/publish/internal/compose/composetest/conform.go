@@ -167,7 +167,8 @@ func check(t *testing.T, name string, p event.Post) {
 	if !json.Valid(p.Request.Body) || !utf8.ValidString(p.Text) || strings.ContainsAny(p.Text, "\x00\x1b") {
 		t.Errorf("%s: the body is not JSON, or the text %q is not clean", name, p.Text)
 	}
-	if !strings.Contains(body, p.URL) {
+	// Some networks escape every sign, those of addresses too, and take the backslashes out again.
+	if !strings.Contains(body, p.URL) && !strings.Contains(strings.ReplaceAll(body, `\\`, ""), p.URL) {
 		t.Errorf("%s: the link %s is cut or lost in %s", name, p.URL, body)
 	}
 	if found := secretForm.FindString(body); found != "" {
