@@ -2,10 +2,18 @@ package app
 
 import (
 	"cmp"
+	"context"
+	"slices"
+	"time"
 
+	"tidings.internal/pkg/article"
+	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
+	"tidings.internal/services/publish/internal/compose"
 	"tidings.internal/services/publish/internal/feed"
+	"tidings.internal/services/publish/internal/item"
 )
 
 // FeedInfo is a feed of the configuration as an operator sees it.
@@ -79,4 +87,112 @@ func NewFeedToken(doc *config.Doc, id string) (FeedToken, error) {
 		return FeedToken{token, sum, f.Under("/t/" + token).Page}, nil
 	}
 	return FeedToken{}, fault.Errorf(fault.Invalid, "there is no feed %q in the configuration; \"tidings feeds list\" shows what there is", id)
+}
+
+// PostPreview is the very post that a channel would get.
+type PostPreview struct {
+	event.Post
+	// Selected tells whether the channel's selection takes the article.
+	Selected bool `json:"selected"`
+}
+
+// PreviewPost composes a post for a channel of the configuration: of a stored article, or of a sample where none is
+// named, for which b may be nil. Nothing is emitted.
+func PreviewPost(ctx context.Context, b *bus.Bus, doc *config.Doc, channel, id string) (PostPreview, error) {
+	s := read(doc)
+	if err := doc.Err(); err != nil {
+		return PostPreview{}, err
+	}
+	i := slices.IndexFunc(s.channels, func(c *compose.Channel) bool { return c.ID == channel })
+	if i < 0 {
+		return PostPreview{}, fault.Errorf(fault.Invalid, "there is no channel %q in the configuration", channel)
+	}
+	a := sampleArticle()
+	if id != "" {
+		var err error
+		if a, err = stored(ctx, b, id); err != nil {
+			return PostPreview{}, err
+		}
+	}
+	it, err := item.New(a, feed.SiteID(s.site))
+	if err != nil {
+		return PostPreview{}, err
+	}
+	p, err := s.channels[i].Post(a, it, event.ActionCreate, false)
+	return PostPreview{p, s.channels[i].Takes(a)}, err
+}
+
+// sampleArticle is an article that has everything.
+func sampleArticle() *article.Article {
+	at := time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	id := article.NewID("sample", "1")
+	return &article.Article{
+		ID: id, Revision: 1, URL: "https://example.org/articles/tides?from=feed", Title: "Schoolchildren run the tide gauges that the harbour could not afford",
+		Summary: "Three classes took over the gauges of the old harbour. They read them twice a day, and the fishermen have begun to ask them first.",
+		HTML:    "<p>Three classes took over the gauges of the old harbour.</p>", Language: article.Language{Code: "en", Confidence: 1}, Published: &at, FirstSeen: at, Fetched: at,
+		Authors: []article.Person{{Name: "Jane Doe"}}, Image: &article.Image{URL: "https://example.org/tides.jpg", Type: "image/jpeg", Alt: "A gauge at low water"},
+		Tags:   []article.Tag{{ID: "schools", Label: map[string]string{"en": "Schools"}}, {ID: "open-data", Label: map[string]string{"en": "Open data"}}},
+		Source: article.Source{ID: "sample", Title: "Sample source", FeedURL: "https://example.org/feed"}, Story: article.Story{ID: id, FirstSeen: at},
+	}
+}
+
+// stored reads an article.
+func stored(ctx context.Context, b *bus.Bus, id string) (*article.Article, error) {
+	subject, err := b.ArticleSubject(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	if subject == "" {
+		return nil, fault.Errorf(fault.Invalid, "there is no article %q", id)
+	}
+	r, err := b.Last(ctx, subject)
+	switch {
+	case err != nil:
+		return nil, err
+	case r == nil:
+		return nil, fault.Errorf(fault.Invalid, "article %q is not enriched yet", id)
+	case r.Header.Value(event.HeaderType) == event.TypeDeleted:
+		return nil, fault.Errorf(fault.Gone, "article %s was taken down", id)
+	}
+	_, a, err := event.DecodeEnriched(r.Message)
+	return &a, err
+}
+
+// ListPosts lists the posts that are on the bus, of one channel or of all, those that were composed last first.
+func ListPosts(ctx context.Context, b *bus.Bus, channel string, most int) ([]event.Post, error) {
+	list := []event.Post{}
+	err := b.Read(ctx, event.StreamPosts, func(r bus.Record) error {
+		if r.Header.Value(event.HeaderType) != event.TypePost {
+			return nil // taken back, or a mark that one grew too old
+		}
+		_, p, err := event.DecodePost(r.Message)
+		if err != nil {
+			return nil // a dead letter tells of it
+		}
+		if channel == "" || p.Channel == channel {
+			list = append(list, p)
+		}
+		return nil
+	})
+	slices.Reverse(list)
+	return list[:min(len(list), most)], err
+}
+
+// ShowPost gives the post of a story on a channel.
+func ShowPost(ctx context.Context, b *bus.Bus, channel, story string) (event.Post, error) {
+	subject, err := event.PostSubject(channel, story)
+	if err != nil {
+		return event.Post{}, err
+	}
+	r, err := b.Last(ctx, subject)
+	switch {
+	case err != nil:
+		return event.Post{}, err
+	case r == nil || r.Marker:
+		return event.Post{}, fault.Errorf(fault.Invalid, "there is no post of story %s for channel %s", story, channel)
+	case r.Header.Value(event.HeaderType) != event.TypePost:
+		return event.Post{}, fault.Errorf(fault.Gone, "the post of story %s for channel %s was taken back", story, channel)
+	}
+	_, p, err := event.DecodePost(r.Message)
+	return p, err
 }

@@ -34,6 +34,7 @@ type grammar struct {
 	Topology   topologyVerb   `cmd:"" help:"Streams and consumers: what is, what shall be."`
 	Feeds      feedsVerb      `cmd:"" help:"Feeds: what there is, tokens of private ones."`
 	Channels   channelsVerb   `cmd:"" help:"Channels: how they stand, pause, resume."`
+	Posts      postsVerb      `cmd:"" help:"Posts: what was composed, and what would be."`
 	Deliveries deliveriesVerb `cmd:"" help:"Deliveries: how posts stand, and what a person decides about them."`
 	Articles   articlesVerb   `cmd:"" help:"Articles: the way of one, a takedown."`
 	Taxonomy   taxonomyVerb   `cmd:"" help:"Concepts: what there is, how tags come about, changes and verdicts."`

@@ -1,0 +1,138 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"tidings.internal/services/tidings/internal/ops"
+)
+
+type postsVerb struct {
+	List    postListVerb    `cmd:"" help:"List the posts that were composed, the last first."`
+	Show    postShowVerb    `cmd:"" help:"Show one as it stands on the bus."`
+	Preview postPreviewVerb `cmd:"" help:"Show the very payload that a channel would get, with its count against the limit. Emits nothing."`
+}
+
+type postListVerb struct {
+	Channel string `help:"Only those of a channel." placeholder:"ID"`
+	Last    int    `help:"At most so many." default:"50"`
+	asJSON
+}
+
+// Run is the verb posts list.
+func (v *postListVerb) Run(w *world) error {
+	if v.Last < 1 {
+		return &usageError{"--last must be 1 or more"}
+	}
+	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		list, err := o.Posts(ctx, v.Channel, v.Last)
+		if err != nil {
+			return err
+		}
+		if v.JSON {
+			return w.encode(list)
+		}
+		if len(list) == 0 {
+			return w.printf("no posts\n")
+		}
+		rows := make([][]string, len(list))
+		for i, p := range list {
+			rows[i] = []string{p.Channel + "/" + p.Story, p.Network, p.Action, fmt.Sprintf("%d/%d", p.Count.Used, p.Count.Limit), p.Title}
+		}
+		return w.table([]string{"POST", "NETWORK", "ACTION", "LENGTH", "TITLE"}, rows)
+	})
+}
+
+type postShowVerb struct {
+	ID string `arg:"" help:"The post, channel/story."`
+	asJSON
+}
+
+// Run is the verb posts show.
+func (v *postShowVerb) Run(w *world) error {
+	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		p, err := o.Post(ctx, v.ID)
+		if err != nil {
+			return err
+		}
+		if v.JSON {
+			return w.encode(p)
+		}
+		return w.post(p)
+	})
+}
+
+type postPreviewVerb struct {
+	Channel string `required:"" help:"Id of the channel." placeholder:"ID"`
+	Article string `help:"Id of a stored article; else a sample, for which nothing need run." placeholder:"ID"`
+	asJSON
+}
+
+// Run is the verb posts preview.
+func (v *postPreviewVerb) Run(w *world) error {
+	p, err := v.compose(w)
+	if err != nil {
+		return err
+	}
+	if v.JSON {
+		return w.encode(p)
+	}
+	if err := w.post(p.Post); err != nil {
+		return err
+	}
+	if v.Article != "" && !p.Selected {
+		return w.printf("\nThe channel does not select this article: it would not be posted.\n")
+	}
+	return nil
+}
+
+func (v *postPreviewVerb) compose(w *world) (p ops.PostPreview, err error) {
+	if v.Article == "" {
+		doc, _, err := w.target()
+		if err != nil {
+			return p, err
+		}
+		return ops.PreviewSample(w.ctx, doc, v.Channel)
+	}
+	err = w.connected(func(ctx context.Context, o *ops.Ops) (err error) {
+		p, err = o.PreviewPost(ctx, v.Channel, v.Article)
+		return err
+	})
+	return p, err
+}
+
+// post prints a post: what a reader sees, its length, and the request with its placeholders.
+func (w *world) post(p ops.Post) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (%s), %d of %d %s\n\n", p.Channel, p.Network, p.Count.Used, p.Count.Limit, p.Count.Unit)
+	for line := range strings.SplitSeq(p.Text, "\n") {
+		fmt.Fprintln(&b, "  "+visible(line))
+	}
+	fmt.Fprintf(&b, "\n%s %s\n", p.Request.Method, p.Request.Path)
+	for _, name := range slices.Sorted(maps.Keys(p.Request.Headers)) {
+		fmt.Fprintf(&b, "%s: %s\n", name, visible(p.Request.Headers[name]))
+	}
+	var body bytes.Buffer
+	if len(p.Request.Body) > 0 && json.Indent(&body, p.Request.Body, "", "  ") == nil {
+		fmt.Fprintf(&b, "\n%s\n", harmless(body.Bytes()))
+	}
+	for _, m := range p.Media {
+		fmt.Fprintf(&b, "\n%s: %s, described as %q, at most %s\n", m.Name, visible(m.URL), m.Alt, size(uint64(max(m.MaxBytes, 0))))
+	}
+	return w.printf("%s", b.String())
+}
+
+// visible takes out what a terminal would obey, and cuts nothing.
+func visible(s string) string {
+	return strings.Map(func(r rune) rune {
+		if steers(r) && r != '\u200d' && r != '\ufe0f' { // what holds emoji together steers nothing
+			return -1
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,41 @@
+package ops
+
+import (
+	"context"
+	"strings"
+
+	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+	publish "tidings.internal/services/publish/app"
+)
+
+// Post is a post as it stands on the bus, PostPreview one as it would.
+type (
+	Post        = event.Post
+	PostPreview = publish.PostPreview
+)
+
+// PreviewSample composes a post of a sample article for a channel. It asks nobody.
+func PreviewSample(ctx context.Context, doc *config.Doc, channel string) (PostPreview, error) {
+	return publish.PreviewPost(ctx, nil, doc, channel, "")
+}
+
+// PreviewPost composes the post of a stored article for a channel, and emits nothing.
+func (o *Ops) PreviewPost(ctx context.Context, channel, article string) (PostPreview, error) {
+	return publish.PreviewPost(ctx, o.bus, o.doc, channel, article)
+}
+
+// Posts lists posts, those that were composed last first.
+func (o *Ops) Posts(ctx context.Context, channel string, most int) ([]Post, error) {
+	return publish.ListPosts(ctx, o.bus, channel, most)
+}
+
+// Post gives the post of a channel/story.
+func (o *Ops) Post(ctx context.Context, id string) (Post, error) {
+	channel, story, ok := strings.Cut(id, "/")
+	if !ok {
+		return Post{}, fault.Errorf(fault.Invalid, "%q is not channel/story", id)
+	}
+	return publish.ShowPost(ctx, o.bus, channel, story)
+}
