@@ -1,2 +1,3 @@
-// Package browser looks at the public pages in a real browser.
+// Package browser reads what Tidings serves with the programs of people: a real browser, and feed readers of Debian. It
+// holds tests only.
 package browser
