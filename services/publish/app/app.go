@@ -119,7 +119,8 @@ func build(d Deps, s settings, listener net.Listener) (*App, error) {
 	})
 	pages, err := site.New(site.Config{
 		Feeds: a.projection, List: a.feeds, Base: a.base, Title: s.site.Title, Description: s.site.Description, Language: s.site.Language,
-		Moved: moved, Gone: gone, Served: m.served, Limit: limit.New(s.publish.RateLimit, s.publish.proxies(), time.Now),
+		SitemapHosts: s.sitemapHosts(a.base),
+		Moved:        moved, Gone: gone, Served: m.served, Limit: limit.New(s.publish.RateLimit, s.publish.proxies(), time.Now),
 	})
 	if err != nil {
 		return nil, err

@@ -1,9 +1,11 @@
 package app
 
 import (
+	"cmp"
 	_ "embed" // for example.yaml
 	"net"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -23,6 +25,8 @@ type Settings struct {
 	// RateLimit is how many points a client network has in ten minutes; 0 limits nobody.
 	RateLimit      int      `yaml:"rate_limit"`
 	TrustedProxies []string `yaml:"trusted_proxies"`
+	// SitemapHosts are the hosts whose articles stand in the sitemap for news; without any, that of the site.
+	SitemapHosts []string `yaml:"sitemap_hosts"`
 }
 
 // Automatic says which feeds come into being by themselves.
@@ -47,6 +51,11 @@ func (s *Settings) Check(at config.At) {
 	}
 	if s.RateLimit < 0 || s.RateLimit > 1_000_000 {
 		at.Key("rate_limit").Problemf("%d is not within 0 and 1000000", s.RateLimit)
+	}
+	for i, host := range s.SitemapHosts {
+		if u, err := url.Parse("https://" + host); err != nil || u.Hostname() != host || host == "" {
+			at.Key("sitemap_hosts").Index(i).Problemf("%q is no name of a host", host)
+		}
 	}
 	for i, text := range s.TrustedProxies {
 		if _, err := prefix(text); err != nil {
@@ -75,6 +84,18 @@ func (s *Settings) proxies() []netip.Prefix {
 		}
 	}
 	return list
+}
+
+// sitemapHosts are the hosts whose articles stand in the sitemap for news.
+func (s *settings) sitemapHosts(base string) []string {
+	if len(s.publish.SitemapHosts) > 0 {
+		return s.publish.SitemapHosts
+	}
+	u, err := url.Parse(cmp.Or(s.site.URL, base))
+	if err != nil {
+		return nil
+	}
+	return []string{u.Hostname()}
 }
 
 // Examples gives the manuals of the sections that publish owns, by the name of the section.

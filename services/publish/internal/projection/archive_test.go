@@ -247,3 +247,36 @@ func TestAPrivateFeedIsMadeForEachToken(t *testing.T) {
 		}
 	}
 }
+
+func TestRecentArticlesOfPublicFeedsAreListedOnce(t *testing.T) {
+	t.Parallel()
+	s := newStream()
+	for i := range 10 {
+		s.put(t, sample("blog", fmt.Sprint(i), time.Duration(i)*12*time.Hour))
+	}
+	hidden := feed.Config{}
+	hidden.SetDefaults()
+	hidden.ID, hidden.Index = "hidden", false
+	list := feeds(t, feed.Config{ID: "all"}, feed.Config{ID: "two"})
+	off, err := feed.New(hidden, siteOfTests, "https://news.example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, _ := newProjection(s, list, nil)
+	if got := p.Recent(seen.Add(-48*time.Hour), 100); got != nil {
+		t.Errorf("before the first catch-up: %v", got)
+	}
+	s.fold(t, p)
+	got := p.Recent(seen.Add(-48*time.Hour), 100)
+	if len(got) != 5 || got[0].Title != "blog 0" || got[4].Title != "blog 4" || got[0].Language != "de" {
+		t.Errorf("listed %+v", got)
+	}
+	if got := p.Recent(seen.Add(-48*time.Hour), 2); len(got) != 2 {
+		t.Errorf("of at most two: %+v", got)
+	}
+	only, _ := newProjection(s, []*feed.Feed{off}, nil)
+	s.fold(t, only)
+	if got := only.Recent(seen.Add(-48*time.Hour), 100); len(got) != 0 {
+		t.Errorf("of a feed that is not to be listed: %+v", got)
+	}
+}

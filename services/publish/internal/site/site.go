@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type Feeds interface {
 	Known(id string) bool
 	Feed(id string) (*projection.Published, bool)
 	Variant(ctx context.Context, v projection.Variant) (*projection.Rendered, error)
+	Ready() bool
+	Recent(since time.Time, most int) []page.Listed
 }
 
 // Config is what a site is made of.
@@ -41,6 +44,8 @@ type Config struct {
 	Title       string
 	Description string
 	Language    string
+	// SitemapHosts are the hosts whose articles stand in the sitemap for news.
+	SitemapHosts []string
 	// Moved gives the ids of feeds by those that they had before, and Gone the ids of feeds that are no more.
 	Moved map[string]string
 	Gone  map[string]bool
@@ -105,7 +110,7 @@ func New(c Config) (*Site, error) {
 	if err = add("/opml.xml", "opml", "text/x-opml; charset=utf-8", opml, err); err != nil {
 		return nil, err
 	}
-	if err = add("/robots.txt", "other", "text/plain; charset=utf-8", []byte("User-agent: *\nDisallow: /t/\nDisallow: /hub\nDisallow: /newsletter/\n"), nil); err != nil {
+	if err = add("/robots.txt", "other", "text/plain; charset=utf-8", []byte("User-agent: *\nDisallow: /t/\nDisallow: /hub\nDisallow: /newsletter/\n\nSitemap: "+c.Base+"/sitemap-news.xml\n"), nil); err != nil {
 		return nil, err
 	}
 	if err = add("/style.css", "other", "text/css; charset=utf-8", page.Style, nil); err != nil {
@@ -190,6 +195,9 @@ func (s *Site) route(r *http.Request) *answer {
 		}
 		return a
 	}
+	if path == "/sitemap-news.xml" {
+		return s.sitemap()
+	}
 	if rest, ok := strings.CutPrefix(path, "/t/"); ok {
 		return s.secluded(r, rest)
 	}
@@ -197,6 +205,38 @@ func (s *Site) route(r *http.Request) *answer {
 		return a
 	}
 	return s.nothing()
+}
+
+const (
+	// sitemapAge and sitemapMost bound the sitemap for news: search engines take two days and 1,000 articles.
+	sitemapAge  = 48 * time.Hour
+	sitemapMost = 1000
+)
+
+// sitemap answers with the articles of the last two days that stand on hosts of our own. It is the one document that
+// depends on the clock, so it is made when it is asked for.
+func (s *Site) sitemap() *answer {
+	if !s.Feeds.Ready() {
+		return s.busy("sitemap")
+	}
+	list := slices.DeleteFunc(s.Feeds.Recent(s.Now().Add(-sitemapAge), 10*sitemapMost), func(l page.Listed) bool {
+		u, err := url.Parse(l.URL)
+		return err != nil || !slices.Contains(s.SitemapHosts, u.Hostname())
+	})
+	if len(list) == 0 {
+		return s.fail("sitemap", http.StatusNotFound, "There is no article of the last two days on a host of this site.")
+	}
+	body, err := page.Sitemap(s.Title, s.Language, list[:min(len(list), sitemapMost)])
+	if err == nil {
+		var d *document.Document
+		if d, err = document.New("application/xml; charset=utf-8", body, time.Time{}); err == nil {
+			a := found("sitemap", d)
+			a.header.Set("Cache-Control", "public, max-age=300")
+			a.dear = true
+			return a
+		}
+	}
+	return s.busy("sitemap") // it fails only where memory does
 }
 
 func (s *Site) nothing() *answer {

@@ -39,6 +39,19 @@ func (s shelf) Feed(id string) (*projection.Published, bool) {
 	return p, ok
 }
 
+func (s shelf) Ready() bool { return true }
+
+// Recent gives an article of our own and one of others.
+func (s shelf) Recent(since time.Time, _ int) []page.Listed {
+	if !since.Equal(modified.Add(time.Minute - sitemapAge)) {
+		return nil
+	}
+	return []page.Listed{
+		{URL: "https://news.example.org/a?b=1&c=2", Title: "Ours & <more>", Language: "de-ch", Published: modified},
+		{URL: "https://other.example/x", Title: "Theirs", Published: modified},
+	}
+}
+
 // Variant gives the automatic feed tag-crm, and the feed all filtered.
 func (s shelf) Variant(_ context.Context, v projection.Variant) (*projection.Rendered, error) {
 	p := s["all"]
@@ -89,7 +102,7 @@ func newSite(t testing.TB) *Site {
 	secret := published(t, feed.Config{ID: "secret", Title: "Confidential", Tokens: tokens, Index: true}).Feed
 	s, err := New(Config{
 		Now:   func() time.Time { return modified.Add(time.Minute) },
-		Feeds: feeds, List: []*feed.Feed{feeds["all"].Feed, feeds["hidden"].Feed, secret}, Base: "https://news.example.org", Moved: map[string]string{"old": "all"}, Gone: map[string]bool{"gone": true}, Title: "News <b>", Description: "About & more", Language: "de",
+		Feeds: feeds, List: []*feed.Feed{feeds["all"].Feed, feeds["hidden"].Feed, secret}, Base: "https://news.example.org", Moved: map[string]string{"old": "all"}, Gone: map[string]bool{"gone": true}, SitemapHosts: []string{"news.example.org"}, Title: "News <b>", Description: "About & more", Language: "de",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -188,6 +201,8 @@ func TestHTTP(t *testing.T) {
 		{"unknown format", "GET /feeds/all.pdf", nil, 404, nil},
 		{"no id", "GET /feeds/", nil, 404, nil},
 		{"deeper", "GET /feeds/all/x.rss", nil, 404, nil},
+		{"sitemap", "GET /sitemap-news.xml", nil, 200, []string{"Content-Type: application/xml; charset=utf-8", "=<loc>https://news.example.org/a?b=1&amp;c=2</loc>",
+			"=<news:name>News &lt;b&gt;</news:name>", "=<news:language>de</news:language>", "=<news:publication_date>2026-11-02T10:00:00Z</news:publication_date>", "=<news:title>Ours &amp; &lt;more&gt;</news:title>"}},
 		{"old id", "GET /feeds/old.rss", nil, 301, []string{"Location: https://news.example.org/feeds/all.rss", "Content-Type: text/plain; charset=utf-8"}},
 		{"old id, page", "GET /feeds/old", nil, 301, []string{"Location: https://news.example.org/feeds/all"}},
 		{"old id with a filter", "GET /feeds/old.json?lang=de", nil, 301, []string{"Location: https://news.example.org/feeds/all.json?lang=de"}},
@@ -410,5 +425,18 @@ func TestPrivateFeedsStandInNoList(t *testing.T) {
 				t.Errorf("%s names %s", path, word)
 			}
 		}
+	}
+}
+
+func TestTheSitemapHoldsOnlyOurOwn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	body, err := io.ReadAll(ask(s, http.MethodGet, "/sitemap-news.xml").Body)
+	if err != nil || strings.Contains(string(body), "Theirs") || strings.Count(string(body), "<url>") != 1 {
+		t.Errorf("%v %s", err, body)
+	}
+	s.SitemapHosts = []string{"elsewhere.example"}
+	if res := ask(s, http.MethodGet, "/sitemap-news.xml"); res.StatusCode != http.StatusNotFound {
+		t.Errorf("without an article: %d", res.StatusCode)
 	}
 }
