@@ -14,8 +14,7 @@ import (
 // encoding/xml replaces such characters in ordinary text but not in CDATA, where one of them would make a whole feed
 // unreadable.
 func Text(s string) string {
-	bad := strings.IndexFunc(s, func(r rune) bool { return !allowed(r) })
-	if bad < 0 && utf8.ValidString(s) {
+	if sound(s) {
 		return s
 	}
 	var b strings.Builder
@@ -33,6 +32,23 @@ func Text(s string) string {
 		i += size
 	}
 	return b.String()
+}
+
+// sound reports whether there is nothing to drop. Nearly every text is, and is looked at byte by byte as far as it is
+// ASCII.
+func sound(s string) bool {
+	for i := 0; i < len(s); {
+		if b := s[i]; 0x20 <= b && b < 0x7f || b == '\t' || b == '\n' {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if !allowed(r) {
+			return false
+		}
+		i += size
+	}
+	return true
 }
 
 // allowed reports whether a character may stay. [utf8.RuneError] is U+FFFD, so broken bytes are caught, too.

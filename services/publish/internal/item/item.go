@@ -94,6 +94,15 @@ type Source struct{ ID, URN, Title, FeedURL, SiteURL, Rights string }
 // New makes the item of an article. site is the name from which ids are made ([config.Site.ID]). An article without an
 // address that can be linked to is no item: the error's kind is invalid.
 func New(a *article.Article, site string) (*Item, error) {
+	it, err := Brief(a, site)
+	if err == nil && it.Level == article.Full {
+		it.body(a)
+	}
+	return it, err
+}
+
+// Brief is [New] without the body, which costs most.
+func Brief(a *article.Article, site string) (*Item, error) {
 	link, ok := clean.Link(a.URL)
 	if !ok {
 		return nil, fault.Errorf(fault.Invalid, "publish article %s: it has no absolute http or https address", a.ID)
@@ -108,7 +117,6 @@ func New(a *article.Article, site string) (*Item, error) {
 		Level:    article.Full,
 	}
 	it.Published, it.Updated = Times(a)
-	it.body(a)
 	it.Authors = authors(a.Authors)
 	it.Tags = tags(a.Tags, it.Language)
 	it.Image = image(a.Image, it.Title)
@@ -147,8 +155,15 @@ func (it *Item) At(level article.Syndicate) *Item {
 	return &less
 }
 
-// Size is the number of bytes of text, by which feeds are cut into pages.
-func (it *Item) Size() int { return len(it.Title) + len(it.Summary) + len(it.HTML) }
+// Size is about the number of bytes that an item of an article takes, by which feeds are cut into pages. It is that of
+// the body before it is cleaned, so that a brief item tells it too.
+func (it *Item) Size(a *article.Article) int {
+	n := len(it.Title) + len(it.Summary)
+	if it.Level == article.Full && a.HTMLBlob == nil && len(a.HTML) <= maxBody {
+		n += len(a.HTML)
+	}
+	return n
+}
 
 // oldest is the earliest date that readers take for true; one before it is a mistake of the source.
 var oldest = time.Date(1990, 1, 1, 0, 0, 0, 0, time.UTC)

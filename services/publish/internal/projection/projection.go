@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -68,6 +69,10 @@ type Projection struct {
 	last     map[string]time.Time // when a feed was rendered
 	shown    map[string][]*row    // the rows of its current document
 
+	// ahead and slots are of the fold alone: records that are being read, and how many at the same moment.
+	ahead []*reading
+	slots chan struct{}
+
 	published atomic.Pointer[map[string]*Published] // nil before the first catch-up
 	staged    map[string]*Published                 // of Run alone
 	variants  *cache
@@ -110,7 +115,7 @@ func New(c Config) *Projection {
 	}
 	return &Projection{
 		Config: c, wake: make(chan struct{}, 1), known: known, dirty: map[string]*mark{}, last: map[string]time.Time{},
-		shown: map[string][]*row{}, staged: map[string]*Published{}, variants: newCache(maxVariants),
+		slots: make(chan struct{}, runtime.GOMAXPROCS(0)), shown: map[string][]*row{}, staged: map[string]*Published{}, variants: newCache(maxVariants),
 	}
 }
 
@@ -132,6 +137,7 @@ func (p *Projection) Known(id string) bool { return p.known[id] }
 
 // Reset implements [bus.Fold]: a new index is filled beside the one in use.
 func (p *Projection) Reset(reason string) {
+	p.ahead = nil // of an index that is given up
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.building = &index{rows: map[string]*row{}, automatic: map[string]*shelf{}}
@@ -141,15 +147,69 @@ func (p *Projection) Reset(reason string) {
 	p.Log.Debug("began to build the feeds", "reason", reason)
 }
 
-// Apply implements [bus.Fold].
+// Apply implements [bus.Fold]. While an index is filled its records are read beside each other, and the error may be that
+// of an earlier one.
 func (p *Projection) Apply(r bus.Record) error {
-	outcome, err := p.apply(r)
+	p.mu.Lock()
+	filling := p.building != nil
+	p.mu.Unlock()
+	if !filling {
+		fresh, err := p.read(r, false)
+		return p.take(r, fresh, err)
+	}
+	p.ahead = append(p.ahead, p.begin(r))
+	if len(p.ahead) < maxAhead {
+		return nil
+	}
+	return p.first()
+}
+
+// maxAhead is how many records are read before the first of them is applied.
+const maxAhead = 64
+
+// reading is a record of an index that is being filled, on its way through [Projection.read].
+type reading struct {
+	record bus.Record
+	done   chan struct{}
+	fresh  *row
+	err    error
+}
+
+func (p *Projection) begin(r bus.Record) *reading {
+	n := &reading{record: r, done: make(chan struct{})}
+	go func() {
+		p.slots <- struct{}{}
+		defer func() { <-p.slots; close(n.done) }()
+		n.fresh, n.err = p.read(r, true) // most of what is read now is never shown
+	}()
+	return n
+}
+
+// first applies the first of the records that are being read.
+func (p *Projection) first() error {
+	n := p.ahead[0]
+	p.ahead = p.ahead[1:]
+	<-n.done
+	return p.take(n.record, n.fresh, n.err)
+}
+
+// drain applies all records that are being read.
+func (p *Projection) drain() {
+	for len(p.ahead) > 0 {
+		if err := p.first(); err != nil {
+			p.Log.Warn("left a record out of the feeds", "kind", fault.KindOf(err), "err", err)
+		}
+	}
+}
+
+// take applies a record that was read.
+func (p *Projection) take(r bus.Record, fresh *row, err error) error {
+	outcome, err := p.put(r, fresh, err)
 	p.Observe.Applied(outcome)
 	return err
 }
 
-func (p *Projection) apply(r bus.Record) (string, error) {
-	fresh, err := p.read(r)
+func (p *Projection) put(r bus.Record, fresh *row, err error) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	x, serving := p.live, true
@@ -187,7 +247,7 @@ func (p *Projection) apply(r bus.Record) (string, error) {
 
 // read decodes a record. A tombstone and a marker give no row. So does an article that cannot be shown: the composer's
 // consumer meets the same message and puts it aside as a dead letter, once for all replicas.
-func (p *Projection) read(r bus.Record) (*row, error) {
+func (p *Projection) read(r bus.Record, brief bool) (*row, error) {
 	if r.Marker || r.Header.Value(event.HeaderType) == event.TypeDeleted {
 		return nil, nil
 	}
@@ -195,7 +255,11 @@ func (p *Projection) read(r bus.Record) (*row, error) {
 	if err != nil {
 		return nil, err
 	}
-	it, err := item.New(&a, p.Site)
+	make := item.New
+	if brief {
+		make = item.Brief
+	}
+	it, err := make(&a, p.Site)
 	if err != nil {
 		return nil, err
 	}
@@ -276,6 +340,7 @@ func (p *Projection) signal() {
 // CaughtUp implements [bus.Fold]: an index that was filled takes the place of the old one, and every feed is rendered
 // from it.
 func (p *Projection) CaughtUp(applied event.Applied) {
+	p.drain()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.building == nil {
@@ -301,6 +366,7 @@ func (p *Projection) CaughtUp(applied event.Applied) {
 
 // Evicted implements [bus.Fold].
 func (p *Projection) Evicted(first uint64) {
+	p.drain()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, x := range []*index{p.live, p.building} {

@@ -147,9 +147,9 @@ type plain struct {
 	Text string `xml:",innerxml"`
 }
 
-func text(s string) plain {
-	return plain{strings.NewReplacer("&", "&#x26;", "<", "&#x3C;", ">", "&#x3E;").Replace(s)}
-}
+func text(s string) plain { return plain{numbers.Replace(s)} }
+
+var numbers = strings.NewReplacer("&", "&#x26;", "<", "&#x3C;", ">", "&#x3E;")
 
 // rfc3339 writes a time as Atom and JSON Feed want it.
 func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
