@@ -141,7 +141,7 @@ func payload(c projection.Change) event.FeedChanged {
 	for _, format := range render.Formats() {
 		d := c.Published.Documents[format]
 		one := event.Document{
-			Format: string(format), Topic: c.Published.Feed.Head.Self[format], ContentType: d.ContentType, SHA256: d.SHA256, Bytes: len(d.Body),
+			Format: string(format), Topic: c.Published.Feed.Head.Self[format], ContentType: d.ContentType, SHA256: d.SHA256, Bytes: d.Size,
 		}
 		if hubs := c.Published.Feed.Head.Hubs; len(hubs) > 0 {
 			one.Hub = hubs[0]

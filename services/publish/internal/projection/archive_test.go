@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tidings.internal/pkg/article"
+	"tidings.internal/pkg/config"
 	"tidings.internal/services/publish/internal/feed"
 	"tidings.internal/services/publish/internal/render"
 )
@@ -92,7 +93,7 @@ func walk(t *testing.T, p *Projection, id string, format render.Format) []string
 	before := ""
 	for pages := 0; ; pages++ {
 		sound(t, r, format)
-		w := reads(t, r.Document.Body, format)
+		w := reads(t, r.Document.Body(), format)
 		if format != render.JSON {
 			want := walked{}
 			if pages > 0 {
@@ -147,7 +148,7 @@ func TestAWalkThroughTheArchiveMeetsEveryArticleOnce(t *testing.T) {
 		if automatic := walk(t, p, "tag-crm", format); cmp.Diff(got, automatic) != "" {
 			t.Errorf("%s: the automatic feed has another history", format)
 		}
-		if f, _ := p.Feed("all"); cmp.Diff(reads(t, f.Documents[format].Body, format), reads(t, ask(t, p, Variant{Feed: "all", Format: format}).Document.Body, format), cmp.AllowUnexported(walked{})) != "" {
+		if f, _ := p.Feed("all"); cmp.Diff(reads(t, f.Documents[format].Body(), format), reads(t, ask(t, p, Variant{Feed: "all", Format: format}).Document.Body(), format), cmp.AllowUnexported(walked{})) != "" {
 			t.Errorf("%s: the document that is ready leads elsewhere", format)
 		}
 	}
@@ -236,13 +237,13 @@ func TestAPrivateFeedIsMadeForEachToken(t *testing.T) {
 	for _, format := range render.Formats() {
 		r := ask(t, p, Variant{Feed: "inner", Format: format, Under: "/t/" + token})
 		sound(t, r, format)
-		if want := "https://news.example.org/x/t/" + token + "/feeds/inner." + string(format); r.Head.Self[format] != want || !strings.Contains(string(r.Document.Body), want) {
+		if want := "https://news.example.org/x/t/" + token + "/feeds/inner." + string(format); r.Head.Self[format] != want || !strings.Contains(string(r.Document.Body()), want) {
 			t.Errorf("it calls itself %s", r.Head.Self[format])
 		}
-		if older := reads(t, r.Document.Body, format).older; !strings.Contains(older, token) {
+		if older := reads(t, r.Document.Body(), format).older; !strings.Contains(older, token) {
 			t.Errorf("its archive is at %q", older)
 		}
-		if other := ask(t, p, Variant{Feed: "inner", Format: format, Under: "/t/other"}); strings.Contains(string(other.Document.Body), token) {
+		if other := ask(t, p, Variant{Feed: "inner", Format: format, Under: "/t/other"}); strings.Contains(string(other.Document.Body()), token) {
 			t.Error("a reader sees the token of another")
 		}
 	}
@@ -278,5 +279,44 @@ func TestRecentArticlesOfPublicFeedsAreListedOnce(t *testing.T) {
 	s.fold(t, only)
 	if got := only.Recent(seen.Add(-48*time.Hour), 100); len(got) != 0 {
 		t.Errorf("of a feed that is not to be listed: %+v", got)
+	}
+}
+
+// More items than are kept: those of feeds that changed longest ago go, and the feeds stay as they are when they change.
+func TestItemsOfQuietFeedsAreReadAgain(t *testing.T) {
+	t.Parallel()
+	s := newStream()
+	var list []*feed.Feed
+	const feedsOf = 120
+	for i := range feedsOf {
+		source := fmt.Sprint("source", i)
+		list = append(list, feeds(t, feed.Config{ID: source, Select: config.Selection{Sources: []string{source}}})...)
+		for n := range 5 {
+			a := sample(source, fmt.Sprint(n), time.Duration(n)*time.Hour)
+			a.HTML = "<p>" + strings.Repeat("Ein langer Absatz. ", 9000) + "</p>" // 170 KB
+			s.put(t, a)
+		}
+	}
+	p, _ := newProjection(s, list, nil)
+	s.fold(t, p)
+	settle(p)
+	kept := 0
+	for _, r := range p.live.rows {
+		if r.item != nil {
+			kept += r.size
+		}
+	}
+	if kept > maxItems || kept < maxItems/4 {
+		t.Errorf("%d MB of items are kept", kept>>20)
+	}
+	before, _ := p.Feed("source0")
+	reads := s.reads
+	if err := p.Apply(s.put(t, sample("source0", "new", 0))); err != nil {
+		t.Fatal(err)
+	}
+	settle(p)
+	after, _ := p.Feed("source0")
+	if after.Items != before.Items+1 || s.reads == reads || !strings.Contains(string(after.Documents[render.Atom].Body()), "Ein langer Absatz.") {
+		t.Errorf("%d items after %d, %d reads", after.Items, before.Items, s.reads-reads)
 	}
 }

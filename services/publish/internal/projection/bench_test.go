@@ -106,6 +106,6 @@ func BenchmarkResident(b *testing.B) {
 		runtime.ReadMemStats(&after)
 		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/1e6, "MB")
 		one, _ := p.Feed("f7")
-		b.ReportMetric(float64(len(one.Documents[render.RSS].Body))/1000, "rss-KB")
+		b.ReportMetric(float64(one.Documents[render.RSS].Size)/1000, "rss-KB")
 	}
 }

@@ -1,7 +1,6 @@
 package projection
 
 import (
-	"bytes"
 	"time"
 
 	"tidings.internal/services/publish/internal/document"
@@ -41,7 +40,7 @@ func publish(f *feed.Feed, older string, entries []render.Entry, before *Publish
 			return err
 		}
 		if before != nil {
-			if old := before.Documents[kind]; old != nil && bytes.Equal(old.Body, body) {
+			if old := before.Documents[kind]; old != nil && old.Equal(body) {
 				p.Documents[kind] = old
 				return nil
 			}

@@ -1,9 +1,11 @@
 package projection
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"time"
 
 	"tidings.internal/pkg/event"
@@ -85,6 +87,40 @@ func (p *Projection) forget() {
 
 // errSuperseded says that a newer message of an article is stored than the one in the index. It is about to be applied.
 var errSuperseded = errors.New("a newer revision is on its way")
+
+// maxItems is about how many bytes of items are kept for the next rendering of their feeds. Those of feeds that changed
+// longest ago go, and are read again when they change.
+const maxItems = 64 << 20
+
+// cool keeps the items of all documents within their memory. now is the feed that was just rendered.
+func (p *Projection) cool(now string) {
+	total := 0
+	for _, rows := range p.shown {
+		for _, r := range rows {
+			if r.item != nil {
+				total += r.size + itemSize
+			}
+		}
+	}
+	if total <= maxItems {
+		return
+	}
+	order := slices.SortedFunc(maps.Keys(p.shown), func(a, b string) int { return cmp.Or(p.last[a].Compare(p.last[b]), cmp.Compare(a, b)) })
+	for _, id := range order {
+		if total <= maxItems*3/4 || id == now {
+			break
+		}
+		for _, r := range p.shown[id] {
+			if r.item != nil && r.uses == 1 { // another feed may need it sooner
+				r.item = nil
+				total -= r.size + itemSize
+			}
+		}
+	}
+}
+
+// itemSize is about what an item takes beside its texts.
+const itemSize = 2 << 10
 
 func (p *Projection) render(ctx context.Context, id string) {
 	started := time.Now()
@@ -193,6 +229,7 @@ func (p *Projection) keep(id string, next *Published, rows []*row) {
 	}
 	p.shown[id] = rows
 	p.staged[id] = next
+	p.cool(id)
 	if len(p.staged) < len(p.Feeds) {
 		return // a reader must not take a missing feed for an unknown one
 	}

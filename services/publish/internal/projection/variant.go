@@ -254,7 +254,7 @@ func (c *cut) render(v Variant, entries []render.Entry, old *Rendered) (*Rendere
 		return nil, fmt.Errorf("render feed %s: %w", v.Feed, err)
 	}
 	r := &Rendered{Feed: c.feed, Head: c.head}
-	if old != nil && string(old.Document.Body) == string(body) {
+	if old != nil && old.Document.Equal(body) {
 		r.Document = old.Document
 		return r, nil
 	}

@@ -50,7 +50,7 @@ func ask(t testing.TB, p *Projection, v Variant) *Rendered {
 func sound(t testing.TB, r *Rendered, format render.Format) {
 	t.Helper()
 	check := map[render.Format]func([]byte, feedtest.Expect) []feedtest.Problem{render.RSS: feedtest.RSS, render.Atom: feedtest.Atom, render.JSON: feedtest.JSON}[format]
-	for _, problem := range check(r.Document.Body, feedtest.Expect{Self: r.Head.Self[format], Now: seen.Add(time.Hour)}) {
+	for _, problem := range check(r.Document.Body(), feedtest.Expect{Self: r.Head.Self[format], Now: seen.Add(time.Hour)}) {
 		t.Errorf("%s breaks %s", r.Head.Self[format], problem)
 	}
 }
@@ -82,11 +82,11 @@ func TestAutomaticFeedsComeWithEnoughItemsAndGoWithout(t *testing.T) {
 		for _, format := range render.Formats() {
 			r := ask(t, p, Variant{Feed: id, Format: format})
 			sound(t, r, format)
-			if r.Head.Title != title || !strings.Contains(string(r.Document.Body), "Lang 2") {
+			if r.Head.Title != title || !strings.Contains(string(r.Document.Body()), "Lang 2") {
 				t.Errorf("%s.%s is called %q", id, format, r.Head.Title)
 			}
 		}
-		if page := ask(t, p, Variant{Feed: id, Format: HTML}); !strings.Contains(string(page.Document.Body), "/feeds/"+id+".atom") {
+		if page := ask(t, p, Variant{Feed: id, Format: HTML}); !strings.Contains(string(page.Document.Body()), "/feeds/"+id+".atom") {
 			t.Errorf("the page of %s does not name its feeds", id)
 		}
 	}
@@ -191,7 +191,7 @@ func TestCacheKeepsWithinItsMemory(t *testing.T) {
 	p.Automatic = automatic(3)
 	s.fold(t, p)
 	r := ask(t, p, Variant{Feed: "tag-crm", Format: render.RSS})
-	c := newCache(5 * (len(r.Document.Body) + len(r.Document.Gzip) + 1100))
+	c := newCache(5 * (min(r.Document.Size, 8<<10) + len(r.Document.Gzip) + 1100))
 	for i := range 100 {
 		c.keep(fmt.Sprint("key ", i), 1, r)
 		c.read("key 0", 1)
@@ -236,7 +236,7 @@ func TestFilterNarrowsAFeed(t *testing.T) {
 		for _, format := range render.Formats() {
 			r := ask(t, p, Variant{Feed: "all", Format: format, Filter: f})
 			sound(t, r, format)
-			body := string(r.Document.Body)
+			body := string(r.Document.Body())
 			if n := strings.Count(body, "<item>") + strings.Count(body, "<entry") + strings.Count(body, "date_published"); n != want {
 				t.Errorf("%s.%s has %d items, want %d", raw, format, n, want)
 			}

@@ -113,6 +113,7 @@ type Also struct {
 // Document writes a feed in a format.
 func Document(f *Feed, entries []Entry, format Format) ([]byte, error) {
 	var b bytes.Buffer
+	b.Grow(size(entries))
 	var err error
 	switch format {
 	case RSS:
@@ -128,6 +129,15 @@ func Document(f *Feed, entries []Entry, format Format) ([]byte, error) {
 		return nil, fmt.Errorf("render %s as %s: %w", f.Page, format, err)
 	}
 	return b.Bytes(), nil
+}
+
+// size is about what a document takes, a little more rather than less: a buffer that grows is copied each time.
+func size(entries []Entry) int {
+	n := 4 << 10
+	for _, e := range entries {
+		n += 2<<10 + len(e.HTML)*9/8 + 2*len(e.Summary) + 200*len(e.Tags)
+	}
+	return n
 }
 
 // newest returns the time of the latest change, zero when there are no entries.

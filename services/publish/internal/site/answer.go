@@ -66,9 +66,10 @@ func preflight(to *answer) *answer {
 // choose picks the coding that the client asks for and compares its validators (RFC 9110 section 13).
 func (a *answer) choose(r *http.Request) *answer {
 	d := a.document
-	body, tag := d.Body, d.ETag
-	if d.Gzip != nil && wantsGzip(r.Header) {
-		body, tag = d.Gzip, d.GzipETag
+	packed := d.Gzip != nil && wantsGzip(r.Header)
+	tag := d.ETag
+	if packed {
+		tag = d.GzipETag
 		a.header.Set("Content-Encoding", "gzip")
 	}
 	a.header.Set("ETag", tag)
@@ -83,9 +84,11 @@ func (a *answer) choose(r *http.Request) *answer {
 		a.header.Del("Content-Encoding")
 		return a
 	}
-	a.body = body
+	if a.body = d.Gzip; !packed {
+		a.body = d.Body()
+	}
 	a.header.Set("Content-Type", d.ContentType)
-	a.header.Set("Content-Length", strconv.Itoa(len(body)))
+	a.header.Set("Content-Length", strconv.Itoa(len(a.body)))
 	return a
 }
 
