@@ -19,14 +19,15 @@ import (
 
 // admin serves the admin port. It has no login and is never published.
 type admin struct {
-	name     string
-	build    Build
-	checks   *Checks
-	log      *slog.Logger
-	metrics  *metrics
-	reloader *reloader // nil when the program cannot reload
-	pprof    bool
-	local    bool // bound to a loopback address
+	name    string
+	build   Build
+	checks  *Checks
+	log     *slog.Logger
+	metrics *metrics
+	// reconfigure takes the configuration over anew; nil where there is no file of it.
+	reconfigure func(context.Context) error
+	pprof       bool
+	local       bool // bound to a loopback address
 }
 
 // server returns the HTTP server. Its write time is above the 30 s that a CPU profile takes by default; everything
@@ -76,7 +77,7 @@ func (a *admin) routes() *http.ServeMux {
 		ErrorLog:      slog.NewLogLogger(a.log.Handler(), slog.LevelError),
 		ErrorHandling: promhttp.ContinueOnError,
 	}))
-	if a.reloader != nil {
+	if a.reconfigure != nil {
 		mux.HandleFunc("POST /-/reload", a.reload)
 	}
 	if a.pprof {
@@ -125,7 +126,7 @@ func (a *admin) version(w http.ResponseWriter, _ *http.Request) {
 
 func (a *admin) reload(w http.ResponseWriter, r *http.Request) {
 	// The caller going away must not leave half a reload.
-	err := a.reloader.do(context.WithoutCancel(r.Context()))
+	err := a.reconfigure(context.WithoutCancel(r.Context()))
 	switch {
 	case err == nil:
 		a.answer(w, http.StatusOK, map[string]string{"status": "reloaded"})

@@ -5,13 +5,17 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/fault"
 )
 
@@ -55,7 +59,7 @@ func TestMetricsHoldTheProcessAndItsChecks(t *testing.T) {
 			t.Errorf("metrics (%d) lack %s:\n%s", code, part, body)
 		}
 	}
-	problems, err := testutil.GatherAndLint(env.Metrics, "tidings_ready", "tidings_build_info",
+	problems, err := testutil.GatherAndLint(env.Metrics.(*generation).registry, "tidings_ready", "tidings_build_info",
 		"tidings_config_last_reload_successful", "tidings_config_last_reload_success_timestamp_seconds")
 	if err != nil || len(problems) > 0 {
 		t.Errorf("lint: %v, %v", problems, err)
@@ -96,36 +100,78 @@ func TestPprofIsThereOnlyWhenAskedFor(t *testing.T) {
 	}
 }
 
+// titled is a program that shows the title of its site in a metric and in a check, and cannot open with some.
+func titled(opened chan<- string) Program {
+	return Program{
+		Name:  "probe",
+		Check: func(doc *config.Doc) { doc.Section("site", new(config.DefaultSite())) },
+		Open: func(_ context.Context, env *Env) (App, error) {
+			site := config.DefaultSite()
+			env.Config.Section("site", &site)
+			gauge := prometheus.NewGauge(prometheus.GaugeOpts{Name: "tidings_title", Help: "The title.", ConstLabels: prometheus.Labels{"title": site.Title}})
+			if err := env.Metrics.Register(gauge); err != nil {
+				return nil, err
+			}
+			switch site.Title {
+			case "broken":
+				return nil, fault.Errorf(fault.Unreachable, "the port is taken")
+			case "panic":
+				panic("oh")
+			}
+			env.Checks.Add(site.Title, func(context.Context) error { return nil })
+			opened <- site.Title
+			return appFunc(obedient), nil
+		},
+	}
+}
+
 func TestReload(t *testing.T) {
 	t.Parallel()
-	var next error
-	p := program(obedient)
-	p.Reload = func(context.Context) error {
-		if next != nil && next.Error() == "panic" {
-			panic("oh")
+	opened := make(chan string, 10)
+	file := filepath.Join(t.TempDir(), "tidings.yaml")
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
 		}
-		return next
 	}
-	r := begin(t, p, Options{}, time.Minute)
+	write("site: {title: A}")
+	r := begin(t, titled(opened), Options{Config: file}, time.Minute)
+	if got := <-opened; got != "A" {
+		t.Fatalf("opened with %q", got)
+	}
 	for _, c := range []struct {
-		err  error
-		code int
-		part string
-		ok   string
+		text  string
+		code  int
+		part  string
+		ok    string
+		title string
+		opens []string
 	}{
-		{nil, 200, "reloaded", "1"},
-		{fault.Errorf(fault.Invalid, "tidings.yaml:3:1: bad"), 422, "tidings.yaml:3:1: bad", "0"},
-		{fault.Errorf(fault.Internal, "panic"), 500, "panic: oh", "0"},
-		{nil, 200, "reloaded", "1"},
+		{"site: {title: B}", 200, "reloaded", "1", "B", []string{"B"}},
+		{"site: {title: B, titel: C}", 422, "tidings.yaml:1:18", "0", "B", nil},
+		{"site: {title: C}\nlog: {level: debug}", 422, "only a restart", "0", "B", nil},
+		{"site: {title: broken}", 500, "the port is taken", "0", "B", []string{"B"}},
+		{"site: {title: panic}", 500, "panic: oh", "0", "B", []string{"B"}},
+		{"site: {title: D}", 200, "reloaded", "1", "D", []string{"D"}},
 	} {
-		next = c.err
+		write(c.text)
 		code, body := r.get(t, http.MethodPost, "/-/reload")
 		if code != c.code || !strings.Contains(body, c.part) {
-			t.Errorf("reload: %d %s, want %d with %q", code, body, c.code, c.part)
+			t.Errorf("%s: %d %s, want %d with %q", c.text, code, body, c.code, c.part)
+		}
+		for _, want := range c.opens {
+			if got := <-opened; got != want {
+				t.Errorf("%s: opened with %q, want %q", c.text, got, want)
+			}
 		}
 		_, metrics := r.get(t, http.MethodGet, "/metrics")
-		if !strings.Contains(metrics, "tidings_config_last_reload_successful "+c.ok+"\n") {
-			t.Errorf("after %v the metric is not %s", c.err, c.ok)
+		for _, line := range []string{"tidings_config_last_reload_successful " + c.ok + "\n", `tidings_title{title="` + c.title + `"}`, `tidings_ready{check="` + c.title + `"} 1`} {
+			if !strings.Contains(metrics, line) {
+				t.Errorf("after %s the metrics lack %q", c.text, line)
+			}
+		}
+		if n := strings.Count(metrics, "tidings_title{"); n != 1 {
+			t.Errorf("after %s there are metrics of %d apps", c.text, n)
 		}
 	}
 	if code, _ := r.get(t, http.MethodGet, "/-/reload"); code != 405 {
@@ -136,7 +182,7 @@ func TestReload(t *testing.T) {
 	}
 }
 
-func TestNoReloadWithoutAFunction(t *testing.T) {
+func TestNoReloadWithoutAFile(t *testing.T) {
 	t.Parallel()
 	r := begin(t, program(obedient), Options{}, time.Minute)
 	if code, _ := r.get(t, http.MethodPost, "/-/reload"); code != 404 {
@@ -166,9 +212,7 @@ func TestForeignPageIsTurnedAway(t *testing.T) {
 	} {
 		called := false
 		m := newMetrics(Build{}, new(Checks))
-		a := &admin{checks: new(Checks), log: discard(), metrics: m, local: c.local, reloader: &reloader{
-			run: func(context.Context) error { called = true; return nil }, log: discard(), metrics: m,
-		}}
+		a := &admin{checks: new(Checks), log: discard(), metrics: m, local: c.local, reconfigure: func(context.Context) error { called = true; return nil }}
 		req := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+c.host+"/-/reload", nil)
 		if c.origin != "" {
 			req.Header.Set("Origin", c.origin)

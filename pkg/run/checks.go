@@ -87,6 +87,14 @@ func (c *Checks) add(name string, needed bool, run func(ctx context.Context) err
 func (c *Checks) started() { c.become(Ready) }
 func (c *Checks) drain()   { c.become(Draining) }
 
+// renew forgets the checks of an app that has ended: another one brings its own.
+func (c *Checks) renew() {
+	c.become(Starting)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.probes, c.states, c.pulses = nil, nil, nil
+}
+
 func (c *Checks) become(s Status) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

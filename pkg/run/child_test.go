@@ -31,12 +31,6 @@ func child(mode string) {
 			return nil
 		}), nil
 	}}
-	if mode == "reload" {
-		p.Reload = func(context.Context) error {
-			_, _ = fmt.Fprintln(os.Stdout, "reloaded")
-			return nil
-		}
-	}
 	if mode == "lock" {
 		err := Start(context.Background(), p, Options{
 			Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr, Data: os.Getenv("RUN_TEST_DATA"), Lock: true,
@@ -146,12 +140,17 @@ func TestSecondSignalEndsAtOnce(t *testing.T) {
 
 func TestHangupReloadsWhatCanReload(t *testing.T) {
 	t.Parallel()
-	s := spawn(t, "reload")
+	file := filepath.Join(t.TempDir(), "tidings.yaml")
+	if err := os.WriteFile(file, []byte("log: {level: info}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := spawn(t, "reload", "TIDINGS_CONFIG="+file)
 	s.expect("running")
-	s.signal(syscall.SIGHUP)
-	s.expect("reloaded")
-	s.signal(syscall.SIGHUP)
-	s.expect("reloaded")
+	for range 2 {
+		s.signal(syscall.SIGHUP)
+		s.expect("draining")
+		s.expect("running")
+	}
 	s.signal(syscall.SIGTERM)
 	s.expect("draining")
 	if code := s.code(); code != 0 {

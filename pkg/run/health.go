@@ -52,6 +52,43 @@ func Health(ctx context.Context, url string, alive bool) error {
 	}
 }
 
+// reloadLimit is how long [AskReload] waits: an app may take [StopLimit] to end, and another one opens then.
+const reloadLimit = StopLimit + 30*time.Second
+
+// AskReload has the process behind a base URL take its configuration over anew. The error's text says why it did not.
+func AskReload(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, reloadLimit)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(url, "/")+"/-/reload", nil)
+	if err != nil {
+		return fmt.Errorf("ask %s: %s", url, oneLine(err.Error()))
+	}
+	t := &http.Transport{DisableKeepAlives: true} // no proxy: the process is on this machine
+	defer t.CloseIdleConnections()
+	res, err := t.RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("nothing answers at %s: %s", url, oneLine(err.Error()))
+	}
+	defer func() { _ = res.Body.Close() }() // the answer is read, nothing is left to go wrong
+	var answer struct{ Status, Reason string }
+	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	switch {
+	case err != nil:
+		return fmt.Errorf("read the answer of %s: %s", url, oneLine(err.Error()))
+	case res.StatusCode == http.StatusOK:
+		return nil
+	case res.StatusCode == http.StatusNotFound:
+		return errors.New("the process runs without a configuration file, so there is nothing to read again")
+	case json.Unmarshal(body, &answer) != nil || answer.Reason == "":
+		return errors.New("answered " + oneLine(res.Status))
+	}
+	lines := strings.Split(answer.Reason, "\n")
+	for i := range lines {
+		lines[i] = oneLine(lines[i])
+	}
+	return errors.New(strings.Join(lines, "\n"))
+}
+
 // notReadyLine tells why a process is not ready, in one line.
 func notReadyLine(status string, body []byte) string {
 	var r Report

@@ -50,6 +50,7 @@ func lookup(environ []string, name string) string {
 const usage = `Usage: %[1]s [run]     [--config FILE] [--data DIR]   do the work until told to stop
        %[1]s check     [--config FILE]                report every problem of the configuration
        %[1]s health    [--config FILE] [--alive]      ask the running process; exit 0 or 1
+       %[1]s reload    [--config FILE]                have the running process take the configuration over anew
        %[1]s version                                  print the build
 
 Configuration: --config, else TIDINGS_CONFIG, else ./tidings.yaml if present, else the defaults.
@@ -77,7 +78,7 @@ func parse(args []string) (line, error) {
 	case "run":
 		f.StringVar(&l.config, "config", "", "")
 		f.StringVar(&l.data, "data", "", "")
-	case "check":
+	case "check", "reload":
 		f.StringVar(&l.config, "config", "", "")
 	case "health":
 		f.StringVar(&l.config, "config", "", "")
@@ -115,6 +116,8 @@ func command(ctx context.Context, p Program, args []string, o Options, h host) i
 		err = check(p, o)
 	case "health":
 		err = health(ctx, o, l.alive)
+	case "reload":
+		err = reload(ctx, o)
 	default:
 		o.Data = l.data
 		if o.Data == "" {
@@ -160,6 +163,19 @@ func health(ctx context.Context, o Options, alive bool) error {
 		word = "alive"
 	}
 	_, _ = fmt.Fprintln(o.Stdout, word)
+	return nil
+}
+
+// reload has the process that the configuration describes take it over anew.
+func reload(ctx context.Context, o Options) error {
+	doc, err := config.Load(o.Config, o.Environ)
+	if err != nil {
+		return err
+	}
+	if err := AskReload(ctx, BaseURL(read(doc).admin.Listen)); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintln(o.Stdout, "reloaded")
 	return nil
 }
 

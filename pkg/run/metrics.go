@@ -12,6 +12,16 @@ type metrics struct {
 	registry *prometheus.Registry
 	reloadOK prometheus.Gauge
 	reloadAt prometheus.Gauge
+	app      *generation
+}
+
+// renew takes back what the last app registered and gives the next one a place of its own.
+func (m *metrics) renew(env *Env) {
+	if m.app != nil {
+		m.app.end()
+	}
+	m.app = &generation{registry: m.registry}
+	env.Metrics = m.app
 }
 
 func newMetrics(b Build, checks *Checks) *metrics {

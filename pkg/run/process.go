@@ -35,8 +35,8 @@ func (s signalled) Error() string { return "signal: " + s.signal.String() }
 
 // run is the life of a process: admin port, app, and the end in its order.
 func (p *process) run(parent context.Context) error {
-	if p.program.Reload != nil {
-		p.reloader = &reloader{run: p.program.Reload, log: p.log, metrics: p.metrics}
+	if p.options.Config != "" && p.options.Doc == nil { // a configuration that can be read again
+		p.reloader = &reloader{p: p, wishes: make(chan wish), over: make(chan struct{})}
 	}
 	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
@@ -46,9 +46,13 @@ func (p *process) run(parent context.Context) error {
 	}
 	addr := listener.Addr().String()
 	p.log.Info("starting", "version", p.build.Version, "admin", addr)
+	var reconfigure func(context.Context) error
+	if p.reloader != nil {
+		reconfigure = p.reloader.do
+	}
 	server := (&admin{
 		name: p.program.Name, build: p.build, checks: p.checks, log: p.log, metrics: p.metrics,
-		reloader: p.reloader, pprof: p.settings.log.Pprof, local: isLoopback(listener.Addr()),
+		reconfigure: reconfigure, pprof: p.settings.log.Pprof, local: isLoopback(listener.Addr()),
 	}).server()
 
 	// The group holds what serves the process itself. Each part ends by itself once ctx has ended or, the server, once
@@ -122,19 +126,6 @@ func (p *process) runApp(ctx context.Context) error {
 		p.log.Error("panic recovered", "err", err.Error(), "kind", string(fault.KindOf(err)), "stack", string(broke.stack))
 	}
 	return err
-}
-
-// work is the app's own goroutine.
-func (p *process) work(ctx context.Context) error {
-	err := Guard("run "+p.program.Name, func() error {
-		app, err := p.program.Open(ctx, p.env)
-		if err != nil {
-			return openError(p.program.Name, err)
-		}
-		p.checks.started()
-		return app.Run(ctx)
-	})
-	return stopped(ctx, err)
 }
 
 // handleSignals listens until quit is closed. The first signal to stop cancels, the second ends the process with

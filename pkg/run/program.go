@@ -18,11 +18,8 @@ type Program struct {
 	// The sections log and admin are this package's own.
 	Check func(doc *config.Doc)
 	// Open builds the app: it dials and binds, fails fast, and undoes what it did when it fails. The context ends
-	// when the process is told to stop.
+	// when the process is told to stop. A reload opens another app once the one before has ended.
 	Open func(ctx context.Context, env *Env) (App, error)
-	// Reload reads the configuration again and takes it over, all or nothing. SIGHUP and POST /-/reload call it, never
-	// two at a time. Without it there is no such endpoint, and SIGHUP stops the process as SIGTERM does.
-	Reload func(ctx context.Context) error
 }
 
 // App is the running part of a program.
@@ -36,8 +33,9 @@ type Env struct {
 	Config *config.Doc
 	// Log carries the attribute service with the program's name.
 	Log *slog.Logger
-	// Metrics is the registry behind /metrics. It already holds the Go and process collectors.
-	Metrics *prometheus.Registry
+	// Metrics leads to the registry behind /metrics, which already holds the Go and process collectors. What an app
+	// registers goes with it.
+	Metrics prometheus.Registerer
 	Checks  *Checks
 	// Data is the data directory, present and writable, or empty when the process was given none.
 	Data string

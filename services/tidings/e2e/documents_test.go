@@ -85,6 +85,8 @@ func commands() []shown {
 		{command: "tidings posts preview --channel ID", args: []string{"posts", "preview", "--channel", "{channel}"}, says: "tide gauges"},
 		{command: "tidings posts preview --channel ID --article ID", args: []string{"posts", "preview", "--channel", "{channel}", "--article", "{article}"}, says: "{channel} ("},
 		{command: "tidings posts show channel/story", args: []string{"posts", "show", "{channel}/nothing"}, want: 1},
+		{command: "tidings reload", elsewhere: "TestAReloadTakesTheFileOverAsAWhole"},
+		{command: "ingest reload", elsewhere: kills},
 		{command: "tidings feeds list", args: []string{"feeds", "list"}, says: "everybody"},
 		{command: "tidings feeds token ID", args: []string{"feeds", "token", "all"}, says: "sha256: "},
 		{command: "tidings taxonomy list", args: []string{"taxonomy", "list"}, says: "CRM"},

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -364,9 +365,23 @@ func (w *world) fail(t *testing.T, h History, bad []string) {
 	}
 }
 
+// reload has every service take its configuration over anew while it works.
+func (w *world) reload(t *testing.T) {
+	t.Helper()
+	for _, p := range w.processes[1:] {
+		p.awaitReady(t, 30*time.Second)
+		cmd := exec.CommandContext(t.Context(), p.path, append([]string{"reload"}, p.args...)...)
+		cmd.Env = append(os.Environ(), p.env...)
+		if out, err := cmd.CombinedOutput(); err != nil || string(out) != "reloaded\n" {
+			t.Errorf("%s reload: %v %s\n%s", p.name, err, out, p.tail())
+		}
+	}
+}
+
 func TestKills(t *testing.T) {
 	w := newWorld(t, *seedFlag, shape{twice: []string{"ingest", "enrich"}}) // all sources are of one host, so the shard changes hands
 	w.run(t, *killsFlag, time.Second)
+	w.reload(t)
 	h, bad := w.settle(t, 2*time.Minute, func(bad []string) bool { return len(bad) == 0 })
 	w.report(t, h)
 	if len(bad) > 0 {

@@ -41,6 +41,7 @@ type grammar struct {
 	Replay     replayVerb     `cmd:"" help:"Enrich stored articles again, after a change of the taxonomy. Posts nothing twice."`
 	Backup     backupVerb     `cmd:"" help:"Write everything into one file, while Tidings runs."`
 	Restore    restoreVerb    `cmd:"" help:"Put a backup into an empty instance that does not run."`
+	Reload     reloadVerb     `cmd:"" help:"Have the running process take the configuration over anew, as a whole or not at all."`
 	Health     healthVerb     `cmd:"" help:"Ask the running process whether it is ready; exit 0 or 1."`
 	Version    versionVerb    `cmd:"" help:"Print the build."`
 }

@@ -24,6 +24,29 @@ func (v *versionVerb) Run(w *world) error {
 	return w.printf("%s %s\n", ops.Role, run.BuildInfo())
 }
 
+type reloadVerb struct {
+	URL string `arg:"" optional:"" name:"url" help:"Admin port of the process. Else the one of the configuration."`
+}
+
+// Run is the verb reload.
+func (v *reloadVerb) Run(w *world) error {
+	url := v.URL
+	if url == "" {
+		doc, err := w.document()
+		if err != nil {
+			return err
+		}
+		// Problems elsewhere in the file are for the process to tell.
+		admin := config.DefaultAdmin()
+		doc.Section("admin", &admin)
+		url = run.BaseURL(admin.Listen)
+	}
+	if err := run.AskReload(w.ctx, url); err != nil {
+		return err
+	}
+	return w.printf("reloaded\n")
+}
+
 type healthVerb struct {
 	URL   string `arg:"" optional:"" name:"url" help:"Admin port of the process. Else the one of the configuration."`
 	Alive bool   `help:"Ask only whether the main loops turn."`
