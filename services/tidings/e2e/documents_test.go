@@ -85,6 +85,7 @@ func commands() []shown {
 		{command: "tidings posts preview --channel ID", args: []string{"posts", "preview", "--channel", "{channel}"}, says: "tide gauges"},
 		{command: "tidings posts preview --channel ID --article ID", args: []string{"posts", "preview", "--channel", "{channel}", "--article", "{article}"}, says: "{channel} ("},
 		{command: "tidings posts show channel/story", args: []string{"posts", "show", "{channel}/nothing"}, want: 1},
+		{command: "tidings status", args: []string{"status"}, says: "RAW"},
 		{command: "tidings reload", elsewhere: "TestAReloadTakesTheFileOverAsAWhole"},
 		{command: "ingest reload", elsewhere: kills},
 		{command: "tidings feeds list", args: []string{"feeds", "list"}, says: "everybody"},
