@@ -70,7 +70,7 @@ func known(t *testing.T, metrics map[string]string, where, expr string) {
 	if len(used) == 0 && !strings.Contains(expr, "process_") && !strings.Contains(expr, "go_") {
 		t.Errorf("%s looks at no metric", where)
 	}
-	labels := ""
+	var labels strings.Builder
 	for _, name := range used {
 		if _, ok := metrics[name]; !ok {
 			name = strings.TrimSuffix(name, "_bucket")
@@ -78,11 +78,11 @@ func known(t *testing.T, metrics map[string]string, where, expr string) {
 		if _, ok := metrics[name]; !ok {
 			t.Errorf("%s looks at %s, which no service has", where, name)
 		}
-		labels += " " + strings.ReplaceAll(metrics[name], ",", " ") + " "
+		labels.WriteString(" " + strings.ReplaceAll(metrics[name], ",", " ") + " ")
 	}
 	for _, group := range groupForm.FindAllStringSubmatch(expr, -1) {
 		for label := range strings.SplitSeq(group[1]+group[2], ",") {
-			if label = strings.TrimSpace(label); label != "le" && label != "job" && label != "instance" && !strings.Contains(labels, " "+label+" ") {
+			if label = strings.TrimSpace(label); label != "le" && label != "job" && label != "instance" && !strings.Contains(labels.String(), " "+label+" ") {
 				t.Errorf("%s looks at the label %s, which its metrics do not have", where, label)
 			}
 		}
