@@ -127,6 +127,14 @@ x.csv:6:1: concept "c": weight 11 is not within 0 and 10`},
 	if err == nil || !strings.Contains(err.Error(), "x.json:2:") || !strings.Contains(err.Error(), "x.json:3:") {
 		t.Errorf("JSON: %v", err)
 	}
+	_, err = Read(File{"x.json", []byte(`[{"id": "a", "labels": {"de": "Abgebro`)})
+	if err == nil || !strings.Contains(err.Error(), "breaks off") {
+		t.Errorf("JSON that is cut: %v", err)
+	}
+	_, err = Read(File{"x.json", []byte("[{\"id\": \"a\", \"labels\": {\"de\": \"A\"}}\n")})
+	if err == nil || !strings.Contains(err.Error(), "the list is not closed") {
+		t.Errorf("a list that is not closed: %v", err)
+	}
 	warned := must(t, "w.csv", "id,pref,broader\na,A,nowhere\n").Warnings()
 	if len(warned) != 1 || warned[0].String() != `w.csv:2:1: concept "a" names "nowhere", which is not there` {
 		t.Errorf("warnings %v", warned)

@@ -26,20 +26,27 @@ var languages = map[string]string{"se": "sv", "dk": "da", "no-nb": "nb", "no-nn"
 // mediaTopics reads the list. Of two forms of one language the first preferred counts, and the other is a further name.
 func (v *Vocabulary) mediaTopics(f File, places map[string]place) Problems {
 	in := json.NewDecoder(bytes.NewReader(f.Data))
+	line, start, seen := 1, 0, 0 // lines are counted as they go by: a list may be long, and stand on one line
 	at := func() place {
-		read := f.Data[:min(int(in.InputOffset()), len(f.Data))]
-		return place{f.Name, 1 + bytes.Count(read, []byte("\n")), len(read) - bytes.LastIndexByte(read, '\n')}
+		end := min(int(in.InputOffset()), len(f.Data))
+		passed := f.Data[seen:end]
+		line += bytes.Count(passed, []byte("\n"))
+		if i := bytes.LastIndexByte(passed, '\n'); i >= 0 {
+			start = seen + i + 1
+		}
+		seen = end
+		return place{f.Name, line, end - start + 1}
 	}
 	if token, err := in.Token(); err != nil || token != json.Delim('[') {
 		return Problems{at().problemf("expected a list of topics, each with id and labels")}
 	}
 	var problems Problems
-	for in.More() {
+	for in.More() && len(problems) < maxProblems {
 		here := at()
 		var t mediaTopic
 		if err := in.Decode(&t); err != nil {
-			if _, ok := errors.AsType[*json.SyntaxError](err); ok {
-				return append(problems, at().problemf("%v", err))
+			if _, ok := errors.AsType[*json.UnmarshalTypeError](err); !ok {
+				return append(problems, at().problemf("the list breaks off or is no JSON here: %v", err)) // nothing comes behind it
 			}
 			problems = append(problems, here.problemf("a topic cannot be read: %v", err))
 			continue
@@ -50,6 +57,11 @@ func (v *Vocabulary) mediaTopics(f File, places map[string]place) Problems {
 			continue
 		}
 		v.topic(c, t)
+	}
+	if len(problems) < maxProblems {
+		if token, err := in.Token(); err != nil || token != json.Delim(']') {
+			problems = append(problems, at().problemf("the list is not closed"))
+		}
 	}
 	return problems
 }
