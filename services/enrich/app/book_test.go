@@ -148,6 +148,21 @@ func TestAChangedTaxonomyIsInForceInEveryReplica(t *testing.T) {
 			t.Errorf("%+v is left", c)
 		}
 	}
+	// A takedown leaves no word of the article, and touches no other's.
+	if err := book.Judge(t.Context(), "datenschutz", r.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	other := raw("quelle", "2", 1, nil)
+	tagsOf(t, two, b, other, 2)
+	if err := book.Judge(t.Context(), "datenschutz", other.ID, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := ForgetVerdicts(t.Context(), b, r.ID); err != nil {
+		t.Fatal(err)
+	}
+	if left := opened(t, b).verdicts; len(left) != 1 || left[0].Article != other.ID {
+		t.Errorf("verdicts that are left: %+v", left)
+	}
 }
 
 func TestTheInboxOffersWhatNoConceptKnows(t *testing.T) {

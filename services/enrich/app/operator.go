@@ -433,6 +433,12 @@ func (t *TaxonomyBook) Unjudge(ctx context.Context, tag, id string) error {
 	return taxonomy.Unsay(ctx, t.book, id, tag)
 }
 
+// ForgetVerdicts takes back what was said of the tags of an article that is taken down: a verdict holds its title and
+// words.
+func ForgetVerdicts(ctx context.Context, b *bus.Bus, id string) error {
+	return taxonomy.Forget(ctx, b.Bucket(event.BucketTaxonomy), id)
+}
+
 // Suggestion is a phrase that many articles have and no concept knows.
 type Suggestion struct {
 	Tag      string `json:"tag"`

@@ -233,6 +233,20 @@ func Unsay(ctx context.Context, book Store, article, tag string) error {
 	return book.Purge(ctx, verdictKey(article, tag))
 }
 
+// Forget takes back everything that was said of an article, with the words that were kept of it.
+func Forget(ctx context.Context, book Store, article string) error {
+	entries, err := book.Entries(ctx, verdictSpace+article+".>")
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := book.Purge(ctx, e.Key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func verdictKey(article, tag string) string { return verdictSpace + article + "." + bus.KeyEscape(tag) }
 
 // ReadVerdict reads the value of a key of the book; false when the key holds none.

@@ -13,6 +13,7 @@ import (
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	deliver "tidings.internal/services/deliver/app"
+	enrich "tidings.internal/services/enrich/app"
 )
 
 // TakenDown is what became of one article of a takedown.
@@ -32,6 +33,10 @@ func (o *Ops) Takedown(ctx context.Context, ids []string, reason string) (done [
 	for _, id := range ids {
 		result, err := o.bus.Takedown(ctx, id)
 		d := TakenDown{TakenDown: result}
+		if err == nil {
+			// A kill before this leaves them; the verb is repeated then, and finds the article taken down already.
+			err = enrich.ForgetVerdicts(ctx, o.bus, id)
+		}
 		if err != nil {
 			d.Error = err.Error()
 			if failed == nil {
