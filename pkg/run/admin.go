@@ -26,6 +26,7 @@ type admin struct {
 	metrics *metrics
 	// reconfigure takes the configuration over anew; nil where there is no file of it.
 	reconfigure func(context.Context) error
+	recent      *recent
 	pprof       bool
 	local       bool // bound to a loopback address
 }
@@ -77,6 +78,7 @@ func (a *admin) routes() *http.ServeMux {
 		ErrorLog:      slog.NewLogLogger(a.log.Handler(), slog.LevelError),
 		ErrorHandling: promhttp.ContinueOnError,
 	}))
+	mux.HandleFunc("GET /-/log", a.lastLines)
 	if a.reconfigure != nil {
 		mux.HandleFunc("POST /-/reload", a.reload)
 	}
@@ -122,6 +124,14 @@ func (a *admin) version(w http.ResponseWriter, _ *http.Request) {
 		Service string `json:"service"`
 		Build
 	}{a.name, a.build})
+}
+
+func (a *admin) lastLines(w http.ResponseWriter, _ *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", "text/plain; charset=utf-8")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Content-Type-Options", "nosniff")
+	_, _ = w.Write(a.recent.text()) // the reader has gone: nobody is left to tell
 }
 
 func (a *admin) reload(w http.ResponseWriter, r *http.Request) {

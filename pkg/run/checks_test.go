@@ -219,7 +219,7 @@ func TestLoggerFormatAndLevel(t *testing.T) {
 		{config.Log{Level: "error"}, ""},
 	} {
 		var out bytes.Buffer
-		log, err := newLogger(&out, c.log)
+		log, err := newLogger(&out, new(recent), c.log)
 		if err != nil {
 			if c.want == "" || !strings.Contains(err.Error(), c.want) || fault.KindOf(err) != fault.Invalid {
 				t.Errorf("%+v: %v", c.log, err)

@@ -18,37 +18,20 @@ const healthLimit = 2 * time.Second
 // whether its main loops turn. The error's text is one line. It has no kind, so every exit code made of it is 1: an
 // engine knows no other.
 func Health(ctx context.Context, url string, alive bool) error {
-	ctx, cancel := context.WithTimeout(ctx, healthLimit)
-	defer cancel()
 	path := "/readyz"
 	if alive {
 		path = "/healthz"
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimSuffix(url, "/")+path, nil)
-	if err != nil {
-		return fmt.Errorf("ask %s: %s", url, oneLine(err.Error()))
-	}
-	// No proxy: the process is on this machine, and a proxy of the environment would answer for it.
-	t := &http.Transport{DisableKeepAlives: true}
-	defer t.CloseIdleConnections()
-	res, err := t.RoundTrip(req)
-	switch {
-	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("%s did not answer within %v", url, healthLimit)
-	case err != nil:
-		return fmt.Errorf("nothing answers at %s: %s", url, oneLine(err.Error()))
-	}
-	defer func() { _ = res.Body.Close() }() // the answer is read, nothing is left to go wrong
-	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	a, err := ask(ctx, http.MethodGet, url, path, healthLimit)
 	switch {
 	case err != nil:
-		return fmt.Errorf("read the answer of %s: %s", url, oneLine(err.Error()))
-	case res.StatusCode == http.StatusOK:
+		return err
+	case a.code == http.StatusOK:
 		return nil
 	case alive:
-		return errors.New(stuckLine(res.Status, body))
+		return errors.New(stuckLine(a.status, a.body))
 	default:
-		return errors.New(notReadyLine(res.Status, body))
+		return errors.New(notReadyLine(a.status, a.body))
 	}
 }
 
@@ -57,36 +40,72 @@ const reloadLimit = StopLimit + 30*time.Second
 
 // AskReload has the process behind a base URL take its configuration over anew. The error's text says why it did not.
 func AskReload(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, reloadLimit)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(url, "/")+"/-/reload", nil)
-	if err != nil {
-		return fmt.Errorf("ask %s: %s", url, oneLine(err.Error()))
-	}
-	t := &http.Transport{DisableKeepAlives: true} // no proxy: the process is on this machine
-	defer t.CloseIdleConnections()
-	res, err := t.RoundTrip(req)
-	if err != nil {
-		return fmt.Errorf("nothing answers at %s: %s", url, oneLine(err.Error()))
-	}
-	defer func() { _ = res.Body.Close() }() // the answer is read, nothing is left to go wrong
-	var answer struct{ Status, Reason string }
-	body, err := io.ReadAll(io.LimitReader(res.Body, 1<<20))
+	a, err := ask(ctx, http.MethodPost, url, "/-/reload", reloadLimit)
+	var reply struct{ Status, Reason string }
 	switch {
 	case err != nil:
-		return fmt.Errorf("read the answer of %s: %s", url, oneLine(err.Error()))
-	case res.StatusCode == http.StatusOK:
+		return err
+	case a.code == http.StatusOK:
 		return nil
-	case res.StatusCode == http.StatusNotFound:
+	case a.code == http.StatusNotFound:
 		return errors.New("the process runs without a configuration file, so there is nothing to read again")
-	case json.Unmarshal(body, &answer) != nil || answer.Reason == "":
-		return errors.New("answered " + oneLine(res.Status))
+	case json.Unmarshal(a.body, &reply) != nil || reply.Reason == "":
+		return errors.New("answered " + oneLine(a.status))
 	}
-	lines := strings.Split(answer.Reason, "\n")
+	lines := strings.Split(reply.Reason, "\n")
 	for i := range lines {
 		lines[i] = oneLine(lines[i])
 	}
 	return errors.New(strings.Join(lines, "\n"))
+}
+
+// Look is what the admin port of the process behind a base URL shows at a path, such as "/metrics", of at most 16 MB. A
+// process that is not ready says so with a status that is no error here.
+func Look(ctx context.Context, url, path string) ([]byte, error) {
+	a, err := ask(ctx, http.MethodGet, url, path, lookLimit)
+	switch {
+	case err != nil:
+		return nil, err
+	case a.code != http.StatusOK && a.code != http.StatusServiceUnavailable:
+		return nil, fmt.Errorf("%s%s answered %s", url, path, oneLine(a.status))
+	}
+	return a.body, nil
+}
+
+// lookLimit is how long [Look] waits.
+const lookLimit = 10 * time.Second
+
+// answer is what an admin port has said.
+type answer struct {
+	code   int
+	status string
+	body   []byte
+}
+
+// ask asks an admin port within a limit. An error is one line.
+func ask(ctx context.Context, method, url, path string, limit time.Duration) (answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(url, "/")+path, nil)
+	if err != nil {
+		return answer{}, fmt.Errorf("ask %s: %s", url, oneLine(err.Error()))
+	}
+	// No proxy: the process is on this machine or beside it, and a proxy of the environment would answer for it.
+	t := &http.Transport{DisableKeepAlives: true}
+	defer t.CloseIdleConnections()
+	res, err := t.RoundTrip(req)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return answer{}, fmt.Errorf("%s did not answer within %v", url, limit)
+	case err != nil:
+		return answer{}, fmt.Errorf("nothing answers at %s: %s", url, oneLine(err.Error()))
+	}
+	defer func() { _ = res.Body.Close() }() // the answer is read, nothing is left to go wrong
+	body, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))
+	if err != nil {
+		return answer{}, fmt.Errorf("read the answer of %s: %s", url, oneLine(err.Error()))
+	}
+	return answer{res.StatusCode, res.Status, body}, nil
 }
 
 // notReadyLine tells why a process is not ready, in one line.

@@ -12,8 +12,8 @@ import (
 )
 
 // newLogger builds the process's logger. An empty format means text on a terminal and JSON elsewhere, so that a
-// person reads lines and a collector reads fields.
-func newLogger(w io.Writer, c config.Log) (*slog.Logger, error) {
+// person reads lines and a collector reads fields. The last lines are kept too.
+func newLogger(w io.Writer, kept *recent, c config.Log) (*slog.Logger, error) {
 	var level slog.Level
 	if c.Level != "" {
 		if err := level.UnmarshalText([]byte(c.Level)); err != nil {
@@ -21,16 +21,18 @@ func newLogger(w io.Writer, c config.Log) (*slog.Logger, error) {
 		}
 	}
 	o := &slog.HandlerOptions{Level: level}
+	// What is kept comes first: a line that the other end does not take is still there to be shown.
+	out := io.MultiWriter(kept, w)
 	switch strings.ToLower(c.Format) {
 	case "text":
-		return slog.New(slog.NewTextHandler(w, o)), nil
+		return slog.New(slog.NewTextHandler(out, o)), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, o)), nil
+		return slog.New(slog.NewJSONHandler(out, o)), nil
 	case "", "auto":
 		if terminal(w) {
-			return slog.New(slog.NewTextHandler(w, o)), nil
+			return slog.New(slog.NewTextHandler(out, o)), nil
 		}
-		return slog.New(slog.NewJSONHandler(w, o)), nil
+		return slog.New(slog.NewJSONHandler(out, o)), nil
 	}
 	return nil, fault.Errorf(fault.Invalid, "read log.format: %q is none of auto, text, json", c.Format)
 }

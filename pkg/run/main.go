@@ -137,7 +137,7 @@ func check(p Program, o Options) error {
 	if err != nil {
 		return err
 	}
-	if _, err := newLogger(io.Discard, s.log); err != nil {
+	if _, err := newLogger(io.Discard, new(recent), s.log); err != nil {
 		return err
 	}
 	name := o.Config

@@ -24,6 +24,7 @@ type process struct {
 	checks   *Checks
 	metrics  *metrics
 	log      *slog.Logger
+	recent   *recent
 	env      *Env
 	reloader *reloader
 }
@@ -52,7 +53,7 @@ func (p *process) run(parent context.Context) error {
 	}
 	server := (&admin{
 		name: p.program.Name, build: p.build, checks: p.checks, log: p.log, metrics: p.metrics,
-		reconfigure: reconfigure, pprof: p.settings.log.Pprof, local: isLoopback(listener.Addr()),
+		reconfigure: reconfigure, recent: p.recent, pprof: p.settings.log.Pprof, local: isLoopback(listener.Addr()),
 	}).server()
 
 	// The group holds what serves the process itself. Each part ends by itself once ctx has ended or, the server, once

@@ -88,7 +88,8 @@ func start(ctx context.Context, p Program, o Options, h host) (err error) {
 	if err != nil {
 		return err
 	}
-	base, err := newLogger(o.Stderr, s.log)
+	kept := new(recent)
+	base, err := newLogger(o.Stderr, kept, s.log)
 	if err != nil {
 		return err
 	}
@@ -100,7 +101,7 @@ func start(ctx context.Context, p Program, o Options, h host) (err error) {
 	m := newMetrics(build, checks)
 	log := base.With("service", p.Name)
 	pr := &process{
-		program: p, options: o, host: h, settings: s, build: build, checks: checks, metrics: m, log: log,
+		program: p, options: o, host: h, settings: s, build: build, checks: checks, metrics: m, log: log, recent: kept,
 		env: &Env{
 			Config: doc, Log: log, Metrics: m.registry, Checks: checks, Data: o.Data, Version: build.Version,
 			Out: o.Stdout, base: base,

@@ -105,6 +105,8 @@ func commands() []shown {
 		{command: "tidings taxonomy revert CONCEPT", args: []string{"taxonomy", "revert", "kalte-kueche"}, says: "1 reverted"},
 		{command: "tidings replay --since 14d", args: []string{"replay", "--since", "14d"}},
 		{command: "tidings replay --since 72h", args: []string{"replay", "--since", "72h"}},
+		{command: "tidings support FILE.zip", args: []string{"support", "help.zip"}, says: "status.json"},
+		{command: "tidings support FILE.zip --process URL", elsewhere: "TestPlantedSecretsComeUpNowhere"},
 		{command: "tidings backup", args: []string{"backup", "first.tar"}},
 		{command: "tidings backup FILE", args: []string{"backup", "second.tar"}},
 		{command: "tidings restore FILE", args: []string{"restore", "second.tar"}, want: 1},

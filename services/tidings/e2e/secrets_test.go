@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"archive/zip"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -21,6 +23,8 @@ const (
 	hookKey    = "cGxhbnRlZC1zaWduaW5nLWtleS1vZi0zMi1ieXRlcy4="
 	hookPath   = "planted-path-77d1"
 	hookHeader = "planted-header-20ab"
+	// feedKey is in the address of a source, which an operator may see and a bundle for others does not show.
+	feedKey = "planted-query-3b90"
 )
 
 // mastodon is a server that takes statuses with one token, and repeats the token it refuses, as no server should.
@@ -61,6 +65,28 @@ func (m *mastodon) count() int {
 	return len(m.statuses)
 }
 
+// unzip reads a bundle that nobody but its owner may read.
+func unzip(t *testing.T, file string) map[string]string {
+	t.Helper()
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("%v %v", info, err)
+	}
+	z, err := zip.OpenReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close() // it was only read
+	out := map[string]string{}
+	for _, f := range z.File {
+		text, err := fs.ReadFile(z, f.Name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[f.Name] = string(text)
+	}
+	return out
+}
+
 func TestPlantedSecretsComeUpNowhere(t *testing.T) {
 	t.Parallel()
 	dir, origin, social := t.TempDir(), origintest.New(t), newMastodon(t)
@@ -73,13 +99,13 @@ func TestPlantedSecretsComeUpNowhere(t *testing.T) {
 	config := fmt.Sprintf(`site: {title: Test, url: "http://127.0.0.1:1", language: en}
 log: {level: debug}
 ingest: {allow_networks: [127.0.0.0/8], hosts: {%q: {concurrency: 4, gap: 0s}}}
-sources: [{id: news, url: %q, every: 300ms}]
+sources: [{id: news, url: %q, every: 300ms}, {id: keyed, url: "http://127.0.0.1:1/feed?key=%s"}]
 channels:
   - {id: social, network: mastodon, server: %q, token: %s, allow_private: true}
   - {id: wrong, network: mastodon, server: %q, token: %s, allow_private: true}
   - {id: hook, network: webhook, url: "%s/%s", secret: whsec_%s, headers: {X-Key: %s}, allow_private: true}
   - {id: away, network: webhook, url: "http://127.0.0.1:1/%s", secret: whsec_%s, allow_private: true}
-`, origin.Addr(), f.URL(origintest.RSS), social.URL, goodToken, social.URL, badToken, failing.URL, hookPath, hookKey, hookHeader, hookPath, hookKey)
+`, origin.Addr(), f.URL(origintest.RSS), feedKey, social.URL, goodToken, social.URL, badToken, failing.URL, hookPath, hookKey, hookHeader, hookPath, hookKey)
 	if err := os.WriteFile(filepath.Join(dir, "tidings.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -105,6 +131,24 @@ channels:
 	for _, path := range []string{"/readyz", "/metrics", "/version"} {
 		_, body, _ := get(p.address(t, "admin") + path)
 		shown[path] = string(body)
+	}
+	if out := verb(t, dir, 0, "sources", "list", "--json"); !strings.Contains(out, feedKey) {
+		t.Errorf("the operator does not see the address of his source: %s", out)
+	}
+	verb(t, dir, 0, "support", "help.zip", "--process", p.address(t, "admin"))
+	for name, text := range unzip(t, filepath.Join(dir, "help.zip")) {
+		shown["support "+name] = text
+		if strings.Contains(text, feedKey) {
+			t.Errorf("%s of a bundle shows a query", name)
+		}
+	}
+	for part, holds := range map[string]string{
+		"configuration.txt": "http://127.0.0.1:1/feed?***", "status.json": `"streams"`, "process-2/log.txt": `"channel":"away"`, "process-2/readyz.json": "channel wrong is paused",
+		"process-2/metrics.txt": "tidings_build_info", "process-2/version.json": "go1.", "dead.json": "[", "about.json": "go1.",
+	} {
+		if !strings.Contains(shown["support "+part], holds) {
+			t.Errorf("%s of a bundle lacks %s:\n%s", part, holds, shown["support "+part])
+		}
 	}
 	tail := start(t, dir, nil, "tail", ">", "--since", "1h", "--json", "--body")
 	within(t, 30*time.Second, "the events about the channels", func() (bool, string) {

@@ -42,6 +42,7 @@ type grammar struct {
 	Backup     backupVerb     `cmd:"" help:"Write everything into one file, while Tidings runs."`
 	Restore    restoreVerb    `cmd:"" help:"Put a backup into an empty instance that does not run."`
 	Reload     reloadVerb     `cmd:"" help:"Have the running process take the configuration over anew, as a whole or not at all."`
+	Support    supportVerb    `cmd:"" help:"Gather what somebody who helps needs: configuration, status, metrics, last log lines. Secrets are ***."`
 	Health     healthVerb     `cmd:"" help:"Ask the running process whether it is ready; exit 0 or 1."`
 	Version    versionVerb    `cmd:"" help:"Print the build."`
 }
