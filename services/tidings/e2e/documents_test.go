@@ -86,6 +86,8 @@ func commands() []shown {
 		{command: "tidings posts preview --channel ID --article ID", args: []string{"posts", "preview", "--channel", "{channel}", "--article", "{article}"}, says: "{channel} ("},
 		{command: "tidings posts show channel/story", args: []string{"posts", "show", "{channel}/nothing"}, want: 1},
 		{command: "tidings status", args: []string{"status"}, says: "RAW"},
+		{command: "tidings status --watch"},
+		{command: "tidings status --wait 60s", args: []string{"status", "--wait", "60s"}, says: "RAW"},
 		{command: "tidings reload", elsewhere: "TestAReloadTakesTheFileOverAsAWhole"},
 		{command: "ingest reload", elsewhere: kills},
 		{command: "tidings feeds list", args: []string{"feeds", "list"}, says: "everybody"},
@@ -199,7 +201,7 @@ func TestCommandsOfTheDocumentsDoAsTheySay(t *testing.T) {
 		switch {
 		case c.elsewhere != "":
 			runElsewhere(t, c)
-		case strings.HasPrefix(c.command, "tidings tail"):
+		case strings.HasPrefix(c.command, "tidings tail"), strings.HasSuffix(c.command, " --watch"):
 			interrupted(t, dir, strings.Fields(strings.ReplaceAll(strings.TrimPrefix(c.command, "tidings "), "'", ""))...)
 		default:
 			args := slices.Clone(c.args)
@@ -235,11 +237,11 @@ func both(t *testing.T, dir string, want int, args ...string) string {
 // interrupted runs a verb that goes on until it is told to stop.
 func interrupted(t *testing.T, dir string, args ...string) {
 	t.Helper()
-	if !slices.Contains(args, "--since") {
+	if args[0] == "tail" && !slices.Contains(args, "--since") {
 		args = append(args, "--since", "1h") // else it waits for the next event
 	}
 	p := start(t, dir, nil, args...)
-	within(t, 10*time.Second, "an event of "+strings.Join(args, " "), func() (bool, string) { return len(p.lines()) > 0, p.errors() })
+	within(t, 10*time.Second, "output of "+strings.Join(args, " "), func() (bool, string) { return len(p.lines()) > 0, p.errors() })
 	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}

@@ -36,16 +36,20 @@ func (v *channelListVerb) Run(w *world) error {
 func channelRows(list []ops.ChannelStatus, now time.Time) [][]string {
 	rows := make([][]string, len(list))
 	for i, c := range list {
-		state := "sending"
-		switch {
-		case c.Paused != "":
-			state = "paused: " + c.Paused + " " + c.Text
-		case c.Wait.After(now):
-			state = "waits until " + when(c.Wait) + ": " + c.WaitReason
-		}
-		rows[i] = []string{c.ID, c.Network, when(c.Since), counts(c.Deliveries), strconv.Itoa(c.Pending), state}
+		rows[i] = []string{c.ID, c.Network, when(c.Since), counts(c.Deliveries), strconv.Itoa(c.Pending), channelState(c, now)}
 	}
 	return rows
+}
+
+// channelState says whether a channel sends, and why it does not.
+func channelState(c ops.ChannelStatus, now time.Time) string {
+	switch {
+	case c.Paused != "":
+		return "paused: " + c.Paused + " " + c.Text
+	case c.Wait.After(now):
+		return "waits until " + when(c.Wait) + ": " + c.WaitReason
+	}
+	return "sending"
 }
 
 type channelPauseVerb struct {

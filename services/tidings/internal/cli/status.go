@@ -2,29 +2,119 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"tidings.internal/pkg/fault"
 	"tidings.internal/services/tidings/internal/ops"
 )
 
-type statusVerb struct{ asJSON }
+type statusVerb struct {
+	Watch bool          `xor:"how" help:"Print it anew every two seconds, until stopped."`
+	Wait  time.Duration `xor:"how" help:"Wait up to this long, such as 60s, for the broker to answer and for every stage to have nothing left to do; exit 1 if it did not come to that." placeholder:"TIME"`
+	asJSON
+}
+
+const (
+	watchEvery = 2 * time.Second
+	waitEvery  = 250 * time.Millisecond
+)
 
 // Run is the verb status.
 func (v *statusVerb) Run(w *world) error {
+	switch {
+	case v.Watch:
+		return w.connected(func(ctx context.Context, o *ops.Ops) error { return v.watch(ctx, w, o) })
+	case v.Wait > 0:
+		return v.wait(w)
+	}
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
 		s, err := o.Status(ctx)
 		if err != nil {
 			return err
 		}
-		if v.JSON {
-			return w.encode(s)
-		}
-		return w.status(s)
+		return v.print(w, s)
 	})
+}
+
+func (v *statusVerb) print(w *world, s ops.Status) error {
+	if v.JSON {
+		return w.encode(s)
+	}
+	return w.status(s)
+}
+
+// watch ends with the signal that the operator sends.
+func (v *statusVerb) watch(ctx context.Context, w *world, o *ops.Ops) error {
+	for {
+		s, err := o.Status(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return err
+		case v.JSON:
+			err = w.encodeLine(s)
+		default:
+			if err = w.printf("--- %s\n", when(s.Time)); err == nil {
+				err = w.status(s)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if !pause(ctx, watchEvery) {
+			return nil
+		}
+	}
+}
+
+// wait asks until nothing is left to do. A broker that does not answer yet, or lacks its streams, may still start; a wrong
+// configuration does not become right by waiting.
+func (v *statusVerb) wait(w *world) error {
+	ctx, stop := context.WithTimeout(w.ctx, v.Wait)
+	defer stop()
+	for {
+		var s ops.Status
+		err := w.connected(func(ctx context.Context, o *ops.Ops) (err error) {
+			s, err = o.Status(ctx)
+			return err
+		})
+		switch {
+		case fault.KindOf(err) == fault.Invalid, fault.KindOf(err) == fault.Refused:
+			return err
+		case err == nil && !busy(s):
+			return v.print(w, s)
+		case pause(ctx, waitEvery):
+			continue
+		case w.ctx.Err() != nil:
+			return w.ctx.Err()
+		case err != nil:
+			return err
+		}
+		return errors.Join(v.print(w, s), fault.Errorf(fault.Refused, "wait for the stages: after %v there is still something to do", v.Wait))
+	}
+}
+
+// busy reports whether a stage has something to do.
+func busy(s ops.Status) bool {
+	return slices.ContainsFunc(s.Stages, func(one ops.Stage) bool { return one.Waiting+one.InHand > 0 })
+}
+
+// pause waits, and reports whether ctx let it.
+func pause(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 func (w *world) status(s ops.Status) error {
@@ -47,14 +137,7 @@ func (w *world) status(s ops.Status) error {
 	}
 	rows = nil
 	for _, c := range s.Channels {
-		state := "sending"
-		switch {
-		case c.Paused != "":
-			state = "paused: " + c.Paused + " " + c.Text
-		case c.Wait.After(s.Time):
-			state = "waits until " + when(c.Wait) + ": " + c.WaitReason
-		}
-		rows = append(rows, []string{c.ID, c.Network, counts(c.Deliveries), strconv.Itoa(c.Pending), state})
+		rows = append(rows, []string{c.ID, c.Network, counts(c.Deliveries), strconv.Itoa(c.Pending), channelState(c, s.Time)})
 	}
 	if len(rows) > 0 {
 		if err := w.printf("\n"); err != nil {
