@@ -126,5 +126,5 @@ func (c *Composer) fillOne(ctx context.Context, ch *compose.Channel, subject str
 	if err != nil {
 		return err
 	}
-	return c.emit(ctx, ch, event.TypePost, event.ActionCreate, env, it.Story, p)
+	return c.emit(ctx, ch, event.TypePost, event.ActionCreate, env, it.Story, p.Revision, p)
 }

@@ -135,31 +135,55 @@ func (c *Composer) channel(ctx context.Context, env event.Envelope, a *article.A
 		return c.post(ctx, env, a, it, ch, event.ActionCreate, nil)
 	case was.withdrawn != nil:
 		return nil // taken back once: it does not come again by itself
-	case was.post.Article != a.ID, env.Version.Revision <= was.version.Revision, ch.OnUpdate == "ignore":
+	case was.post.Article != a.ID, source(env.Version).Compare(source(was.version)) <= 0, ch.OnUpdate == "ignore":
 		return nil
 	}
 	return c.post(ctx, env, a, it, ch, event.ActionEdit, was.post)
 }
 
+// source is the part of a version that tells what the source said: enriching the same again is nothing new to a channel.
+func source(v event.Version) event.Version {
+	v.Generation = 0
+	return v
+}
+
+// following is the revision of what follows a post. It is the article's, but where a poller was killed after it had
+// published a revision and before it had recorded it, the next one gives that number to what the source says by then. A
+// post counts on, since whoever sends it knows a newer one by its number.
+func following(revision uint64, was *event.Post) uint64 {
+	if was == nil {
+		return revision
+	}
+	return max(revision, was.Revision+1)
+}
+
 // post composes and emits, unless it would change nothing that counts.
 func (c *Composer) post(ctx context.Context, env event.Envelope, a *article.Article, it *item.Item, ch *compose.Channel, action string, was *event.Post) error {
-	p, err := ch.Post(a, it, action, was != nil && was.Backfill)
+	next := *a
+	if next.Revision = following(a.Revision, was); next.Revision > a.Revision {
+		// Hours after the kill the stream no longer knows that it holds the revision: the same may have come again.
+		same, err := ch.Post(a, it, was.Action, was.Backfill)
+		if err != nil || same.Hash == was.Hash {
+			return err
+		}
+	}
+	p, err := ch.Post(&next, it, action, was != nil && was.Backfill)
 	if err != nil {
 		return err
 	}
 	if was != nil && !ch.Changed(was, &p) {
 		return nil
 	}
-	return c.emit(ctx, ch, event.TypePost, action, env, it.Story, p)
+	return c.emit(ctx, ch, event.TypePost, action, env, it.Story, p.Revision, p)
 }
 
-func (c *Composer) emit(ctx context.Context, ch *compose.Channel, typ, action string, cause event.Envelope, story string, payload any) error {
+func (c *Composer) emit(ctx context.Context, ch *compose.Channel, typ, action string, cause event.Envelope, story string, revision uint64, payload any) error {
 	subject, err := event.PostSubject(ch.ID, story)
 	if err != nil {
 		return err
 	}
 	m, err := event.Encode(subject, event.Envelope{
-		Type: typ, ID: event.PostID(ch.ID, story, cause.Version.Revision), Source: "publish", Time: c.Now(), Subject: cause.Subject,
+		Type: typ, ID: event.PostID(ch.ID, story, revision), Source: "publish", Time: c.Now(), Subject: cause.Subject,
 		Article: cause.Article, Version: cause.Version, Traceparent: cause.Traceparent, Tracestate: cause.Tracestate,
 	}, payload)
 	if err != nil {
@@ -204,8 +228,9 @@ func (c *Composer) deleted(ctx context.Context, d *bus.Delivery) error {
 		if was == nil || was.post == nil || was.post.Article != env.Article {
 			continue
 		}
-		errs = append(errs, c.emit(ctx, ch, event.TypeWithdrawn, event.ActionDelete, env, story, event.Withdrawn{
-			Channel: ch.ID, Network: ch.Network().Name, Story: story, Article: env.Article, Revision: env.Version.Revision, Reason: gone.Reason,
+		revision := following(env.Version.Revision, was.post)
+		errs = append(errs, c.emit(ctx, ch, event.TypeWithdrawn, event.ActionDelete, env, story, revision, event.Withdrawn{
+			Channel: ch.ID, Network: ch.Network().Name, Story: story, Article: env.Article, Revision: revision, Reason: gone.Reason,
 		}))
 	}
 	return errors.Join(errs...)

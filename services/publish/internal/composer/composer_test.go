@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/bus"
@@ -143,6 +144,59 @@ func TestLifeOfAPost(t *testing.T) {
 	a.Revision = 5
 	must(c.take(t, a))
 	step("it comes back")
+}
+
+// A poller that is killed between publishing and recording leaves a number that the next one gives to other content.
+func TestTheSourceGoesOnUnderOneRevision(t *testing.T) {
+	t.Parallel()
+	c, r := newComposer(t, natstest.Run(t), channel(t, "hook", webhook.Network, nil), channel(t, "masto", mastodon.Network, nil))
+	a := german()
+	take := func(name string, v event.Version, want ...uint64) {
+		t.Helper()
+		a.Revision = v.Revision
+		m, err := event.Encode(delivery(t, a, event.TypeEnriched, a).Message.Subject,
+			event.Envelope{Type: event.TypeEnriched, ID: event.EnrichedID(a.ID, v), Source: "enrich", Time: time.Now(), Article: a.ID, Version: v}, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Handle(t.Context(), &bus.Delivery{Message: m, Stream: event.StreamArticles, Consumer: event.ConsumerComposer, Deliveries: 1}); err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, revision := range want {
+			for _, ch := range []string{"hook", "masto"} {
+				ids = append(ids, event.PostID(ch, a.Story.ID, revision)+" "+event.TypePost)
+			}
+		}
+		if diff := cmp.Diff(ids, r.taken(), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	take("the first content", event.Version{Revision: 1, Fence: 20, RawSequence: 138, Generation: 1}, 1)
+	take("the same by another poller", event.Version{Revision: 1, Fence: 24, RawSequence: 140, Generation: 1})
+	a.Title = "Ein anderer Titel"
+	take("another content by another poller", event.Version{Revision: 1, Fence: 25, RawSequence: 142, Generation: 1}, 2)
+	take("the same, delivered again", event.Version{Revision: 1, Fence: 25, RawSequence: 142, Generation: 1})
+	a.Title = "Ein Titel mit anderen Schlagworten"
+	take("enriched anew", event.Version{Revision: 1, Fence: 25, RawSequence: 142, Generation: 2})
+	take("the next revision", event.Version{Revision: 2, Fence: 25, RawSequence: 150, Generation: 2}, 3)
+	gone := delivery(t, a, event.TypeDeleted, event.Deleted{ID: a.ID, Source: a.Source.ID, Revision: 3, Reason: event.DeletedBySource, Story: a.Story.ID})
+	env, _, err := event.DecodeDeleted(gone.Message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	env.Version = event.Version{Revision: 3, Fence: 25}
+	env.ID = event.EnrichedID(a.ID, env.Version)
+	if gone.Message, err = event.Encode(gone.Subject, env, event.Deleted{ID: a.ID, Source: a.Source.ID, Revision: 3, Reason: event.DeletedBySource, Story: a.Story.ID}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Handle(t.Context(), gone); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{event.PostID("hook", a.Story.ID, 4) + " " + event.TypeWithdrawn, event.PostID("masto", a.Story.ID, 4) + " " + event.TypeWithdrawn}
+	if diff := cmp.Diff(want, r.taken()); diff != "" {
+		t.Errorf("its tombstone, whose number a post has (-want +got):\n%s", diff)
+	}
 }
 
 func TestBackfillComposesNothing(t *testing.T) {
