@@ -3,7 +3,6 @@ package app
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -83,12 +82,13 @@ func (t *TaxonomyBook) Inbox(ctx context.Context, now time.Time) ([]Suggestion, 
 
 // Ignore keeps a phrase out of the inbox for good.
 func (t *TaxonomyBook) Ignore(ctx context.Context, phrases []string) error {
-	return t.change(ctx, false, func(e *taxonomy.Edits) {
+	return t.change(ctx, false, func(e *taxonomy.Edits) error {
 		for _, p := range phrases {
 			if id := tags.Slug(p); id != "" && !slices.Contains(e.Ignored, id) {
 				e.Ignored = append(e.Ignored, id)
 			}
 		}
+		return nil
 	})
 }
 
@@ -98,24 +98,22 @@ func (t *TaxonomyBook) Adopt(ctx context.Context, phrase, lang, concept string) 
 	if id = tags.Slug(phrase); id == "" {
 		return "", fault.Errorf(fault.Invalid, "%q holds no word", phrase)
 	}
-	var unknown error
-	err = t.change(ctx, false, func(e *taxonomy.Edits) {
+	err = t.change(ctx, false, func(e *taxonomy.Edits) error {
 		next := taxonomy.Concept{ID: id, Labels: []taxonomy.Label{{Lang: lang, Text: phrase, Kind: taxonomy.Pref}}}
 		if concept != "" {
 			old, ok := t.inForce.Lookup(concept)
 			if !ok {
-				unknown = fault.Errorf(fault.Invalid, "there is no concept %q; \"tidings taxonomy list\" shows what there is", concept)
-				return
+				return fault.Errorf(fault.Invalid, "there is no concept %q; \"tidings taxonomy list\" shows what there is", concept)
 			}
 			next, id = *old, concept
 			next.Labels = append(slices.Clone(old.Labels), taxonomy.Label{Lang: lang, Text: phrase, Kind: taxonomy.Alt})
 		} else if old, ok := t.inForce.Lookup(id); ok {
-			unknown = fault.Errorf(fault.Conflict, "the concept %q is there already: %s", id, strings.Join(slices.Sorted(maps.Values(old.Names())), ", "))
-			return
+			return fault.Errorf(fault.Conflict, "the concept %q is there already: %s", id, strings.Join(slices.Sorted(maps.Values(old.Names())), ", "))
 		}
 		e.Concepts = slices.DeleteFunc(e.Concepts, func(c taxonomy.Concept) bool { return c.ID == next.ID })
 		e.Concepts = append(e.Concepts, next)
 		slices.SortFunc(e.Concepts, func(a, b taxonomy.Concept) int { return cmp.Compare(a.ID, b.ID) })
+		return nil
 	})
-	return id, errors.Join(unknown, err)
+	return id, err
 }

@@ -139,7 +139,7 @@ func (t *TaxonomyBook) Import(ctx context.Context, names []string, dry bool) ([]
 		return nil, err
 	}
 	var done map[string]string
-	err = t.change(ctx, dry, func(e *taxonomy.Edits) { done = e.Put(t.base, in) })
+	err = t.change(ctx, dry, func(e *taxonomy.Edits) error { done = e.Put(t.base, in); return nil })
 	list := make([]ConceptOutcome, 0, len(done))
 	for _, id := range slices.Sorted(maps.Keys(done)) {
 		list = append(list, ConceptOutcome{id, done[id]})
@@ -150,11 +150,13 @@ func (t *TaxonomyBook) Import(ctx context.Context, names []string, dry bool) ([]
 // changeTries is how often a change is made anew that others forestalled.
 const changeTries = 5
 
-// change makes a change to the edits and saves them. What others changed meanwhile stays.
-func (t *TaxonomyBook) change(ctx context.Context, dry bool, change func(e *taxonomy.Edits)) error {
+// change makes a change to the edits and saves them, unless it returns an error. What others changed meanwhile stays.
+func (t *TaxonomyBook) change(ctx context.Context, dry bool, change func(e *taxonomy.Edits) error) error {
 	for try := 1; ; try++ {
 		e := taxonomy.Edits{Concepts: slices.Clone(t.edits.Concepts), Ignored: slices.Clone(t.edits.Ignored)}
-		change(&e)
+		if err := change(&e); err != nil {
+			return err
+		}
 		next, err := t.base.With(e)
 		if err != nil {
 			return fault.Errorf(fault.Invalid, "%w", err)
@@ -180,7 +182,7 @@ func (t *TaxonomyBook) change(ctx context.Context, dry bool, change func(e *taxo
 // Revert takes the edits of concepts back, all of them when none is named, and lists those that had one.
 func (t *TaxonomyBook) Revert(ctx context.Context, ids []string) ([]string, error) {
 	gone := []string{}
-	err := t.change(ctx, false, func(e *taxonomy.Edits) { gone = append([]string{}, e.Forget(ids...)...) })
+	err := t.change(ctx, false, func(e *taxonomy.Edits) error { gone = append([]string{}, e.Forget(ids...)...); return nil })
 	return gone, err
 }
 

@@ -355,6 +355,13 @@ func TestEditsAreInForceAtOnceOrNotAtAll(t *testing.T) {
 	if err := Save(ctx, book, e, revision); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("of two at the same moment the second: %v", err)
 	}
+	// One who cleans up late takes nothing of an edition that was made of a later one.
+	if err := clean(ctx, book, head{Edition: "0.late"}, 0); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Load(ctx, book); err != nil {
+		t.Errorf("after somebody cleaned up late: %v", err)
+	}
 	// One who was killed between parts and head has changed nothing.
 	if _, err := book.Put(ctx, partKey("killed", 0), []byte("half")); err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tidings.internal/pkg/bus"
@@ -104,8 +105,8 @@ const (
 
 // head is the value of [EditsKey].
 type head struct {
-	// Edition names the parts: edits.EDITION.NUMBER. It is made by chance, so that two who write at the same moment have
-	// parts of their own.
+	// Edition names the parts: edits.EDITION.NUMBER. It is the revision of the head that it was made of, a dot, and
+	// something made by chance, so that two who write at the same moment have parts of their own.
 	Edition string `json:"edition"`
 	Parts   int    `json:"parts"`
 }
@@ -176,15 +177,22 @@ func unpack(packed []byte, e *Edits) error {
 // written first, under keys that nobody reads yet, and the head last and alone: whoever is killed before it has changed
 // nothing, and one killed behind it has changed everything. What it could not clean up then the next one does.
 func Save(ctx context.Context, book Store, e Edits, revision uint64) error {
+	plain, err := json.Marshal(e)
+	if err != nil {
+		return fault.Errorf(fault.Internal, "write the edits of the taxonomy: %w", err)
+	}
+	if len(plain) > maxEdits {
+		return fault.Errorf(fault.TooLarge, "write the edits of the taxonomy: they are above %d MB; put concepts into a file of the configuration", maxEdits>>20)
+	}
 	var packed bytes.Buffer
 	z := gzip.NewWriter(&packed)
-	if err := json.NewEncoder(z).Encode(e); err != nil {
+	if _, err := z.Write(plain); err != nil {
 		return fault.Errorf(fault.Internal, "write the edits of the taxonomy: %w", err)
 	}
 	if err := z.Close(); err != nil {
 		return fault.Errorf(fault.Internal, "write the edits of the taxonomy: %w", err)
 	}
-	h := head{Edition: rand.Text()}
+	h := head{Edition: strconv.FormatUint(revision, 10) + "." + rand.Text()}
 	for part := range slices.Chunk(packed.Bytes(), maxPart) {
 		if _, err := book.Update(ctx, partKey(h.Edition, h.Parts), part, 0); err != nil {
 			return err
@@ -198,18 +206,22 @@ func Save(ctx context.Context, book Store, e Edits, revision uint64) error {
 	if _, err := book.Update(ctx, EditsKey, value, revision); err != nil {
 		return err
 	}
-	return clean(ctx, book, h)
+	_ = clean(ctx, book, h, revision) // the edits are in force, and the next one cleans up
+	return nil
 }
 
-// clean removes the parts of other editions. Those of somebody who is writing go as well: their head will be refused.
-func clean(ctx context.Context, book Store, in head) error {
+// clean removes the parts of other editions that were made of a revision or an older one: they were in force before, or
+// their head will be refused. Those made of a later one stay, for whoever cleans late may meet what is in force by then.
+func clean(ctx context.Context, book Store, in head, revision uint64) error {
 	parts, err := book.Entries(ctx, "edits.>")
 	if err != nil {
 		return err
 	}
 	mine := fmt.Sprintf("edits.%s.", in.Edition)
 	for _, p := range parts {
-		if !strings.HasPrefix(p.Key, mine) {
+		base, _, _ := strings.Cut(strings.TrimPrefix(p.Key, "edits."), ".")
+		of, err := strconv.ParseUint(base, 10, 64)
+		if !strings.HasPrefix(p.Key, mine) && (err != nil || of <= revision) {
 			if err := book.Purge(ctx, p.Key); err != nil {
 				return err
 			}

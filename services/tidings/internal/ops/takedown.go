@@ -31,12 +31,14 @@ func (o *Ops) Takedown(ctx context.Context, ids []string, reason string) (done [
 		return done, fault.Errorf(fault.Invalid, "take articles down: a reason is needed")
 	}
 	for _, id := range ids {
-		result, err := o.bus.Takedown(ctx, id)
-		d := TakenDown{TakenDown: result}
+		var result bus.TakenDown
+		// The verdicts go first: after a kill between the two the article is still listed under its source, so the verb
+		// that is repeated comes by here again.
+		err := enrich.ForgetVerdicts(ctx, o.bus, id)
 		if err == nil {
-			// A kill before this leaves them; the verb is repeated then, and finds the article taken down already.
-			err = enrich.ForgetVerdicts(ctx, o.bus, id)
+			result, err = o.bus.Takedown(ctx, id)
 		}
+		d := TakenDown{TakenDown: result}
 		if err != nil {
 			d.Error = err.Error()
 			if failed == nil {
