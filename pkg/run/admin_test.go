@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -222,5 +223,29 @@ func TestForeignPageIsTurnedAway(t *testing.T) {
 		if w.Code != c.code || called != (c.code == 200) {
 			t.Errorf("%s: code %d, called %v; want %d", c.name, w.Code, called, c.code)
 		}
+	}
+}
+
+// An app that does not end is no reason to wait for ever: the process ends, and whoever supervises it starts another.
+func TestReloadDoesNotWaitForEver(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "tidings.yaml")
+	if err := os.WriteFile(file, []byte("site: {title: A}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	over := make(chan struct{})
+	t.Cleanup(func() { close(over) })
+	r := begin(t, program(func(context.Context) error { <-over; return nil }), Options{Config: file}, 2*time.Second)
+	r.readyz(t, 200, Ready)
+	if code, body := r.get(t, http.MethodPost, "/-/reload"); code != 500 || !strings.Contains(body, "still busy") {
+		t.Errorf("%d %s", code, body)
+	}
+	select {
+	case err := <-r.ended:
+		if !errors.Is(err, errBusy) {
+			t.Errorf("the process ended with %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("the process goes on without an app")
 	}
 }

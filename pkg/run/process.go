@@ -90,6 +90,9 @@ func (p *process) run(parent context.Context) error {
 // adminShare is the part of the stop limit that is kept for the admin port, which goes last.
 func adminShare(limit time.Duration) time.Duration { return limit / 25 }
 
+// drainLimit is how long an app may take to end.
+func (p *process) drainLimit() time.Duration { return p.host.limit - 2*adminShare(p.host.limit) }
+
 // endCause returns the error that made the process end by itself, nil when somebody asked for the end.
 func endCause(cause error) error {
 	var s signalled
@@ -111,7 +114,7 @@ func (p *process) runApp(ctx context.Context) error {
 		p.checks.drain() // first of all: whoever asks is told before the intake stops
 		began := time.Now()
 		p.log.Info("stopping", "reason", context.Cause(ctx).Error())
-		limit := p.host.limit - 2*adminShare(p.host.limit)
+		limit := p.drainLimit()
 		bound := time.NewTimer(limit)
 		defer bound.Stop()
 		select {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -109,7 +110,14 @@ func (p *process) serve(parent context.Context, app App) (next App, err error) {
 		p.log.Info("reloading")
 		p.checks.renew()
 		cancel()
-		if err := <-ended; stopped(ctx, err) != nil {
+		bound := time.NewTimer(p.drainLimit())
+		defer bound.Stop()
+		select {
+		case err = <-ended:
+		case <-bound.C:
+			err = busyError(p.program.Name, p.drainLimit())
+		}
+		if stopped(ctx, err) != nil {
 			w.done <- err
 			return nil, err
 		}
