@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/run"
 	"tidings.internal/services/tidings/internal/ops"
 )
 
@@ -76,23 +77,27 @@ func (v *statusVerb) watch(ctx context.Context, w *world, o *ops.Ops) error {
 // wait asks until nothing is left to do. A broker that does not answer yet, or lacks its streams, may still start; a wrong
 // configuration does not become right by waiting.
 func (v *statusVerb) wait(w *world) error {
-	ctx, stop := context.WithTimeout(w.ctx, v.Wait)
+	asked, end := run.Interruptible(w.ctx)
+	defer end()
+	ctx, stop := context.WithTimeout(asked, v.Wait)
 	defer stop()
+	in := *w
+	in.ctx = asked // an answer that is under way may be given still
 	for {
 		var s ops.Status
-		err := w.connected(func(ctx context.Context, o *ops.Ops) (err error) {
+		err := in.connected(func(ctx context.Context, o *ops.Ops) (err error) {
 			s, err = o.Status(ctx)
 			return err
 		})
 		switch {
+		case asked.Err() != nil:
+			return asked.Err()
 		case fault.KindOf(err) == fault.Invalid, fault.KindOf(err) == fault.Refused:
 			return err
 		case err == nil && !busy(s):
 			return v.print(w, s)
 		case pause(ctx, waitEvery):
 			continue
-		case w.ctx.Err() != nil:
-			return w.ctx.Err()
 		case err != nil:
 			return err
 		}

@@ -61,7 +61,7 @@ func (s *Support) Write(ctx context.Context, file string) (parts []Part, err err
 		return err
 	}
 	err = s.gather(ctx, put)
-	err = errors.Join(err, missing(z, parts))
+	err = errors.Join(err, ctx.Err(), missing(z, parts))
 	err = errors.Join(err, z.Close(), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), file)
@@ -151,7 +151,7 @@ func missing(z *zip.Writer, parts []Part) error {
 
 // Places of an address where something that grants access may stand.
 var (
-	userForm  = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://)[^\s"'<>/?#@]+@`)
+	userForm  = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://)[^\s"'<>/?#]+@`)
 	queryForm = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://[^\s"'<>?#]*\?)[^\s"'<>#]+`)
 	tokenForm = regexp.MustCompile(`(/t/)[^\s"'<>/]+(/feeds/)`)
 )

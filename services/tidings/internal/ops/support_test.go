@@ -7,6 +7,7 @@ func TestABundleHidesWhatGrantsAccess(t *testing.T) {
 	for given, want := range map[string]string{
 		`"url": "https://me:pass@feeds.example.org/a?key=1&x=2#top",`:   `"url": "https://***@feeds.example.org/a?***#top",`,
 		`poll "https://feeds.example.org/?k=1": it ended`:               `poll "https://feeds.example.org/?***": it ended`,
+		`https://joe:p@ssw0rd@host.example.org/feed`:                    `https://***@host.example.org/feed`,
 		`https://news.example.org/t/abcDEF-_1/feeds/all.rss`:            `https://news.example.org/t/***/feeds/all.rss`,
 		`NATS at nats://token@10.0.0.1:4222, really?`:                   `NATS at nats://***@10.0.0.1:4222, really?`,
 		`is this all? write to me@example.org: https://example.org/@me`: `is this all? write to me@example.org: https://example.org/@me`,
