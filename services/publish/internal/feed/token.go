@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"tidings.internal/pkg/config"
@@ -42,7 +43,7 @@ func checkTokens(at config.At, tokens []Token) {
 			if other.Name == t.Name {
 				at.Index(i).Key("name").Problemf("%q is the name of another token", t.Name)
 			}
-			if other.SHA256 == t.SHA256 {
+			if strings.EqualFold(other.SHA256, t.SHA256) {
 				at.Index(i).Key("sha256").Problemf("is that of another token; give each reader one of its own")
 			}
 		}
@@ -77,7 +78,7 @@ func (f *Feed) Admit(token string, now time.Time) Admission {
 	given := []byte(hex.EncodeToString(sum[:]))
 	found := Refused
 	for _, t := range f.tokens {
-		if subtle.ConstantTimeCompare(given, []byte(t.SHA256)) == 1 {
+		if subtle.ConstantTimeCompare(given, []byte(strings.ToLower(t.SHA256))) == 1 {
 			found = Admitted
 			if t.Revoked || !t.Expires.IsZero() && !now.Before(t.Expires) {
 				found = Past

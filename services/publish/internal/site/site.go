@@ -156,10 +156,10 @@ func (s *Site) limited(r *http.Request) *answer {
 	a := s.answer(r)
 	points := limit.Whole
 	switch {
+	case a.dear && (a.status == http.StatusOK || a.status == http.StatusNotModified):
+		points = limit.Made // it may have been made only to be found unchanged
 	case a.status == http.StatusNotModified:
 		points = limit.Unchanged
-	case a.status == http.StatusOK && a.dear:
-		points = limit.Made
 	}
 	s.Limit.Spend(network, points)
 	return a
