@@ -130,12 +130,12 @@ func (e *Engine) Shards() []int {
 	return list
 }
 
-// admit tells whether a poll of a source may start now.
+// admit tells whether a poll of a source may start now. The queue asks it under its own lock, which we take under ours
+// when we put a source into the queue: to wait for ours here could be to wait for ever. The queue asks again soon.
 func (e *Engine) admit(id string) bool {
-	if !e.config.Admission.Open(admission.Live) {
+	if !e.config.Admission.Open(admission.Live) || !e.mu.TryLock() {
 		return false
 	}
-	e.mu.Lock()
 	it := e.sources[id]
 	firstPoll := it != nil && it.last.First()
 	e.mu.Unlock()
