@@ -110,6 +110,21 @@ func (b *Bus) publish(ctx context.Context, m event.Message, change func(nats.Hea
 // the moment. The version is that of the envelope. A crash at any point is repeated safely: if the publish arrived,
 // the next Emit finds its own content and skips; if not, it publishes.
 func (b *Bus) Emit(ctx context.Context, m event.Message) (Outcome, error) {
+	return b.emitBehind(ctx, m, nil)
+}
+
+// EmitAfter is [Bus.Emit] for a message that was made from the one before it on its subject: it is stored only where
+// that one is still the newest. last is what [Bus.Last] returned, nil where there was none. A fault of kind
+// [fault.Conflict] means that something else stands there by now, and that the caller has to read it and judge anew.
+func (b *Bus) EmitAfter(ctx context.Context, m event.Message, last *Record) (Outcome, error) {
+	if last == nil {
+		last = &Record{}
+	}
+	return b.emitBehind(ctx, m, last)
+}
+
+// emitBehind emits. behind is what has to be the newest on the subject, nil for whatever is.
+func (b *Bus) emitBehind(ctx context.Context, m event.Message, behind *Record) (Outcome, error) {
 	mine, err := event.Decode(m)
 	if err != nil {
 		return "", fault.Errorf(fault.Internal, "emit: %w", err)
@@ -119,7 +134,7 @@ func (b *Bus) Emit(ctx context.Context, m event.Message) (Outcome, error) {
 		return "", err
 	}
 	stream := event.StreamOf(subject.Space)
-	outcome, err := b.emit(ctx, m, mine, stream)
+	outcome, err := b.emit(ctx, m, mine, stream, behind)
 	switch {
 	case err == nil:
 		b.observe.Emitted(stream, string(outcome))
@@ -130,16 +145,18 @@ func (b *Bus) Emit(ctx context.Context, m event.Message) (Outcome, error) {
 	return outcome, err
 }
 
-func (b *Bus) emit(ctx context.Context, m event.Message, mine event.Envelope, stream string) (Outcome, error) {
+func (b *Bus) emit(ctx context.Context, m event.Message, mine event.Envelope, stream string, behind *Record) (Outcome, error) {
 	if unsafeForFaultRun {
 		return Stored, b.publish(ctx, m, nil)
 	}
 	conflicts := 0
 	for round := 1; ; round++ {
-		outcome, err := b.tryEmit(ctx, m, mine, stream)
+		outcome, err := b.tryEmit(ctx, m, mine, stream, behind)
 		switch kind := fault.KindOf(err); {
 		case err == nil:
 			return outcome, nil
+		case kind == fault.Conflict && behind != nil:
+			return "", err
 		case kind == fault.Conflict:
 			if conflicts++; conflicts >= maxConflicts {
 				return "", err
@@ -160,7 +177,7 @@ func (b *Bus) emit(ctx context.Context, m event.Message, mine event.Envelope, st
 	}
 }
 
-func (b *Bus) tryEmit(ctx context.Context, m event.Message, mine event.Envelope, stream string) (Outcome, error) {
+func (b *Bus) tryEmit(ctx context.Context, m event.Message, mine event.Envelope, stream string, behind *Record) (Outcome, error) {
 	last, err := b.last(ctx, stream, m.Subject)
 	if err != nil {
 		return "", err
@@ -168,6 +185,15 @@ func (b *Bus) tryEmit(ctx context.Context, m event.Message, mine event.Envelope,
 	expected := uint64(0)
 	if last != nil {
 		expected = last.Sequence
+	}
+	if behind != nil && behind.Sequence != expected {
+		// Its own content there was stored by a publish whose ack was lost, or by another that judged the same.
+		if last != nil && holds(last, mine) {
+			return Skipped, nil
+		}
+		return "", fault.Errorf(fault.Conflict, "emit to %s: message %d stands there, %d was expected: read it and judge anew", m.Subject, expected, behind.Sequence)
+	}
+	if last != nil {
 		if outcome, settled := settled(last, mine); settled {
 			return outcome, nil
 		}
@@ -203,6 +229,12 @@ func settled(last *Record, mine event.Envelope) (Outcome, bool) {
 	}
 	// A higher version with an equal hash is written all the same: without it a late older one could win.
 	return "", false
+}
+
+// holds says whether the very content of a message stands on its subject.
+func holds(last *Record, mine event.Envelope) bool {
+	there, err := event.Decode(last.Message)
+	return err == nil && !last.Marker && there.ID == mine.ID && there.Hash == mine.Hash
 }
 
 // Last returns the newest message on a subject, or nil if there is none. A marker counts as a message.

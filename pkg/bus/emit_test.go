@@ -288,6 +288,36 @@ func TestAnotherArticleLeavesThePostOfAStory(t *testing.T) {
 	}
 }
 
+func TestEmitAfterWantsWhatWasReadToBeTheNewest(t *testing.T) {
+	t.Parallel()
+	b := natstest.Run(t).Bus(t, "enrich")
+	id := article.NewID("blog", "1")
+	message := func(v uint64, text string) event.Message { return enriched(t, id, event.Version{Revision: v}, text) }
+	subject := message(1, "a").Subject
+	read := func() *bus.Record {
+		r, err := b.Last(t.Context(), subject)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	emit := func(name string, m event.Message, last *bus.Record, want bus.Outcome, kind fault.Kind) {
+		t.Helper()
+		got, err := b.EmitAfter(t.Context(), m, last)
+		if got != want || kind != "" && fault.KindOf(err) != kind || kind == "" && err != nil {
+			t.Errorf("%s: %q, %v; want %q %q", name, got, err, want, kind)
+		}
+	}
+	emit("the first", message(1, "a"), nil, bus.Stored, "")
+	one := read()
+	emit("a newer one by who saw nothing", message(2, "b"), nil, "", fault.Conflict)
+	emit("a newer one by who saw the first", message(2, "b"), one, bus.Stored, "")
+	emit("the same again, its ack was lost", message(2, "b"), one, bus.Skipped, "")
+	emit("a newer one by who saw the first only", message(3, "c"), one, "", fault.Conflict)
+	emit("an older one by who saw all", message(1, "a"), read(), bus.Skipped, "")
+	emit("a newer one by who saw all", message(3, "c"), read(), bus.Stored, "")
+}
+
 // Who may publish may leave anything on a subject. It neither passes for ours nor blocks the subject.
 func TestForeignMessagesAreReplaced(t *testing.T) {
 	t.Parallel()

@@ -71,11 +71,11 @@ func (c *Composer) fill(ctx context.Context, ch *compose.Channel, subjects []str
 			return err
 		}
 		inside := i < ch.Channel.Backfill
-		if was != nil && (!inside || was.post == nil || !was.post.Backfill) {
+		if was.any() && (!inside || was.post == nil || !was.post.Backfill) {
 			return nil // the channel is in use
 		}
 		if inside {
-			wanted = append(wanted, candidate{subject, story, was != nil})
+			wanted = append(wanted, candidate{subject, story, was.any()})
 		}
 	}
 	for _, w := range slices.Backward(wanted) {
@@ -126,5 +126,9 @@ func (c *Composer) fillOne(ctx context.Context, ch *compose.Channel, subject str
 	if err != nil {
 		return err
 	}
-	return c.emit(ctx, ch, event.TypePost, event.ActionCreate, env, it.Story, p.Revision, p)
+	was, err := c.last(ctx, ch.ID, it.Story)
+	if err != nil || was.any() {
+		return err // a newer version of it, or another article of its story, was quicker
+	}
+	return c.emit(ctx, was, ch, event.TypePost, event.ActionCreate, env, it.Story, p.Revision, p)
 }

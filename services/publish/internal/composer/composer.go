@@ -4,8 +4,9 @@
 // What was posted before stands in POSTS, one message a channel and story; nothing is remembered here. A crash at any
 // line is repeated by the next delivery of the same article: a post that was emitted is found there and skipped, one
 // that was not is composed again to the same bytes. Of two replicas that compose for one story at the same moment the
-// compare-and-set of [bus.Bus.Emit] lets one win. Whether a post is sent is the matter of deliver, whose ledger has the
-// last word.
+// compare-and-set of [bus.Bus.EmitAfter] lets one win, and the other judges anew by what stands there then: a post counts
+// on from the one before it, so nothing may come between the two. Whether a post is sent is the matter of deliver, whose
+// ledger has the last word.
 package composer
 
 import (
@@ -26,7 +27,7 @@ import (
 // Bus is what the composer needs of [bus.Bus].
 type Bus interface {
 	Last(ctx context.Context, subject string) (*bus.Record, error)
-	Emit(ctx context.Context, m event.Message) (bus.Outcome, error)
+	EmitAfter(ctx context.Context, m event.Message, last *bus.Record) (bus.Outcome, error)
 	Bury(ctx context.Context, d *bus.Delivery, reason string, cause error) error
 }
 
@@ -79,7 +80,7 @@ func (c *Composer) Handle(ctx context.Context, d *bus.Delivery) error {
 		if !ch.Takes(&a) {
 			continue
 		}
-		err := c.channel(ctx, env, &a, it, ch)
+		err := judged(func() error { return c.channel(ctx, env, &a, it, ch) })
 		if class := compose.Class(err); class != "" {
 			// The other channels are not to wait for a template to be mended.
 			c.Composed(ch.ID, ch.Network().Name, class)
@@ -90,35 +91,51 @@ func (c *Composer) Handle(ctx context.Context, d *bus.Delivery) error {
 	return errors.Join(errs...)
 }
 
-// before is what was emitted last for a channel and story.
+// maxJudged is how often a post is judged when something else comes between each time. Then the article goes back to the
+// broker for a moment.
+const maxJudged = 5
+
+// judged judges again when somebody else wrote to the same channel and story since.
+func judged(judge func() error) error {
+	var err error
+	for range maxJudged {
+		if err = judge(); fault.KindOf(err) != fault.Conflict {
+			return err
+		}
+	}
+	return err
+}
+
+// before is what was emitted last for a channel and story. Without post and withdrawn there is nothing that counts.
 type before struct {
+	record    *bus.Record // what the next is emitted after, nil where the subject is empty
 	post      *event.Post
 	withdrawn *event.Withdrawn
 	version   event.Version
 }
 
-// last reads what was emitted last; nil when there is nothing, or nothing that we wrote.
-func (c *Composer) last(ctx context.Context, channel, story string) (*before, error) {
+// any says whether anything was emitted.
+func (b before) any() bool { return b.post != nil || b.withdrawn != nil }
+
+// last reads what was emitted last.
+func (c *Composer) last(ctx context.Context, channel, story string) (before, error) {
 	subject, err := event.PostSubject(channel, story)
 	if err != nil {
-		return nil, err
+		return before{}, err
 	}
 	r, err := c.Bus.Last(ctx, subject)
 	if err != nil || r == nil || r.Marker {
-		return nil, err
+		return before{record: r}, err
 	}
+	// What is none of ours is replaced.
 	if r.Header.Value(event.HeaderType) == event.TypeWithdrawn {
-		env, w, err := event.DecodeWithdrawn(r.Message)
-		if err != nil {
-			return nil, nil
+		if env, w, err := event.DecodeWithdrawn(r.Message); err == nil {
+			return before{record: r, withdrawn: &w, version: env.Version}, nil
 		}
-		return &before{withdrawn: &w, version: env.Version}, nil
+	} else if env, p, err := event.DecodePost(r.Message); err == nil {
+		return before{record: r, post: &p, version: env.Version}, nil
 	}
-	env, p, err := event.DecodePost(r.Message)
-	if err != nil {
-		return nil, nil // Emit replaces what is none of ours
-	}
-	return &before{post: &p, version: env.Version}, nil
+	return before{record: r}, nil
 }
 
 // channel composes what one channel is due for an article.
@@ -128,17 +145,17 @@ func (c *Composer) channel(ctx context.Context, env event.Envelope, a *article.A
 		return err
 	}
 	switch {
-	case was == nil:
+	case was.withdrawn != nil:
+		return nil // taken back once: it does not come again by itself
+	case was.post == nil:
 		if a.Backfill {
 			return nil
 		}
-		return c.post(ctx, env, a, it, ch, event.ActionCreate, nil)
-	case was.withdrawn != nil:
-		return nil // taken back once: it does not come again by itself
+		return c.post(ctx, env, a, it, ch, event.ActionCreate, was)
 	case was.post.Article != a.ID, source(env.Version).Compare(source(was.version)) <= 0, ch.OnUpdate == "ignore":
 		return nil
 	}
-	return c.post(ctx, env, a, it, ch, event.ActionEdit, was.post)
+	return c.post(ctx, env, a, it, ch, event.ActionEdit, was)
 }
 
 // source is the part of a version that tells what the source said: enriching the same again is nothing new to a channel.
@@ -158,8 +175,8 @@ func following(revision uint64, was *event.Post) uint64 {
 }
 
 // post composes and emits, unless it would change nothing that counts.
-func (c *Composer) post(ctx context.Context, env event.Envelope, a *article.Article, it *item.Item, ch *compose.Channel, action string, was *event.Post) error {
-	next := *a
+func (c *Composer) post(ctx context.Context, env event.Envelope, a *article.Article, it *item.Item, ch *compose.Channel, action string, last before) error {
+	was, next := last.post, *a
 	if next.Revision = following(a.Revision, was); next.Revision > a.Revision {
 		// Hours after the kill the stream no longer knows that it holds the revision: the same may have come again.
 		same, err := ch.Post(a, it, was.Action, was.Backfill)
@@ -174,10 +191,10 @@ func (c *Composer) post(ctx context.Context, env event.Envelope, a *article.Arti
 	if was != nil && !ch.Changed(was, &p) {
 		return nil
 	}
-	return c.emit(ctx, ch, event.TypePost, action, env, it.Story, p.Revision, p)
+	return c.emit(ctx, last, ch, event.TypePost, action, env, it.Story, p.Revision, p)
 }
 
-func (c *Composer) emit(ctx context.Context, ch *compose.Channel, typ, action string, cause event.Envelope, story string, revision uint64, payload any) error {
+func (c *Composer) emit(ctx context.Context, last before, ch *compose.Channel, typ, action string, cause event.Envelope, story string, revision uint64, payload any) error {
 	subject, err := event.PostSubject(ch.ID, story)
 	if err != nil {
 		return err
@@ -189,7 +206,7 @@ func (c *Composer) emit(ctx context.Context, ch *compose.Channel, typ, action st
 	if err != nil {
 		return err
 	}
-	outcome, err := c.Bus.Emit(ctx, m)
+	outcome, err := c.Bus.EmitAfter(ctx, m, last.record)
 	if err != nil {
 		return fmt.Errorf("emit post of story %s: %w", story, err)
 	}
@@ -220,18 +237,22 @@ func (c *Composer) deleted(ctx context.Context, d *bus.Delivery) error {
 		if ch.OnRemove == "ignore" {
 			continue
 		}
-		was, err := c.last(ctx, ch.ID, story)
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		if was == nil || was.post == nil || was.post.Article != env.Article {
-			continue
-		}
-		revision := following(env.Version.Revision, was.post)
-		errs = append(errs, c.emit(ctx, ch, event.TypeWithdrawn, event.ActionDelete, env, story, revision, event.Withdrawn{
-			Channel: ch.ID, Network: ch.Network().Name, Story: story, Article: env.Article, Revision: revision, Reason: gone.Reason,
-		}))
+		errs = append(errs, judged(func() error { return c.withdraw(ctx, env, gone.Reason, ch, story) }))
 	}
 	return errors.Join(errs...)
+}
+
+// withdraw takes back what one channel was given of an article.
+func (c *Composer) withdraw(ctx context.Context, env event.Envelope, reason string, ch *compose.Channel, story string) error {
+	was, err := c.last(ctx, ch.ID, story)
+	if err != nil {
+		return err
+	}
+	if was.post == nil || was.post.Article != env.Article {
+		return nil
+	}
+	revision := following(env.Version.Revision, was.post)
+	return c.emit(ctx, was, ch, event.TypeWithdrawn, event.ActionDelete, env, story, revision, event.Withdrawn{
+		Channel: ch.ID, Network: ch.Network().Name, Story: story, Article: env.Article, Revision: revision, Reason: reason,
+	})
 }

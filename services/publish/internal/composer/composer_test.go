@@ -31,12 +31,17 @@ type recorder struct {
 	stored []string
 	fail   int // the emission that fails after it was stored, counted from 1
 	count  int
+	before func() // runs once, before an emission: what another replica does in between
 }
 
 var errKilled = errors.New("killed")
 
-func (r *recorder) Emit(ctx context.Context, m event.Message) (bus.Outcome, error) {
-	outcome, err := r.Bus.Emit(ctx, m)
+func (r *recorder) EmitAfter(ctx context.Context, m event.Message, last *bus.Record) (bus.Outcome, error) {
+	if between := r.before; between != nil {
+		r.before = nil
+		between()
+	}
+	outcome, err := r.Bus.EmitAfter(ctx, m, last)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil && outcome == bus.Stored {
@@ -196,6 +201,52 @@ func TestTheSourceGoesOnUnderOneRevision(t *testing.T) {
 	want := []string{event.PostID("hook", a.Story.ID, 4) + " " + event.TypeWithdrawn, event.PostID("masto", a.Story.ID, 4) + " " + event.TypeWithdrawn}
 	if diff := cmp.Diff(want, r.taken()); diff != "" {
 		t.Errorf("its tombstone, whose number a post has (-want +got):\n%s", diff)
+	}
+}
+
+// Two replicas have two contents of one article in hand, and both have read the same post before them. Numbered alike,
+// the second would take the place of the first, and whoever sends would take it for what it has sent already.
+func TestTwoReplicasNumberOnePostAfterTheOther(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	one, first := newComposer(t, server, channel(t, "hook", webhook.Network, nil))
+	two, second := newComposer(t, server, channel(t, "hook", webhook.Network, nil))
+	a := german()
+	content := func(title string, v event.Version) *bus.Delivery {
+		a := a
+		a.Title, a.Revision = title, v.Revision
+		m, err := event.Encode(delivery(t, a, event.TypeEnriched, a).Message.Subject,
+			event.Envelope{Type: event.TypeEnriched, ID: event.EnrichedID(a.ID, v), Source: "enrich", Time: time.Now(), Article: a.ID, Version: v}, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &bus.Delivery{Message: m, Stream: event.StreamArticles, Consumer: event.ConsumerComposer, Deliveries: 1}
+	}
+	handle := func(c *Composer, d *bus.Delivery) {
+		if err := c.Handle(t.Context(), d); err != nil {
+			t.Error(err)
+		}
+	}
+	handle(one, content("Das Erste", event.Version{Revision: 1, Fence: 1, RawSequence: 1}))
+	// One poller gave the number of a revision twice; each replica has one of the two in hand.
+	first.before = func() { handle(two, content("Das Zweite", event.Version{Revision: 2, Fence: 2, RawSequence: 5})) }
+	handle(one, content("Das Dritte", event.Version{Revision: 2, Fence: 3, RawSequence: 9}))
+	// And a change is in hand while another replica takes the article back.
+	first.before = func() {
+		last := a
+		last.Revision = 3
+		gone := delivery(t, last, event.TypeDeleted, event.Deleted{ID: a.ID, Source: a.Source.ID, Revision: 3, Reason: event.DeletedBySource, Story: a.Story.ID})
+		handle(two, gone)
+	}
+	handle(one, content("Das Vierte", event.Version{Revision: 3, Fence: 3, RawSequence: 12}))
+	id := func(revision uint64, typ string) string {
+		return event.PostID("hook", a.Story.ID, revision) + " " + typ
+	}
+	if diff := cmp.Diff([]string{id(1, event.TypePost), id(3, event.TypePost)}, first.taken()); diff != "" {
+		t.Errorf("the one emitted (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{id(2, event.TypePost), id(4, event.TypeWithdrawn)}, second.taken()); diff != "" {
+		t.Errorf("the other emitted (-want +got):\n%s", diff)
 	}
 }
 
