@@ -21,6 +21,8 @@ type FeedInfo struct {
 	ID     string `json:"id"`
 	Title  string `json:"title"`
 	Status string `json:"status"`
+	// Private: only those with a token read it.
+	Private bool `json:"private,omitempty"`
 	// Tokens are the names of the readers of a private feed.
 	Tokens []string `json:"tokens,omitempty"`
 	// Page is the address for people; of a private feed without its token.
@@ -40,7 +42,7 @@ func ListFeeds(doc *config.Doc) ([]FeedInfo, error) {
 		if err != nil {
 			return nil, err
 		}
-		info := FeedInfo{ID: c.ID, Title: f.Head.Title, Status: cmp.Or(c.Status, feed.Active), Page: f.Head.Page}
+		info := FeedInfo{ID: c.ID, Title: f.Head.Title, Status: cmp.Or(c.Status, feed.Active), Private: f.Private(), Page: f.Head.Page}
 		for _, t := range c.Tokens {
 			info.Tokens = append(info.Tokens, t.Name)
 		}

@@ -52,8 +52,10 @@ type Config struct {
 	Status string   `yaml:"status"`
 	// Ended is the day on which the feed ended, for the status ending.
 	Ended time.Time `yaml:"ended"`
-	// Tokens make the feed private: it has no other address than those with one of them.
-	Tokens []Token `yaml:"tokens"`
+	// Private leaves the feed no other address than those with one of its tokens. It is said in a word of its own, so that
+	// a feed whose last token is taken out is read by nobody, and not by everybody.
+	Private bool    `yaml:"private"`
+	Tokens  []Token `yaml:"tokens"`
 }
 
 // The values of [Config.Status].
@@ -121,8 +123,11 @@ func (c *Config) Check(at config.At) {
 	for i, id := range c.Was {
 		at.Key("was").Index(i).Name(id)
 	}
-	if len(c.Tokens) > 0 && len(c.Hubs) > 0 {
-		at.Key("hubs").Problemf("has no meaning with tokens: a hub would hand a private feed to anybody")
+	if c.Private && len(c.Hubs) > 0 {
+		at.Key("hubs").Problemf("has no meaning with private: true; a hub would hand the feed to anybody")
+	}
+	if !c.Private && len(c.Tokens) > 0 {
+		at.Key("tokens").Problemf("has no meaning without private: true; everybody reads the feed")
 	}
 	checkTokens(at.Key("tokens"), c.Tokens)
 	if c.Duplicates == Preferred && len(c.Prefer) == 0 {
@@ -152,6 +157,7 @@ type Feed struct {
 	attribution string
 	ended       time.Time
 	last        *item.Item // of a feed that has ended
+	private     bool
 	tokens      []Token
 	base        string
 	prefer      map[string]int
@@ -174,7 +180,7 @@ func New(c Config, site config.Site, base string) (*Feed, error) {
 	page := base + "/feeds/" + url.PathEscape(c.ID)
 	f := &Feed{
 		ID: c.ID, Items: c.Items, Index: c.Index, Policy: c.Duplicates, selection: s, prefer: map[string]int{}, attribution: c.Attribution,
-		tokens: c.Tokens, base: base,
+		private: c.Private, tokens: c.Tokens, base: base,
 		Head: render.Feed{
 			URN: item.URN(SiteID(site), "feed:"+c.ID), Title: clean.Title(title, c.ID),
 			Description: clean.Title(cmp.Or(c.Description, site.Description, title), c.ID),

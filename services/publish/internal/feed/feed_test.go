@@ -119,19 +119,23 @@ func TestAFeedThatHasEndedSaysSo(t *testing.T) {
 		}
 	}
 	one := render.Entry{Item: &item.Item{Title: "One", Published: day.Add(20 * time.Hour)}}
-	got := f.Complete([]render.Entry{one})
+	got := f.Complete(&f.Head, []render.Entry{one})
 	if len(got) != 2 || got[0].Title != "Dieser Feed ist beendet" || !got[0].Published.Equal(one.Published) || got[1].Title != "One" {
 		t.Errorf("entries %+v", got)
 	}
 	if want := "„Kultur“ ist seit dem 02.11.2026 beendet; hier kommt nichts Neues mehr. Die anderen Feeds stehen unter https://news.example.org/"; got[0].Summary != want {
 		t.Errorf("it says %q", got[0].Summary)
 	}
-	if alone := f.Complete(nil); len(alone) != 1 || !alone[0].Published.Equal(day) || alone[0].ID != got[0].ID {
+	if alone := f.Complete(&f.Head, nil); len(alone) != 1 || !alone[0].Published.Equal(day) || alone[0].ID != got[0].ID {
 		t.Errorf("without articles: %+v", alone)
+	}
+	under := f.Under("/t/secret")
+	if got := f.Complete(&under, nil)[0]; got.URL != "https://news.example.org/t/secret/feeds/x" || got.Source.SiteURL != got.URL || got.Source.FeedURL != got.URL+".atom" {
+		t.Errorf("under the path of a reader it leads to %q, its source to %+v", got.URL, got.Source)
 	}
 	seen := day.Add(48 * time.Hour)
 	for format, check := range map[render.Format]func([]byte, feedtest.Expect) []feedtest.Problem{render.RSS: feedtest.RSS, render.Atom: feedtest.Atom, render.JSON: feedtest.JSON} {
-		body, err := render.Document(&f.Head, f.Complete(nil), format)
+		body, err := render.Document(&f.Head, f.Complete(&f.Head, nil), format)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -81,15 +81,16 @@ func (f *Feed) end(c Config, site config.Site, base string) {
 	}
 	text := fmt.Sprintf(w.goodbye, f.Head.Title, day, base+"/")
 	f.last = &item.Item{
-		ID: item.URN(SiteID(site), "ended:"+c.ID), URL: f.Head.Page, Title: clean.Title(w.ended, ""), Summary: clean.Plain(text), Language: f.Head.Language,
+		ID: item.URN(SiteID(site), "ended:"+c.ID), Title: clean.Title(w.ended, ""), Summary: clean.Plain(text), Language: f.Head.Language,
 		HTML: "<p>" + html.EscapeString(text) + "</p>", Published: f.ended, Updated: f.ended,
-		Source: item.Source{ID: c.ID, URN: f.Head.URN, Title: f.Head.Title, FeedURL: f.Head.Self[render.Atom], SiteURL: f.Head.Page},
+		Source: item.Source{ID: c.ID, URN: f.Head.URN, Title: f.Head.Title},
 	}
 }
 
 // Complete gives the entries of the current document with what the feed itself has to say. The last item of a feed that
-// has ended stands first, as the newest, and bears no date that an article of its last day would be after.
-func (f *Feed) Complete(entries []render.Entry) []render.Entry {
+// has ended stands first, as the newest, bears no date that an article of its last day would be after, and leads to the
+// address of the feed under which head is served: the public one of a private feed leads nowhere.
+func (f *Feed) Complete(head *render.Feed, entries []render.Entry) []render.Entry {
 	if f.last == nil {
 		return entries
 	}
@@ -100,5 +101,6 @@ func (f *Feed) Complete(entries []render.Entry) []render.Entry {
 		}
 	}
 	last.Updated = last.Published
+	last.URL, last.Source.SiteURL, last.Source.FeedURL = head.Page, head.Page, head.Self[render.Atom]
 	return append([]render.Entry{{Item: last.At(f.Level)}}, entries...)
 }

@@ -60,7 +60,7 @@ func NewToken() (token, sum string) {
 }
 
 // Private reports whether the feed has no public address.
-func (f *Feed) Private() bool { return len(f.tokens) > 0 }
+func (f *Feed) Private() bool { return f.private }
 
 // Admission is what a token is worth.
 type Admission int

@@ -215,7 +215,7 @@ func TestAPrivateFeedIsMadeForEachToken(t *testing.T) {
 	}
 	c := feed.Config{}
 	c.SetDefaults()
-	c.ID, c.Tokens = "inner", []feed.Token{{Name: "a", SHA256: sum}}
+	c.ID, c.Private, c.Tokens = "inner", true, []feed.Token{{Name: "a", SHA256: sum}}
 	f, err := feed.New(c, siteOfTests, "https://news.example.org/x")
 	if err != nil {
 		t.Fatal(err)

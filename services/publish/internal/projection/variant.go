@@ -237,7 +237,7 @@ func (p *Projection) complete(ctx context.Context, c *cut) ([]render.Entry, erro
 		c.entries[i].Item = c.feed.Show(c.entries[i].Item)
 	}
 	if c.whole {
-		return c.feed.Complete(c.entries), nil
+		return c.feed.Complete(c.head, c.entries), nil
 	}
 	return c.entries, nil
 }

@@ -260,7 +260,8 @@ func (s *Site) below(r *http.Request, under, path string) *answer {
 	return nil
 }
 
-// hidden reports whether a feed is private, and not asked for by its token.
+// hidden reports whether a feed is private, and not asked for by its token. Such a feed is not named either: an id that
+// it had before leads those without a token to it no more than its own does.
 func (s *Site) hidden(under, id string) bool { return under == "" && s.private[id] != nil }
 
 // secluded answers for what stands below /t/: private feeds, with the token of a reader. What is served there is for
@@ -327,7 +328,7 @@ func (s *Site) feed(r *http.Request, under, name string) *answer {
 	id, kind := split(name)
 	negotiated := kind == projection.HTML
 	root := s.Base + under + "/feeds/"
-	if to, ok := s.Moved[id]; ok {
+	if to, ok := s.Moved[id]; ok && !s.hidden(under, to) {
 		return s.moved(string(kind), root+url.PathEscape(to)+strings.TrimPrefix(name, id)+query(r))
 	}
 	if s.Gone[id] {
@@ -374,7 +375,7 @@ func (s *Site) archive(r *http.Request, under, id, name string) *answer {
 		return s.fail("other", http.StatusNotFound, "There is nothing at this address. The feeds are listed at %s/.", s.Base)
 	}
 	kind := render.Format(page[2])
-	if to, ok := s.Moved[id]; ok {
+	if to, ok := s.Moved[id]; ok && !s.hidden(under, to) {
 		return s.moved(string(kind), s.Base+under+"/feeds/"+url.PathEscape(to)+"/archive/"+page[0])
 	}
 	if s.Gone[id] {

@@ -102,10 +102,10 @@ func newSite(t testing.TB) *Site {
 		}
 		tokens = append(tokens, c)
 	}
-	secret := published(t, feed.Config{ID: "secret", Title: "Confidential", Tokens: tokens, Index: true}).Feed
+	secret := published(t, feed.Config{ID: "secret", Title: "Confidential", Private: true, Tokens: tokens, Index: true}).Feed
 	s, err := New(Config{
 		Now:   func() time.Time { return modified.Add(time.Minute) },
-		Feeds: feeds, List: []*feed.Feed{feeds["all"].Feed, feeds["hidden"].Feed, secret}, Base: "https://news.example.org", Moved: map[string]string{"old": "all"}, Gone: map[string]bool{"gone": true}, SitemapHosts: []string{"news.example.org"}, Title: "News <b>", Description: "About & more", Language: "de",
+		Feeds: feeds, List: []*feed.Feed{feeds["all"].Feed, feeds["hidden"].Feed, secret}, Base: "https://news.example.org", Moved: map[string]string{"old": "all", "former": "secret"}, Gone: map[string]bool{"gone": true}, SitemapHosts: []string{"news.example.org"}, Title: "News <b>", Description: "About & more", Language: "de",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -228,6 +228,9 @@ func TestHTTP(t *testing.T) {
 		{"private, style of the page", "GET /t/token-in/style.css", nil, 200, []string{"Content-Type: text/css; charset=utf-8"}},
 		{"private, up", "GET /t/token-in/", nil, 301, []string{"Location: https://news.example.org/"}},
 		{"private, preflight", "OPTIONS /t/token-in/feeds/secret.rss", nil, 204, []string{"Access-Control-Allow-Origin:", "Access-Control-Allow-Methods:"}},
+		{"private, by an old id", "GET /t/token-in/feeds/former.rss", nil, 301, []string{"Location: https://news.example.org/t/token-in/feeds/secret.rss"}},
+		{"private, by an old id without a token", "GET /feeds/former.rss", nil, 404, []string{"Location:", "=no feed of this name"}},
+		{"private, archive by an old id without a token", "GET /feeds/former/archive/2026-10-3.rss", nil, 404, []string{"Location:", "=no page of this name"}},
 		{"private, unknown token", "GET /t/token-x/feeds/secret.rss", nil, 404, []string{"=nothing at this address"}},
 		{"private, no token", "GET /t//feeds/secret.rss", nil, 404, nil},
 		{"private, expired", "GET /t/token-late/feeds/secret.rss", nil, 410, []string{"=does not hold any more", "Referrer-Policy: no-referrer"}},

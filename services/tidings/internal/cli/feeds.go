@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -32,8 +33,8 @@ func (v *feedListVerb) Run(w *world) error {
 	rows := make([][]string, len(list))
 	for i, f := range list {
 		who := "everybody"
-		if len(f.Tokens) > 0 {
-			who = strings.Join(f.Tokens, " ")
+		if f.Private {
+			who = cmp.Or(strings.Join(f.Tokens, " "), "nobody")
 		}
 		rows[i] = []string{f.ID, f.Title, f.Status, who, f.Page}
 	}
@@ -61,7 +62,7 @@ func (v *feedTokenVerb) Run(w *world) error {
 	}
 	_, err = fmt.Fprintf(w.stdout, `Give this address to the reader, and to nobody else; it is shown once:
   %s.rss
-Put this below "tokens:" of the feed %s, and start publish again:
+Put this below "tokens:" of the feed %s, which is "private: true", and reload publish:
   - {name: %q, sha256: %s}
 `, t.Page, v.Feed, v.Name, t.SHA256)
 	return err
