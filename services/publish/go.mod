@@ -38,6 +38,7 @@ require (
 )
 
 require (
+	github.com/andybalholm/brotli v1.2.8
 	go.yaml.in/yaml/v4 v4.0.0 // indirect
 	golang.org/x/text v0.43.0
 )

@@ -106,7 +106,7 @@ func build(d Deps, s settings, listener net.Listener) (*App, error) {
 		return nil, err
 	}
 	a.projection = projection.New(projection.Config{
-		Site: id, Language: s.site.Language, Feeds: a.feeds, Watch: watch, Automatic: automatic(s, a.base), Last: d.Bus.Last, Changed: a.announcer.Changed, Log: d.Log, Observe: m,
+		Site: id, Language: s.site.Language, Feeds: a.feeds, Watch: watch, Automatic: automatic(s, a.base), Codings: s.publish.Codings, Last: d.Bus.Last, Changed: a.announcer.Changed, Log: d.Log, Observe: m,
 	})
 	a.gate = &composer.Gate{
 		State: func(ctx context.Context) (bus.StreamState, error) { return d.Bus.StreamState(ctx, event.StreamPosts) }, Log: d.Log, Now: time.Now,

@@ -11,6 +11,7 @@ import (
 
 	"tidings.internal/pkg/config"
 	"tidings.internal/services/publish/internal/compose"
+	"tidings.internal/services/publish/internal/document"
 	"tidings.internal/services/publish/internal/feed"
 )
 
@@ -25,6 +26,8 @@ type Settings struct {
 	// RateLimit is how many points a client network has in ten minutes; 0 limits nobody.
 	RateLimit      int      `yaml:"rate_limit"`
 	TrustedProxies []string `yaml:"trusted_proxies"`
+	// Codings are those that documents are packed in beside gzip.
+	Codings []document.Coding `yaml:"codings"`
 	// SitemapHosts are the hosts whose articles stand in the sitemap for news; without any, that of the site.
 	SitemapHosts []string `yaml:"sitemap_hosts"`
 }
@@ -51,6 +54,9 @@ func (s *Settings) Check(at config.At) {
 	}
 	if s.RateLimit < 0 || s.RateLimit > 1_000_000 {
 		at.Key("rate_limit").Problemf("%d is not within 0 and 1000000", s.RateLimit)
+	}
+	for i, c := range s.Codings {
+		at.Key("codings").Index(i).OneOf(string(c), string(document.Zstd), string(document.Brotli))
 	}
 	for i, host := range s.SitemapHosts {
 		if u, err := url.Parse("https://" + host); err != nil || u.Hostname() != host || host == "" {

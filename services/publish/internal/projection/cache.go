@@ -43,7 +43,7 @@ func (c *cache) read(key string, changes uint64) (r *Rendered, current bool) {
 
 func (c *cache) keep(key string, changes uint64, r *Rendered) {
 	d := r.Document
-	size := len(key) + min(d.Size, 8<<10) + len(d.Gzip) + 1024 // the structures around them, about
+	size := len(key) + d.Held()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.drop(c.by[key])

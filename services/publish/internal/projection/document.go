@@ -23,7 +23,7 @@ type Published struct {
 
 // publish renders a feed, whose first page of the archive is older. Documents whose bytes did not change are taken over from before. changed reports whether any
 // of the three formats did.
-func publish(f *feed.Feed, older string, entries []render.Entry, before *Published, modified time.Time) (p *Published, changed bool, err error) {
+func publish(f *feed.Feed, older string, entries []render.Entry, before *Published, modified time.Time, others ...document.Coding) (p *Published, changed bool, err error) {
 	p = &Published{Feed: f, Documents: map[render.Format]*document.Document{}, Items: len(entries)}
 	for _, e := range entries {
 		if e.Updated.After(p.Updated) {
@@ -46,7 +46,7 @@ func publish(f *feed.Feed, older string, entries []render.Entry, before *Publish
 			}
 		}
 		changed = changed || kind != HTML
-		p.Documents[kind], err = document.New(contentType, body, modified)
+		p.Documents[kind], err = document.New(contentType, body, modified, others...)
 		return err
 	}
 	for _, format := range render.Formats() {

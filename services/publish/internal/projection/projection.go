@@ -13,6 +13,7 @@ import (
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
+	"tidings.internal/services/publish/internal/document"
 	"tidings.internal/services/publish/internal/feed"
 	"tidings.internal/services/publish/internal/item"
 )
@@ -49,6 +50,8 @@ type Config struct {
 	Automatic Automatic
 	// Language is the one in which automatic feeds name their tags.
 	Language string
+	// Codings are those that the documents of feeds are packed in beside gzip. What is made for a request is not.
+	Codings []document.Coding
 	// Last reads the newest message of a subject ([bus.Bus.Last]).
 	Last    func(ctx context.Context, subject string) (*bus.Record, error)
 	Changed func(Change)

@@ -132,7 +132,7 @@ func (p *Projection) render(ctx context.Context, id string) {
 		for i := range entries {
 			entries[i].Item = s.feed.Show(entries[i].Item)
 		}
-		next, changed, err = publish(s.feed, older, s.feed.Complete(&s.feed.Head, entries), p.staged[id], m.stored)
+		next, changed, err = publish(s.feed, older, s.feed.Complete(&s.feed.Head, entries), p.staged[id], m.stored, p.Codings...)
 	}
 	if err != nil {
 		p.retry(id, m, err)

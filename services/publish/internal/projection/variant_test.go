@@ -191,7 +191,7 @@ func TestCacheKeepsWithinItsMemory(t *testing.T) {
 	p.Automatic = automatic(3)
 	s.fold(t, p)
 	r := ask(t, p, Variant{Feed: "tag-crm", Format: render.RSS})
-	c := newCache(5 * (min(r.Document.Size, 8<<10) + len(r.Document.Gzip) + 1100))
+	c := newCache(5 * (r.Document.Held() + 80))
 	for i := range 100 {
 		c.keep(fmt.Sprint("key ", i), 1, r)
 		c.read("key 0", 1)

@@ -66,11 +66,10 @@ func preflight(to *answer) *answer {
 // choose picks the coding that the client asks for and compares its validators (RFC 9110 section 13).
 func (a *answer) choose(r *http.Request) *answer {
 	d := a.document
-	packed := d.Gzip != nil && wantsGzip(r.Header)
-	tag := d.ETag
-	if packed {
-		tag = d.GzipETag
-		a.header.Set("Content-Encoding", "gzip")
+	packed, tag := coded(r.Header, d.Packed), d.ETag
+	if packed != nil {
+		tag = packed.ETag
+		a.header.Set("Content-Encoding", string(packed.Coding))
 	}
 	a.header.Set("ETag", tag)
 	if !a.secluded {
@@ -84,7 +83,9 @@ func (a *answer) choose(r *http.Request) *answer {
 		a.header.Del("Content-Encoding")
 		return a
 	}
-	if a.body = d.Gzip; !packed {
+	if packed != nil {
+		a.body = packed.Body
+	} else {
 		a.body = d.Body()
 	}
 	a.header.Set("Content-Type", d.ContentType)

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tidings.internal/services/publish/internal/document"
 	"tidings.internal/services/publish/internal/projection"
 	"tidings.internal/services/publish/internal/render"
 )
@@ -45,25 +46,25 @@ func weighed(h http.Header, name string) map[string]float64 {
 	return weights
 }
 
-// wantsGzip reports whether the client prefers gzip to the plain bytes. Without the header it gets these.
-func wantsGzip(h http.Header) bool {
+// coded picks the form of a body that the client likes best, of several liked as much the first; nil is the body as it
+// is, which is what a client gets that sends no header.
+func coded(h http.Header, forms []document.Packed) *document.Packed {
 	weights := weighed(h, "Accept-Encoding")
-	of := func(name string, otherwise float64) float64 {
-		if w, ok := weights[name]; ok {
-			return w
-		}
-		if w, ok := weights["*"]; ok {
-			return w
-		}
-		return otherwise
+	if w, ok := weights["x-gzip"]; ok { // an old name (RFC 9110 section 8.4.1.3)
+		weights["gzip"] = max(weights["gzip"], w)
 	}
-	gzip := max(of("gzip", 0), weights["x-gzip"])
-	if gzip == 0 {
-		return false
+	// The body as it is is acceptable without being named, but nobody asks for it then.
+	best, chosen := weights["identity"], (*document.Packed)(nil)
+	for i := range forms {
+		w, named := weights[string(forms[i].Coding)]
+		if !named {
+			w = weights["*"]
+		}
+		if w > best || w == best && w > 0 && chosen == nil {
+			best, chosen = w, &forms[i]
+		}
 	}
-	// identity is acceptable without being named, but nobody asks for it then.
-	identity, named := weights["identity"]
-	return !named || gzip >= identity
+	return chosen
 }
 
 // negotiate chooses between the landing page and the formats by Accept. People get the page: also with */*, and when
