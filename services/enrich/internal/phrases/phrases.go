@@ -65,7 +65,8 @@ type finder struct {
 	nested map[string]int
 	// nouns holds the stems seen with a capital inside a sentence, lower those seen without one anywhere.
 	nouns, lower map[string]bool
-	title        map[string]bool // stems of the title
+	title        map[string]bool   // stems of the title
+	usage        map[string]*usage // of English words, by stems
 	found        map[string]*candidate
 	d            *pipeline.Draft
 	total        int
@@ -108,6 +109,9 @@ func newFinder(d *pipeline.Draft) *finder {
 				f.nouns[w.Stem] = true
 			}
 		}
+	}
+	if words.Base(f.lang) == "en" {
+		f.usage = usages(d.Words.Body, d.Prose.At)
 	}
 	for i := range d.Words.Title {
 		f.title[d.Words.Title[i].Stem] = true

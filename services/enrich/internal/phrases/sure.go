@@ -102,7 +102,7 @@ func (f *finder) single(c *candidate) bool {
 		return true
 	}
 	capital := s != strings.ToLower(s)
-	if !capital && f.lang == "en" && noNoun(s) {
+	if f.usage != nil && (!f.usage[c.stems[0]].isNoun() || !capital && noNoun(s)) {
 		return false
 	}
 	if f.lang != "en" && len([]rune(s)) >= 5 && c.title > 0 && c.body > 0 {

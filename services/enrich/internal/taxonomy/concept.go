@@ -24,6 +24,9 @@ const (
 	Pref   = "pref"
 	Alt    = "alt"
 	Hidden = "hidden"
+	// Ambiguous is a further name that means other things as often: it counts in full only beside another label of its
+	// concept, or of one next to it.
+	Ambiguous = "ambiguous"
 )
 
 // The states of a concept. Only active ones become tags: a candidate waits for a decision, a deprecated one is known so
@@ -57,6 +60,8 @@ type Concept struct {
 	Status     string            `json:"status,omitempty"`
 	// Weight multiplies the evidence of labels and rules; 0 means 1.
 	Weight float64 `json:"weight,omitempty"`
+	// MinScore is the score that the concept needs to become a tag; 0 means 0.5.
+	MinScore float64 `json:"min_score,omitempty"`
 	// Categories are words of sources that mean the concept, as source=word, with * for any source.
 	Categories []string `json:"categories,omitempty"`
 	// Rules are expressions of package-own form ([ParseRule]) that speak for the concept, or with veto against it.
@@ -184,7 +189,7 @@ func (v *Vocabulary) finish(problems Problems, places map[string]place) (*Vocabu
 }
 
 // kinds are those of labels in the order in which they stand.
-var kinds = []string{Pref, Alt, Hidden}
+var kinds = []string{Pref, Alt, Hidden, Ambiguous}
 
 // tidy leaves each thing once and puts labels in order, so that a concept is the same in whatever form it was written.
 func (c *Concept) tidy() {
@@ -249,6 +254,9 @@ func (v *Vocabulary) check(places map[string]place) Problems {
 		}
 		if c.Weight < 0 || c.Weight > maxWeight {
 			problems = append(problems, at.problemf("concept %q: weight %v is not within 0 and %v", id, c.Weight, maxWeight))
+		}
+		if c.MinScore < 0 || c.MinScore > 1 {
+			problems = append(problems, at.problemf("concept %q: score %v is not within 0 and 1", id, c.MinScore))
 		}
 		for _, other := range slices.Concat(c.Broader, c.Related) {
 			if v.concepts[other] == nil {

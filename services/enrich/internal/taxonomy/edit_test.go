@@ -104,7 +104,7 @@ func TestTablesAreRead(t *testing.T) {
 		t.Errorf("%s weight %v", diff, c.Weight)
 	}
 	for name, c := range map[string]struct{ text, want string }{
-		"columns": {"id,lang,preff\n", `x.csv:1:9: "preff" is none of the columns id, lang, pref, alt, hidden, broader, related, exact, definition, status, weight, categories, rules, address`},
+		"columns": {"id,lang,preff\n", `x.csv:1:9: "preff" is none of the columns id, lang, pref, alt, hidden, ambiguous, broader, related, exact, definition, status, weight, min_score, categories, rules, address`},
 		"no id":   {"pref\nx\n", "x.csv:1:1: the column id is missing"},
 		"empty":   {"", "x.csv:1:1: the table has no line of column names"},
 		"rows": {"id,pref,weight,rules,categories,status\n,x,,,,\n***,x,,,,\na,A,much,,,\nb,B,,x AND,,\nc,C,11,,word,odd\n", `x.csv:2:1: a row has no id

@@ -14,25 +14,38 @@ import (
 
 // Find returns the concepts of an article with their evidence, best first. categories are the source's own words.
 func (m *Matcher) Find(d *pipeline.Draft, categories []article.Category) []article.Tag {
-	f := &finding{m: m, d: d, found: map[string]*article.Tag{}, sum: map[string]float64{}, places: map[string]int{}, extra: map[string]float64{}, learnt: map[string]float64{},
-		common: words.EverydayStems(d.Words.Lang), title: &slicer{text: d.Article.Title}, body: &slicer{text: d.Prose.Body}}
-	trie := m.trie(d.Words.Lang)
-	for _, h := range trie.search(d.Words.Title, d.Words.Lang) {
+	f := &finding{m: m, d: d, found: map[string]*article.Tag{}, sum: map[string]float64{}, vague: map[string]map[string]float64{}, places: map[string]float64{}, extra: map[string]float64{}, learnt: map[string]float64{},
+		title: &slicer{text: d.Article.Title}, body: &slicer{text: d.Prose.Body},
+		inBody: map[string]bool{}}
+	senses := m.senses[words.Base(d.Words.Lang)]
+	f.text, f.rest = senses.of(d.Words.Title, d.Words.Body), senses.of(nil, d.Words.Body)
+	for _, h := range m.search(d.Words.Title, d.Words.Lang) {
 		f.label(h, span{true, h.from, h.to})
 	}
-	for _, h := range trie.search(d.Words.Body, d.Words.Lang) {
+	for _, h := range m.search(d.Words.Body, d.Words.Lang) {
 		f.label(h, span{false, h.from, h.to})
 	}
 	against := f.rules()
 	f.categories(categories)
 	f.models()
 	for id := range f.found {
-		weak := f.places[id] < few && f.extra[id] == 0 && f.learnt[id] <= 0
-		if weak || against[id] || m.Rejected(d.Article.ID, id) {
+		if f.weak(id) || against[id] || m.Rejected(d.Article.ID, id) {
 			delete(f.found, id)
 		}
 	}
 	return f.accepted(m.rank(f))
+}
+
+// weak reports whether what speaks for a concept may be chance: too few places, unless the text is like the definition of
+// the concept, or places in the title alone, which may be a comparison.
+func (f *finding) weak(id string) bool {
+	if f.extra[id] > 0 || f.learnt[id] > 0 {
+		return false
+	}
+	if !f.inBody[id] && len(f.d.Words.Body) >= short && f.rest.near(id) <= akin {
+		return true
+	}
+	return f.places[id] < few && (f.places[id] < 1 || f.text.near(id) <= nearby)
 }
 
 // finding is the search in one article.
@@ -40,12 +53,15 @@ type finding struct {
 	m           *Matcher
 	d           *pipeline.Draft
 	found       map[string]*article.Tag
-	sum         map[string]float64 // evidence of labels and rules
-	places      map[string]int
+	sum         map[string]float64            // evidence of labels and rules
+	vague       map[string]map[string]float64 // the best of each label that means other things as often
+	places      map[string]float64
 	extra       map[string]float64 // what the source says
 	learnt      map[string]float64
-	common      map[string]bool
 	title, body *slicer
+	// text and rest are the article, and its body alone, to hold definitions against.
+	text, rest sense
+	inBody     map[string]bool // met in more than the title
 }
 
 func (f *finding) tag(id string) *article.Tag {
@@ -83,19 +99,51 @@ func (f *finding) worth(at span) float64 {
 }
 
 func (f *finding) label(h hit, at span) {
-	list := f.d.Words.Body
-	if at.title {
-		list = f.d.Words.Title
-	}
 	weight := h.weight * f.worth(at) * f.m.weight(h.concept)
-	if h.kind != Pref && h.to-h.from == 1 && f.common[list[h.from].Stem] && !list[h.from].Acronym() {
-		weight *= everydayShare
+	if h.common {
+		weight *= commonShare
 	}
-	f.sum[h.concept] += weight
-	if f.places[h.concept]++; at.title && h.kind == Pref || len(f.d.Words.Body) < short {
+	if h.to-h.from > 1 {
+		weight *= several
+	}
+	if h.vague {
+		f.doubt(h.concept, strings.Join(h.folds, " "), weight)
+	} else {
+		f.sum[h.concept] += weight
+		f.places[h.concept]++
+		if !at.title && at.from < leadWords {
+			f.places[h.concept] += half
+		}
+	}
+	if !at.title {
+		f.inBody[h.concept] = true
+	}
+	if at.title && h.kind == Pref || len(f.d.Words.Body) < short {
 		f.places[h.concept] = max(f.places[h.concept], few)
 	}
 	f.evidence(h.concept, at, article.Evidence{Source: "label", Kind: h.how, Weight: weight})
+}
+
+// doubt keeps the evidence of a label that means other things as often. Said again it means the same again, so each
+// counts once, where it counts most.
+func (f *finding) doubt(id, label string, weight float64) {
+	if f.vague[id] == nil {
+		f.vague[id] = map[string]float64{}
+	}
+	if f.vague[id][label] == 0 {
+		f.places[id] += half
+	}
+	f.vague[id][label] = max(f.vague[id][label], weight)
+}
+
+// doubtful is what labels count that mean other things as often: a share, unless something else speaks for their concept.
+// Then they count in full, but for no more than what speaks for it: a long text has many words of many meanings.
+func (f *finding) doubtful(id string, support float64) float64 {
+	sum := 0.0
+	for _, label := range slices.Sorted(maps.Keys(f.vague[id])) { // sums of fractions depend on their order
+		sum += f.vague[id][label]
+	}
+	return max(vagueShare*sum, min(sum, support))
 }
 
 // weight is how much the evidence of a concept counts.
@@ -119,7 +167,7 @@ func (f *finding) rules() (against map[string]bool) {
 			against[r.concept] = true
 			continue
 		}
-		f.places[r.concept] = few // whoever writes a rule knows what is enough
+		f.places[r.concept], f.inBody[r.concept] = few, true // whoever writes a rule knows what is enough
 		weight := byRule * f.m.weight(r.concept)
 		if len(spans) == 0 { // it holds for what is not there
 			f.sum[r.concept] += weight
@@ -225,20 +273,30 @@ func (f *finding) accepted(list []article.Tag) []article.Tag {
 
 // rank turns evidence into scores and leaves the best.
 func (m *Matcher) rank(f *finding) []article.Tag {
-	total := map[string]float64{}
+	own, context := map[string]float64{}, map[string]int{}
 	for id := range f.found {
-		total[id] += f.sum[id]
+		near := 0.0
+		for _, other := range m.beside[id] {
+			if f.sum[other] > 0 {
+				context[id]++
+				near += f.sum[other]
+			}
+		}
+		own[id] = f.sum[id] + f.doubtful(id, f.sum[id]+ofContext*near)
+	}
+	total := maps.Clone(own)
+	for id := range f.found {
 		for _, b := range m.v.concepts[id].Broader {
 			if f.found[b] != nil {
-				total[b] += ofChild * f.sum[id]
+				total[b] += ofChild * own[id]
 			}
 		}
 	}
 	var list []article.Tag
 	for id, t := range f.found {
-		s := math.Log1p(total[id]) + f.extra[id] + f.learnt[id]
+		s := math.Log1p(total[id])*(1+byContext*float64(min(context[id], maxContext))) + f.text.near(id)/2 + f.extra[id] + f.learnt[id]
 		t.Score = round(1 / (1 + math.Exp(-(slope*s + offset))))
-		if t.Score >= minScore {
+		if t.Score >= cmp.Or(m.v.concepts[id].MinScore, minScore) {
 			list = append(list, *t)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"tidings.internal/services/enrich/internal/pipeline"
 	"tidings.internal/services/enrich/internal/prose"
@@ -21,18 +22,38 @@ const (
 	inBody    = 1.0
 	leadWords = 70
 
-	byPref = 1.0
-	byAlt  = 0.9
-	byStem = 0.8 // another form of the word
-	byPart = 0.5 // a part of a compound with hyphens
-	// everydayShare is what is left for a further name that is one common word of the news: "growth" or "traffic" in
-	// passing is no subject.
-	everydayShare = 0.4
+	byPref     = 1.0
+	byAlt      = 0.9
+	byStem     = 0.8 // another form of the word
+	byHead     = 0.6 // the end of a German compound, which says what it is
+	byPart     = 0.5 // a part of a compound with hyphens
+	byModifier = 0.5 // the beginning of a German compound
 
-	// few is how many places a concept needs, unless its own name stands in the title or the source itself names it: one
-	// may be a comparison. In a text of fewer words than short one will do.
-	few   = 2
-	short = 80
+	// commonShare is what is left for a further name that is one common word of the news.
+	commonShare = 0.6
+	// several is what a label of several words is worth more than one of one: it is met by chance less often.
+	several = 1.3
+	// vagueShare is what is left of labels that mean other things as often, where nothing else speaks for their concept:
+	// "growth" or "traffic" in passing is no subject.
+	vagueShare = 0.3
+	// byContext is what each concept beside it that was met adds, as a share, and maxContext how many of them count.
+	byContext  = 0.15
+	maxContext = 4
+	// ofContext is the share of the evidence of the concepts beside it that supports labels of many meanings.
+	ofContext = 0.5
+	// usual is the length of a text, in words, up to which each place in its body counts in full: a long one meets more
+	// labels by chance.
+	usual = 250
+
+	// few is how many places a concept needs, unless its own name stands in the title or the source itself names it: one may
+	// be a comparison. In a text of fewer words than short one will do, and in one that is nearer to its definition than
+	// nearby. Where a concept stands in the title alone the body has to be nearer than akin.
+	few    = 2.0
+	short  = 80
+	akin   = 0.05
+	nearby = 0.1
+	// half a place is a label that means other things as often, and half a place more one in the lead.
+	half = 0.5
 
 	// ofChild is the share of a concept's evidence that counts for the next wider one.
 	ofChild = 0.3
@@ -57,7 +78,12 @@ const (
 type Matcher struct {
 	v     *Vocabulary
 	tries map[string]*node // by language
-	rules []conceptRule
+	// nouns are the German labels of one word that compounds are made of, by their stems.
+	nouns map[string][]meaning
+	// beside are the concepts that are broader, narrower or related, by id.
+	beside map[string][]string
+	senses map[string]*senses // by language
+	rules  []conceptRule
 	// categories are the concepts of mapped words, by source and folded word.
 	categories map[[2]string][]string
 	models     map[string]model
@@ -82,11 +108,13 @@ type meaning struct {
 	kind    string
 	folds   []string // the label's own words
 	upper   bool     // its last word is written with a capital
+	vague   bool     // it means other things as often
+	common  bool     // it is one word that stands in every second text
 }
 
 // NewMatcher compiles a vocabulary and what persons said of its tags.
 func NewMatcher(v *Vocabulary, verdicts ...Verdict) *Matcher {
-	m := &Matcher{v: v, tries: map[string]*node{}, categories: map[[2]string][]string{}, models: learn(verdicts), verdicts: map[string]map[string]bool{}, hash: v.hash}
+	m := &Matcher{v: v, tries: map[string]*node{}, nouns: map[string][]meaning{}, beside: v.neighbours(), senses: map[string]*senses{}, categories: map[[2]string][]string{}, models: learn(verdicts), verdicts: map[string]map[string]bool{}, hash: v.hash}
 	langs := map[string]bool{}
 	for _, id := range v.IDs() {
 		c := v.concepts[id]
@@ -99,6 +127,7 @@ func NewMatcher(v *Vocabulary, verdicts ...Verdict) *Matcher {
 	}
 	for lang := range langs {
 		m.tries[lang] = m.compile(lang)
+		m.senses[lang] = v.senses(lang)
 	}
 	for _, said := range verdicts {
 		if m.verdicts[said.Article] == nil {
@@ -153,19 +182,37 @@ func (m *Matcher) compile(lang string) *node {
 		}
 		for _, l := range c.Labels {
 			if base := words.Base(l.Lang); base == lang || base == "" {
-				root.insert(id, l, lang)
+				label := words.Cut(l.Text, lang)
+				met := root.insert(id, l, label, lang)
+				if len(label) == 1 && lang == "de" {
+					m.compounds(met, &label[0])
+				}
 			}
 		}
 	}
 	return root
 }
 
-func (n *node) insert(id string, l Label, lang string) {
-	label := words.Cut(l.Text, lang)
-	if len(label) == 0 || len(label) > 6 {
-		return
+// shortest is how many letters a part of a German compound has at least, so that "Bank" is not met in "Bankett".
+const shortest = 5
+
+// compounds keeps a label of one word that compounds may be made of.
+func (m *Matcher) compounds(label meaning, w *words.Word) {
+	if !label.vague && label.upper && !w.Acronym() && utf8.RuneCountInString(w.Stem) >= shortest {
+		m.nouns[w.Stem] = append(m.nouns[w.Stem], label)
 	}
-	m := meaning{concept: id, kind: l.Kind, upper: label[len(label)-1].Upper()}
+}
+
+// maxLabel is how many words a label has that is looked for.
+const maxLabel = 6
+
+// insert puts a label into the trie. One without words, or with too many, is left out.
+func (n *node) insert(id string, l Label, label []words.Word, lang string) meaning {
+	if len(label) == 0 || len(label) > maxLabel {
+		return meaning{}
+	}
+	m := meaning{concept: id, kind: l.Kind, upper: label[len(label)-1].Upper(), vague: l.Kind == Ambiguous}
+	m.common = l.Kind != Pref && len(label) == 1 && !label[0].Acronym() && words.EverydayStems(lang)[label[0].Stem]
 	for i := range label {
 		key := label[i].Stem
 		if label[i].Acronym() {
@@ -180,6 +227,7 @@ func (n *node) insert(id string, l Label, lang string) {
 		n = child
 	}
 	n.ends = append(n.ends, m)
+	return m
 }
 
 // exact is the key of an acronym: "KI" is not "ki" and "IT" is not "it".
@@ -210,14 +258,18 @@ func where(d *pipeline.Draft, word int) float64 {
 	case word < leadWords:
 		return inLead
 	}
-	return inBody
+	return inBody * min(1, usual/float64(len(d.Words.Body)))
 }
 
 // search meets the longest label at each word from the left.
-func (n *node) search(list []words.Word, lang string) []hit {
+func (m *Matcher) search(list []words.Word, lang string) []hit {
 	var hits []hit
+	n := m.trie(lang)
 	for i := 0; i < len(list); {
 		h, ok := n.at(list, i, lang)
+		if !ok && words.Base(lang) == "de" {
+			h, ok = m.compound(list, i)
+		}
 		if !ok {
 			i++
 			continue
@@ -226,6 +278,41 @@ func (n *node) search(list []words.Word, lang string) []hit {
 		i = h[0].to
 	}
 	return hits
+}
+
+// compound finds the labels at the two ends of a German compound, of several the longest: "Solarenergie" is a kind of
+// "Energie", and "Energiepreise" has to do with it.
+func (m *Matcher) compound(list []words.Word, i int) (hits []hit, ok bool) {
+	w := &list[i]
+	if w.Masked || !w.Upper() || w.Acronym() || len(w.Stem) < 2*shortest-1 {
+		return nil, false
+	}
+	met := func(labels []meaning, weight float64, vague bool) {
+		for _, label := range labels {
+			label.vague = vague
+			hits = append(hits, hit{meaning: label, from: i, to: i + 1, weight: weight, how: "compound"})
+		}
+	}
+	for at := range w.Stem {
+		if at >= 3 && len(w.Stem)-at >= shortest {
+			if labels := m.nouns[w.Stem[at:]]; labels != nil {
+				met(labels, byHead, false)
+				break
+			}
+		}
+	}
+	if len(hits) > 0 {
+		return hits, true
+	}
+	for at := len(w.Fold) - shortest + 1; at >= shortest; at-- {
+		if utf8.RuneStart(w.Fold[at]) {
+			if labels := m.nouns[w.Fold[:at]]; labels != nil {
+				met(labels, byModifier, true)
+				break
+			}
+		}
+	}
+	return hits, len(hits) > 0
 }
 
 // at returns the meanings of the longest label that begins at word i. Several concepts may share it.
@@ -250,10 +337,19 @@ func (n *node) at(list []words.Word, i int, lang string) ([]hit, bool) {
 				continue
 			}
 			// Two labels of one concept that share their stems ("museum", "museums") are met once, the better way.
-			if k := slices.IndexFunc(here, func(o hit) bool { return o.concept == h.concept }); k < 0 {
+			k := slices.IndexFunc(here, func(o hit) bool { return o.concept == h.concept })
+			switch {
+			case k < 0:
 				here = append(here, h)
-			} else if h.weight > here[k].weight {
+			case slices.Equal(h.folds, here[k].folds): // the preferred label may be said to be ambiguous, too
+				here[k].vague = true
+			case h.weight > here[k].weight:
 				here[k] = h
+			}
+		}
+		if len(here) > 1 {
+			for k := range here {
+				here[k].vague = true // which of them is meant is not said
 			}
 		}
 		if len(here) > 0 {
@@ -274,7 +370,10 @@ func (m meaning) met(list []words.Word, from, to int, lang string) (hit, bool) {
 		h.weight = byAlt
 	}
 	for i, fold := range m.folds {
-		if list[from+i].Fold != fold {
+		if got := list[from+i].Fold; got != fold {
+			if words.Base(lang) == "en" && !sameNoun(got, fold) || lang == "" && !sameNoun(got, fold) && !inflected(got, fold) {
+				return hit{}, false
+			}
 			h.how, h.weight = "stem", min(h.weight, byStem)
 		}
 	}
@@ -284,7 +383,29 @@ func (m meaning) met(list []words.Word, from, to int, lang string) (hit, bool) {
 	return h, true
 }
 
-// named returns the concept that a category of the source names, "" for none.
+// sameNoun reports whether two forms of an English stem are one noun, in the singular and in the plural: "training" and
+// "trained" are none of "trains".
+func sameNoun(a, b string) bool {
+	return slices.Contains(singulars(a), b) || slices.Contains(singulars(b), a)
+}
+
+// singulars lists what an English word may be the plural or the genitive of.
+func singulars(s string) []string {
+	list := []string{s, strings.TrimSuffix(s, "s"), strings.TrimSuffix(s, "'s"), strings.TrimSuffix(s, "es")}
+	if stem, ok := strings.CutSuffix(s, "ies"); ok {
+		list = append(list, stem+"y")
+	}
+	return list
+}
+
+// inflected reports whether two forms of a stem differ in no more than an ending of two letters.
+func inflected(a, b string) bool {
+	n := min(len(a), len(b)) - 1
+	return n >= 3 && a[:n] == b[:n] && max(len(a), len(b))-n <= 3
+}
+
+// named returns the concept that a category of the source names, "" for none. Categories are written in any case, so no
+// language's rules hold for them; a category that is no more than the stem of a label names nothing.
 func (m *Matcher) named(name, lang string) string {
 	for _, l := range []string{words.Base(lang), "de", "en", ""} {
 		if t := m.tries[l]; t != nil {

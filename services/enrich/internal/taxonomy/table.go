@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// table reads a table with a line of column names, of which only id is needed: id, lang, pref, alt, hidden, broader,
-// related, exact, definition, status, weight, categories, rules, address. A cell holds several values with | between
+// table reads a table with a line of column names, of which only id is needed: id, lang, pref, alt, hidden, ambiguous, broader,
+// related, exact, definition, status, weight, min_score, categories, rules, address. A cell holds several values with | between
 // them; columns are parted by comma, semicolon or tab, whichever the first line has most of. A concept may have several
 // rows, one for each language.
 func (v *Vocabulary) table(f File, places map[string]place) Problems {
@@ -102,7 +102,7 @@ func (t *tableReader) row(row []string) {
 		return
 	}
 	lang := strings.ToLower(cell("lang"))
-	for kind, name := range map[string]string{Pref: "pref", Alt: "alt", Hidden: "hidden"} {
+	for kind, name := range map[string]string{Pref: "pref", Alt: "alt", Hidden: "hidden", Ambiguous: "ambiguous"} {
 		for _, text := range apart(cell(name)) {
 			c.Labels = append(c.Labels, Label{Lang: lang, Text: text, Kind: kind})
 		}
@@ -118,8 +118,11 @@ func (t *tableReader) row(row []string) {
 	if s := cell("status"); s != "" {
 		c.Status = statusOf(s)
 	}
-	if s := cell("weight"); s != "" && c.weigh(s) != nil {
+	if s := cell("weight"); s != "" && measure(&c.Weight, s) != nil {
 		t.problem(t.column["weight"], "the weight %q of %q is no number", s, c.ID)
+	}
+	if s := cell("min_score"); s != "" && measure(&c.MinScore, s) != nil {
+		t.problem(t.column["min_score"], "the score %q of %q is no number", s, c.ID)
 	}
 	c.Categories = append(c.Categories, apart(cell("categories"))...)
 	c.Rules = append(c.Rules, apart(cell("rules"))...)

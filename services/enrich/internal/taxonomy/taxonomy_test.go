@@ -2,13 +2,13 @@ package taxonomy
 
 import (
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/services/enrich/internal/pipeline"
-	"tidings.internal/services/enrich/internal/prose"
 	"tidings.internal/services/enrich/internal/words"
 )
 
@@ -103,18 +103,20 @@ x.ttl:3:1: concept "b" is broader than itself`},
 	}
 }
 
-func find(t *testing.T, lang, title, body string, masked ...string) []article.Tag {
-	t.Helper()
+// shipped is the matcher of the starter, made once.
+var shipped = sync.OnceValue(func() *Matcher {
 	v, err := Starter()
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
-	d := pipeline.NewDraft(&article.Raw{ID: "x"}, nil)
-	d.Article.Title, d.Article.Language.Code = title, lang
-	d.Prose = prose.FromPlain(title, body)
-	d.Article.Text = d.Prose.Body
+	return NewMatcher(v)
+})
+
+func find(t *testing.T, lang, title, body string, masked ...string) []article.Tag {
+	t.Helper()
+	d := draft("x", "", lang, title, body)
 	d.Words = words.NewDoc(title, d.Prose.Body, lang, masked)
-	tags := NewMatcher(v).Find(d, nil)
+	tags := shipped().Find(d, nil)
 	fields := map[string][]rune{"title": []rune(title), "text": []rune(d.Prose.Body)}
 	for _, tag := range tags {
 		if len(tag.Evidence) == 0 {
@@ -150,6 +152,9 @@ func TestConceptsAreFoundByTheirLabels(t *testing.T) {
 		{"the wider concept goes", "en", "Electric cars and traffic", "Electric cars, electric cars.", "elektromobilitaet"},
 		{"one word in the body is not enough", "en", "A day", strings.Repeat("Nothing of note happened at all that day. ", 12) + "He went to the museum.", ""},
 		{"a comparison in the title is no subject", "en", "Why teams need dissent like museums need light", strings.Repeat("Nobody objects to the plan of the meeting. ", 14), ""},
+		{"the end of a compound", "de", "Was die Stadt plant", "Neue Straßenbeleuchtung, eine Stadtteilbibliothek und noch eine Kinderbibliothek.", "literatur"},
+		{"another form of a stem is another word", "en", "How the staff is trained", "A training a week, and the trainers train each other on a platform.", ""},
+		{"a word of many meanings beside one of few", "en", "Late again", "The train was late. The railway says that the next train is, too.", "bahn"},
 		{"another language", "fr", "La culture et le sport", "Musée, sport.", ""},
 	} {
 		if got := ids(find(t, c.lang, c.title, c.body)); got != c.want {
@@ -167,12 +172,8 @@ func TestMaskedNamesAreNoConcepts(t *testing.T) {
 
 func TestCategoriesOfTheSourceSpeakForConcepts(t *testing.T) {
 	t.Parallel()
-	v, err := Starter()
-	if err != nil {
-		t.Fatal(err)
-	}
 	d := pipeline.NewDraft(&article.Raw{ID: "x"}, nil)
-	got := NewMatcher(v).Find(d, []article.Category{{Term: "Datenschutz"}, {Term: "E-Mail Marketing"}, {Term: "Nichts davon"}})
+	got := shipped().Find(d, []article.Category{{Term: "Datenschutz"}, {Term: "E-Mail Marketing"}, {Term: "Nichts davon"}})
 	if ids(got) != "datenschutz e-mail-marketing" || got[0].Evidence[0].Source != "feed" {
 		t.Errorf("tags %+v", got)
 	}

@@ -237,11 +237,11 @@ func (v *Vocabulary) add(id string, at place, places map[string]place) *Concept 
 }
 
 // labels are the kinds of labels by their predicates.
-var labels = map[string]string{skos + "prefLabel": Pref, skos + "altLabel": Alt, skos + "hiddenLabel": Hidden}
+var labels = map[string]string{skos + "prefLabel": Pref, skos + "altLabel": Alt, skos + "hiddenLabel": Hidden, own + "ambiguousLabel": Ambiguous}
 
 func (p *parser) value(subject, predicate, text, lang string, at place) {
 	switch predicate {
-	case skos + "prefLabel", skos + "altLabel", skos + "hiddenLabel", skos + "definition", owlGone, own + "status", own + "weight", own + "category", own + "rule":
+	case skos + "prefLabel", skos + "altLabel", skos + "hiddenLabel", own + "ambiguousLabel", skos + "definition", owlGone, own + "status", own + "weight", own + "minScore", own + "category", own + "rule":
 	default:
 		return
 	}
@@ -262,8 +262,12 @@ func (p *parser) value(subject, predicate, text, lang string, at place) {
 	case predicate == own+"status":
 		c.Status = statusOf(text)
 	case predicate == own+"weight":
-		if c.weigh(text) != nil {
+		if measure(&c.Weight, text) != nil {
 			p.problems = append(p.problems, at.problemf("the weight %q of %q is no number", text, c.ID))
+		}
+	case predicate == own+"minScore":
+		if measure(&c.MinScore, text) != nil {
+			p.problems = append(p.problems, at.problemf("the score %q of %q is no number", text, c.ID))
 		}
 	case predicate == own+"category":
 		c.Categories = append(c.Categories, text)
@@ -282,8 +286,8 @@ func (c *Concept) define(lang, text string) {
 	c.Definition[lang] = text
 }
 
-func (c *Concept) weigh(text string) (err error) {
-	c.Weight, err = strconv.ParseFloat(text, 64)
+func measure(to *float64, text string) (err error) {
+	*to, err = strconv.ParseFloat(text, 64)
 	return err
 }
 

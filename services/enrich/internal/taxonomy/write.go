@@ -36,7 +36,11 @@ func (c *Concept) turtle(b *strings.Builder, v *Vocabulary) {
 				values = append(values, quoted(l.Text, l.Lang))
 			}
 		}
-		list("skos:"+kind+"Label", values)
+		prefix := "skos:"
+		if kind == Ambiguous { // SKOS has no such kind
+			prefix = "tidings:"
+		}
+		list(prefix+kind+"Label", values)
 	}
 	var values []string
 	for _, lang := range slices.Sorted(maps.Keys(c.Definition)) {
@@ -60,7 +64,10 @@ func (c *Concept) turtle(b *strings.Builder, v *Vocabulary) {
 		list("tidings:status", []string{quoted(c.Status, "")})
 	}
 	if c.Weight != 0 {
-		list("tidings:weight", []string{quoted(strconv.FormatFloat(c.Weight, 'g', -1, 64), "")})
+		list("tidings:weight", []string{quoted(plain(c.Weight), "")})
+	}
+	if c.MinScore != 0 {
+		list("tidings:minScore", []string{quoted(plain(c.MinScore), "")})
 	}
 	texts := func(list []string) (out []string) {
 		for _, s := range list {
@@ -86,8 +93,10 @@ func escaped(address string) string {
 	return strings.NewReplacer(">", "%3E", " ", "%20", "\n", "%0A").Replace(address)
 }
 
+var escapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`)
+
 func quoted(text, lang string) string {
-	s := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`, "\r", `\r`, "\t", `\t`).Replace(text) + `"`
+	s := `"` + escapes.Replace(text) + `"`
 	if lang != "" {
 		s += "@" + lang
 	}
@@ -95,7 +104,7 @@ func quoted(text, lang string) string {
 }
 
 // columns are those of a table, in the order in which they are written.
-var columns = []string{"id", "lang", "pref", "alt", "hidden", "broader", "related", "exact", "definition", "status", "weight", "categories", "rules", "address"}
+var columns = []string{"id", "lang", "pref", "alt", "hidden", "ambiguous", "broader", "related", "exact", "definition", "status", "weight", "min_score", "categories", "rules", "address"}
 
 // WriteCSV writes the vocabulary as a table, a row for each concept and language. What concerns no language stands in the
 // first row of its concept.
@@ -134,17 +143,24 @@ func (c *Concept) rows() [][]string {
 			}
 			return joined(texts)
 		}
-		row := []string{c.ID, lang, of(Pref), of(Alt), of(Hidden), "", "", "", c.Definition[lang], "", "", "", "", ""}
+		row := []string{c.ID, lang, of(Pref), of(Alt), of(Hidden), of(Ambiguous)}
 		if i == 0 {
-			row[5], row[6], row[7], row[9] = joined(c.Broader), joined(c.Related), joined(c.Exact), c.Status
-			if c.Weight != 0 {
-				row[10] = strconv.FormatFloat(c.Weight, 'g', -1, 64)
-			}
-			row[11], row[12], row[13] = joined(c.Categories), joined(c.Rules), c.Address
+			row = append(row, joined(c.Broader), joined(c.Related), joined(c.Exact), c.Definition[lang], c.Status, plain(c.Weight), plain(c.MinScore),
+				joined(c.Categories), joined(c.Rules), c.Address)
+		} else {
+			row = append(row, "", "", "", c.Definition[lang], "", "", "", "", "", "")
 		}
 		rows = append(rows, row)
 	}
 	return rows
+}
+
+// plain writes a number of which 0 stands for the usual one.
+func plain(n float64) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(n, 'g', -1, 64)
 }
 
 // joined puts several values into a cell; a bar inside of one is doubled.
