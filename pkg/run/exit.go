@@ -12,6 +12,10 @@ import (
 // nothing that must be closed may be open.
 func Exit(code int) { os.Exit(code) }
 
+// KeepOnBrokenPipe lets the process live on when whoever read its standard output or its log has gone: a write fails with
+// EPIPE then. By default it would end at once, a service in the middle of its work.
+func KeepOnBrokenPipe() { signal.Ignore(syscall.SIGPIPE) }
+
 // Tell prints an error for a person: what happened, what its kind means, what to do.
 func Tell(w io.Writer, name string, err error) { tell(w, name, err) }
 

@@ -35,6 +35,9 @@ func Health(ctx context.Context, url string, alive bool) error {
 	}
 }
 
+// ErrNoAnswer is why nobody was asked: nothing listens at the address.
+var ErrNoAnswer = errors.New("nothing answers")
+
 // reloadLimit is how long [AskReload] waits: an app may take [StopLimit] to end, and another one opens then.
 const reloadLimit = StopLimit + 30*time.Second
 
@@ -98,7 +101,7 @@ func ask(ctx context.Context, method, url, path string, limit time.Duration) (an
 	case errors.Is(err, context.DeadlineExceeded):
 		return answer{}, fmt.Errorf("%s did not answer within %v", url, limit)
 	case err != nil:
-		return answer{}, fmt.Errorf("nothing answers at %s: %s", url, oneLine(err.Error()))
+		return answer{}, fmt.Errorf("%w at %s: %s", ErrNoAnswer, url, oneLine(err.Error()))
 	}
 	defer func() { _ = res.Body.Close() }() // the answer is read, nothing is left to go wrong
 	body, err := io.ReadAll(io.LimitReader(res.Body, 16<<20))

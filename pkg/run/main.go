@@ -15,6 +15,7 @@ import (
 
 // Main is the main function of a service's binary. It does not return.
 func Main(p Program) {
+	KeepOnBrokenPipe()
 	os.Exit(command(context.Background(), p, os.Args[1:], Options{
 		Environ: os.Environ(), Stdout: os.Stdout, Stderr: os.Stderr,
 	}, host{limit: StopLimit, exit: os.Exit}))
@@ -172,7 +173,11 @@ func reload(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := AskReload(ctx, BaseURL(read(doc).admin.Listen)); err != nil {
+	err = AskReload(ctx, BaseURL(read(doc).admin.Listen))
+	if errors.Is(err, ErrNoAnswer) {
+		return fmt.Errorf("%w; if the running process was started with another admin.listen, name that: TIDINGS_ADMIN__LISTEN=HOST:PORT", err)
+	}
+	if err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintln(o.Stdout, "reloaded")

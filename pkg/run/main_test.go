@@ -127,12 +127,13 @@ func TestCommandLine(t *testing.T) {
 			name: "panic in run", code: 1, opened: true, err: []string{"panic: oh", "process_panics"},
 			open: func() (App, error) { return appFunc(processPanics), nil },
 		},
+		{name: "reload of nothing", args: []string{"reload"}, code: 1, err: []string{"nothing answers at http://127.0.0.1:1", "TIDINGS_ADMIN__LISTEN=HOST:PORT"}},
 		{name: "health of nothing", args: []string{"health"}, code: 1, err: []string{"nothing answers at http://127.0.0.1:1"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			env := anyPort()
-			if len(c.args) > 0 && c.args[0] == "health" {
+			if len(c.args) > 0 && (c.args[0] == "health" || c.args[0] == "reload") {
 				env = []string{"TIDINGS_ADMIN__LISTEN=127.0.0.1:1"} // tcpmux, nowhere in use
 			}
 			opened := false

@@ -89,6 +89,7 @@ func commands() []shown {
 		{command: "tidings status --watch"},
 		{command: "tidings status --wait 60s", args: []string{"status", "--wait", "60s"}, says: "RAW"},
 		{command: "tidings reload", elsewhere: "TestAReloadTakesTheFileOverAsAWhole"},
+		{command: "tidings reload URL", elsewhere: "TestAReloadTakesTheFileOverAsAWhole"},
 		{command: "ingest reload", elsewhere: kills},
 		{command: "tidings feeds list", args: []string{"feeds", "list"}, says: "everybody"},
 		{command: "tidings feeds token ID", args: []string{"feeds", "token", "all"}, says: "sha256: "},

@@ -54,18 +54,24 @@ func channelState(c ops.ChannelStatus, now time.Time) string {
 
 type channelPauseVerb struct {
 	ID string `arg:"" help:"Id of the channel."`
+	asJSON
 }
 
 // Run is the verb channels pause.
 func (v *channelPauseVerb) Run(w *world) error {
-	return w.connected(func(ctx context.Context, o *ops.Ops) error { return o.PauseChannel(ctx, v.ID) })
+	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		return v.done(w, "channel", v.ID, "paused", o.PauseChannel(ctx, v.ID))
+	})
 }
 
 type channelResumeVerb struct {
 	ID string `arg:"" help:"Id of the channel."`
+	asJSON
 }
 
 // Run is the verb channels resume.
 func (v *channelResumeVerb) Run(w *world) error {
-	return w.connected(func(ctx context.Context, o *ops.Ops) error { return o.ResumeChannel(ctx, v.ID) })
+	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		return v.done(w, "channel", v.ID, "resumed", o.ResumeChannel(ctx, v.ID))
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 
@@ -50,6 +51,7 @@ type grammar struct {
 // world is what a verb gets from its surroundings.
 type world struct {
 	ctx            context.Context
+	read           context.Context // ends with ctx, and when nobody reads stdout any more
 	environ        []string
 	stdout, stderr io.Writer
 	config         string
@@ -61,6 +63,7 @@ const usualData = "tidings-data"
 
 // Main is the main function. It does not return.
 func Main() {
+	run.KeepOnBrokenPipe()
 	run.Exit(Command(context.Background(), os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
 }
 
@@ -78,6 +81,9 @@ func Command(ctx context.Context, args, environ []string, stdout, stderr io.Writ
 			code = e.code
 		}
 	}()
+	read, gone := context.WithCancel(ctx)
+	defer gone()
+	stdout = &pipe{stdout, gone}
 	var g grammar
 	parser, err := kong.New(&g, kong.Name(ops.Role), kong.Description("Articles in, feeds and posts out."),
 		kong.Writers(stdout, stderr), kong.Exit(func(code int) { panic(ended{code}) }), kong.UsageOnError(),
@@ -91,7 +97,7 @@ func Command(ctx context.Context, args, environ []string, stdout, stderr io.Writ
 		_, _ = fmt.Fprintf(stderr, "tidings: %v\nRun \"tidings --help\" for the verbs and flags.\n", err)
 		return fault.ExitUsage
 	}
-	w := &world{ctx: ctx, environ: environ, stdout: stdout, stderr: stderr, config: run.ConfigFile(g.Config, environ), data: dataDir(g.Data, environ)}
+	w := &world{ctx: ctx, read: read, environ: environ, stdout: stdout, stderr: stderr, config: run.ConfigFile(g.Config, environ), data: dataDir(g.Data, environ)}
 	err = parsed.Run(w)
 	if err == nil {
 		return fault.ExitOK
@@ -108,6 +114,23 @@ func Command(ctx context.Context, args, environ []string, stdout, stderr io.Writ
 		run.Tell(stderr, ops.Role, err)
 	}
 	return fault.Exit(err)
+}
+
+// pipe is the standard output. Once its reader has gone it takes everything, and what only waits to print more ends: a
+// reader that has seen enough is no fault, and a verb that changed something keeps the exit code of what it did.
+type pipe struct {
+	out  io.Writer
+	gone func()
+}
+
+// Write passes on.
+func (p *pipe) Write(b []byte) (int, error) {
+	n, err := p.out.Write(b)
+	if errors.Is(err, syscall.EPIPE) {
+		p.gone()
+		return len(b), nil
+	}
+	return n, err
 }
 
 // usageError is a command line that parses and makes no sense.
@@ -174,7 +197,7 @@ func (w *world) connected(f func(context.Context, *ops.Ops) error) (err error) {
 	if err != nil {
 		return err
 	}
-	ctx, stop := run.Interruptible(w.ctx)
+	ctx, stop := run.Interruptible(w.read)
 	defer stop()
 	o, err := ops.Open(ctx, ops.Options{Config: doc, Data: data, Log: w.log()})
 	if err != nil {

@@ -183,6 +183,7 @@ type deliveryResolveVerb struct {
 	Sent    string `help:"It was sent: the address of the post, or - if it has none." placeholder:"URL"`
 	NotSent bool   `help:"It was not sent: try it again."`
 	At      uint64 `help:"Only if the delivery is still at this version, as show prints it." placeholder:"VERSION"`
+	asJSON
 }
 
 // Run is the verb deliveries resolve.
@@ -195,9 +196,6 @@ func (v *deliveryResolveVerb) Run(w *world) error {
 		url = ""
 	}
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
-		if err := o.ResolveDelivery(ctx, ops.Wish{ID: v.ID, Actor: actor(), At: v.At}, !v.NotSent, url); err != nil {
-			return err
-		}
-		return w.printf("resolved %s\n", plain(v.ID))
+		return v.done(w, "delivery", v.ID, "resolved", o.ResolveDelivery(ctx, ops.Wish{ID: v.ID, Actor: actor(), At: v.At}, !v.NotSent, url))
 	})
 }

@@ -26,6 +26,7 @@ func (v *versionVerb) Run(w *world) error {
 
 type reloadVerb struct {
 	URL string `arg:"" optional:"" name:"url" help:"Admin port of the process. Else the one of the configuration."`
+	asJSON
 }
 
 // Run is the verb reload.
@@ -41,8 +42,15 @@ func (v *reloadVerb) Run(w *world) error {
 		doc.Section("admin", &admin)
 		url = run.BaseURL(admin.Listen)
 	}
-	if err := run.AskReload(w.ctx, url); err != nil {
+	err := run.AskReload(w.ctx, url)
+	if errors.Is(err, run.ErrNoAnswer) && v.URL == "" {
+		return fmt.Errorf("%w; if the running process was started with another admin.listen, name its address: tidings reload URL", err)
+	}
+	if err != nil {
 		return err
+	}
+	if v.JSON {
+		return w.encode(map[string]string{"url": url, "outcome": "reloaded"})
 	}
 	return w.printf("reloaded\n")
 }
@@ -169,6 +177,7 @@ func (v *showVerb) Run(w *world) error {
 
 type exampleVerb struct {
 	Section string `arg:"" optional:"" help:"Section, such as nats."`
+	asJSON
 }
 
 // Run is the verb config example.
@@ -176,6 +185,9 @@ func (v *exampleVerb) Run(w *world) error {
 	text, err := ops.Example(v.Section)
 	if err != nil {
 		return err
+	}
+	if v.JSON {
+		return w.encode(map[string]string{"section": v.Section, "example": text})
 	}
 	return w.printf("%s", text)
 }

@@ -19,6 +19,17 @@ type asJSON struct {
 	JSON bool `name:"json" help:"Print JSON."`
 }
 
+// done tells what became of the one object that a verb is about; err is why it did not.
+func (v asJSON) done(w *world, noun, id, outcome string, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case v.JSON:
+		return w.encode(map[string]string{noun: id, "outcome": outcome})
+	}
+	return w.printf("%s %s\n", outcome, plain(id))
+}
+
 // encode prints a value as indented JSON.
 func (w *world) encode(v any) error { return w.write(v, "  ") }
 

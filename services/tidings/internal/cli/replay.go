@@ -26,7 +26,9 @@ func (v *replayVerb) Run(w *world) error {
 		if v.Since != "" || v.Until != "" || v.Source != "" || v.Rate != "" || v.DryRun {
 			return &usageError{"--stop goes with no other flag"}
 		}
-		return w.connected(func(ctx context.Context, o *ops.Ops) error { return o.EndReplay(ctx) })
+		return w.connected(func(ctx context.Context, o *ops.Ops) error {
+			return v.done(w, "verb", "replay", "ended", o.EndReplay(ctx))
+		})
 	}
 	r, err := v.read(time.Now())
 	if err != nil {

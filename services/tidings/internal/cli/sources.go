@@ -70,11 +70,14 @@ func (v *sourceTestVerb) Run(w *world) error {
 
 type sourceRefreshVerb struct {
 	ID string `arg:"" help:"Id of the source."`
+	asJSON
 }
 
 // Run is the verb sources refresh.
 func (v *sourceRefreshVerb) Run(w *world) error {
-	return w.connected(func(ctx context.Context, o *ops.Ops) error { return o.Refresh(ctx, v.ID) })
+	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		return v.done(w, "source", v.ID, "refreshing", o.Refresh(ctx, v.ID))
+	})
 }
 
 type sourceShowVerb struct {
@@ -199,11 +202,14 @@ func aPage(address string, feeds []ops.SourceFeed) error {
 type sourceEditVerb struct {
 	ID      string   `arg:"" help:"Id of the source."`
 	Changes []string `arg:"" name:"key=value" help:"What to change, such as every=15m tags=crm,rail. An empty value is the default. identity=0 lets a source go by its ids again."`
+	asJSON
 }
 
 // Run is the verb sources edit.
 func (v *sourceEditVerb) Run(w *world) error {
-	return w.connected(func(ctx context.Context, o *ops.Ops) error { return o.EditSource(ctx, v.ID, v.Changes) })
+	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		return v.done(w, "source", v.ID, "edited", o.EditSource(ctx, v.ID, v.Changes))
+	})
 }
 
 type sourceRemoveVerb struct {
@@ -217,7 +223,7 @@ func (v *sourceRemoveVerb) Run(w *world) error {
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
 		err := o.RemoveSource(ctx, v.ID)
 		if err != nil || v.Takedown == "" {
-			return err
+			return v.done(w, "source", v.ID, "removed", err)
 		}
 		// It is removed first, so that no poll brings them again. A kill in between leaves articles: a takedown of
 		// each by its id finishes it.
@@ -232,20 +238,26 @@ func (v *sourceRemoveVerb) Run(w *world) error {
 
 type sourcePauseVerb struct {
 	ID string `arg:"" help:"Id of the source."`
+	asJSON
 }
 
 // Run is the verb sources pause.
 func (v *sourcePauseVerb) Run(w *world) error {
-	return w.connected(func(ctx context.Context, o *ops.Ops) error { return o.PauseSource(ctx, v.ID, true) })
+	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		return v.done(w, "source", v.ID, "paused", o.PauseSource(ctx, v.ID, true))
+	})
 }
 
 type sourceResumeVerb struct {
 	ID string `arg:"" help:"Id of the source."`
+	asJSON
 }
 
 // Run is the verb sources resume.
 func (v *sourceResumeVerb) Run(w *world) error {
-	return w.connected(func(ctx context.Context, o *ops.Ops) error { return o.PauseSource(ctx, v.ID, false) })
+	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		return v.done(w, "source", v.ID, "resumed", o.PauseSource(ctx, v.ID, false))
+	})
 }
 
 type sourceImportVerb struct {
@@ -304,11 +316,18 @@ func (v *sourceImportVerb) print(w *world, list []ops.Imported) error {
 	return w.table([]string{"LINE", "OUTCOME", "SOURCE", "FEED", "WHY"}, rows)
 }
 
-type sourceExportVerb struct{}
+type sourceExportVerb struct{ asJSON }
 
 // Run is the verb sources export.
 func (v *sourceExportVerb) Run(w *world) error {
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		if v.JSON {
+			list, err := o.Definitions(ctx)
+			if err != nil {
+				return err
+			}
+			return w.encode(list)
+		}
 		list, err := o.ExportSources(ctx)
 		if err != nil {
 			return err

@@ -82,7 +82,7 @@ func (v *statusVerb) wait(w *world) error {
 	ctx, stop := context.WithTimeout(asked, v.Wait)
 	defer stop()
 	in := *w
-	in.ctx = asked // an answer that is under way may be given still
+	in.read = asked // an answer that is under way may be given still
 	for {
 		var s ops.Status
 		err := in.connected(func(ctx context.Context, o *ops.Ops) (err error) {

@@ -174,12 +174,19 @@ func (v *taxonomyImportVerb) Run(w *world) error {
 type taxonomyExportVerb struct {
 	Form string `name:"format" enum:"turtle,csv" default:"turtle" help:"turtle (SKOS) or csv."`
 	Out  string `short:"o" help:"Write into a file; else to the standard output." placeholder:"FILE"`
+	asJSON
 }
 
 // Run is the verb taxonomy export.
 func (v *taxonomyExportVerb) Run(w *world) error {
+	if v.JSON && v.Out != "" {
+		return &usageError{"--json goes to the standard output; -o takes turtle or csv"}
+	}
 	return w.withTaxonomy(func(_ context.Context, t *ops.TaxonomyBook) (err error) {
 		var out io.Writer = w.stdout
+		if v.JSON {
+			return w.encode(t.Concepts())
+		}
 		if v.Out != "" {
 			f, err := os.Create(v.Out)
 			if err != nil {
@@ -198,6 +205,7 @@ func (v *taxonomyExportVerb) Run(w *world) error {
 type taxonomyRevertVerb struct {
 	IDs []string `arg:"" optional:"" name:"concept" help:"Ids of concepts."`
 	All bool     `help:"Of all concepts."`
+	asJSON
 }
 
 // Run is the verb taxonomy revert.
@@ -214,6 +222,11 @@ func (v *taxonomyRevertVerb) Run(w *world) error {
 			if !slices.Contains(gone, id) {
 				return fault.Errorf(fault.Invalid, "nothing was changed of %q", id)
 			}
+		}
+		if v.JSON {
+			return w.encode(struct {
+				Reverted []string `json:"reverted"`
+			}{append([]string{}, gone...)})
 		}
 		return w.printf("%d reverted. %s", len(gone), anew)
 	})
@@ -298,25 +311,35 @@ func because(e article.Evidence) string {
 type taxonomyAcceptVerb struct {
 	ID       string   `arg:"" name:"concept" help:"Id of the concept."`
 	Articles []string `arg:"" name:"article" help:"Ids of articles."`
+	asJSON
 }
 
 // Run is the verb taxonomy accept.
-func (v *taxonomyAcceptVerb) Run(w *world) error { return w.judge(v.ID, v.Articles, true) }
+func (v *taxonomyAcceptVerb) Run(w *world) error { return v.judge(w, v.ID, v.Articles, true) }
 
 type taxonomyRejectVerb struct {
 	ID       string   `arg:"" name:"tag" help:"Id of the tag."`
 	Articles []string `arg:"" name:"article" help:"Ids of articles."`
+	asJSON
 }
 
 // Run is the verb taxonomy reject.
-func (v *taxonomyRejectVerb) Run(w *world) error { return w.judge(v.ID, v.Articles, false) }
+func (v *taxonomyRejectVerb) Run(w *world) error { return v.judge(w, v.ID, v.Articles, false) }
 
-func (w *world) judge(tag string, articles []string, accepted bool) error {
+// judge says the same of several articles.
+func (v asJSON) judge(w *world, tag string, articles []string, accepted bool) error {
 	return w.withTaxonomy(func(ctx context.Context, t *ops.TaxonomyBook) error {
 		for _, id := range articles {
 			if err := t.Judge(ctx, tag, id, accepted); err != nil {
 				return err
 			}
+		}
+		if v.JSON {
+			return w.encode(struct {
+				Tag      string   `json:"tag"`
+				Accepted bool     `json:"accepted"`
+				Articles []string `json:"articles"`
+			}{tag, accepted, articles})
 		}
 		return w.printf("Said of %d. %s", len(articles), anew)
 	})
@@ -325,6 +348,7 @@ func (w *world) judge(tag string, articles []string, accepted bool) error {
 type taxonomyUnsayVerb struct {
 	ID      string `arg:"" name:"tag" help:"Id of the tag."`
 	Article string `arg:"" help:"Id of the article."`
+	asJSON
 }
 
 // Run is the verb taxonomy unsay.
@@ -332,6 +356,9 @@ func (v *taxonomyUnsayVerb) Run(w *world) error {
 	return w.withTaxonomy(func(ctx context.Context, t *ops.TaxonomyBook) error {
 		if err := t.Unjudge(ctx, v.ID, v.Article); err != nil {
 			return err
+		}
+		if v.JSON {
+			return w.encode(map[string]string{"tag": v.ID, "article": v.Article, "outcome": "taken back"})
 		}
 		return w.printf("Taken back. %s", anew)
 	})
@@ -351,23 +378,8 @@ func (v *taxonomyInboxVerb) Run(w *world) error {
 		return &usageError{"--as and --lang go with --adopt"}
 	}
 	return w.withTaxonomy(func(ctx context.Context, t *ops.TaxonomyBook) error {
-		if len(v.Ignore) > 0 {
-			if err := t.Ignore(ctx, v.Ignore); err != nil {
-				return err
-			}
-			if err := w.printf("%d ignored.\n", len(v.Ignore)); err != nil {
-				return err
-			}
-		}
-		if v.Adopt != "" {
-			id, err := t.Adopt(ctx, v.Adopt, strings.ToLower(v.Lang), v.As)
-			if err != nil {
-				return err
-			}
-			return w.printf("Now a name of %s. %s", id, anew)
-		}
-		if len(v.Ignore) > 0 {
-			return nil
+		if len(v.Ignore) > 0 || v.Adopt != "" {
+			return v.change(ctx, w, t)
 		}
 		list, err := t.Inbox(ctx, time.Now())
 		if err != nil {
@@ -386,4 +398,35 @@ func (v *taxonomyInboxVerb) Run(w *world) error {
 		}
 		return w.table([]string{"PHRASE", "LANG", "ARTICLES", "SOURCES", "NEAREST", "EXAMPLES"}, rows)
 	})
+}
+
+// change ignores phrases and adopts one.
+func (v *taxonomyInboxVerb) change(ctx context.Context, w *world, t *ops.TaxonomyBook) error {
+	if len(v.Ignore) > 0 {
+		if err := t.Ignore(ctx, v.Ignore); err != nil {
+			return err
+		}
+	}
+	concept := ""
+	if v.Adopt != "" {
+		var err error
+		if concept, err = t.Adopt(ctx, v.Adopt, strings.ToLower(v.Lang), v.As); err != nil {
+			return err
+		}
+	}
+	if v.JSON {
+		return w.encode(struct {
+			Ignored []string `json:"ignored,omitempty"`
+			Adopted string   `json:"adopted,omitempty"`
+			Concept string   `json:"concept,omitempty"`
+		}{v.Ignore, v.Adopt, concept})
+	}
+	var b strings.Builder
+	if len(v.Ignore) > 0 {
+		fmt.Fprintf(&b, "%d ignored.\n", len(v.Ignore))
+	}
+	if concept != "" {
+		fmt.Fprintf(&b, "Now a name of %s. %s", plain(concept), anew)
+	}
+	return w.printf("%s", b.String())
 }

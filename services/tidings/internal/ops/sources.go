@@ -126,6 +126,15 @@ func (o *Ops) ImportSources(ctx context.Context, list []opml.Outline, dry bool) 
 	return out, nil
 }
 
+// Definitions gives what is said of every source, as the section sources of a configuration would say it.
+func (o *Ops) Definitions(ctx context.Context) ([]SourceDefinition, error) {
+	list, err := ingest.Definitions(ctx, o.bus, o.doc)
+	if list == nil {
+		list = []SourceDefinition{}
+	}
+	return list, err
+}
+
 // ExportSources gives all sources as a list. What it is made of, an import takes back as it is.
 func (o *Ops) ExportSources(ctx context.Context) ([]opml.Outline, error) {
 	definitions, err := ingest.Definitions(ctx, o.bus, o.doc)
