@@ -40,6 +40,7 @@ type Doc struct {
 	settled  map[string]string // path of a value set by the environment, and the variable's name
 	shapes   map[reflect.Type][]field
 	decoded  []result
+	rules    map[string]rule // by path: what checks ask of a text, for [Doc.Schema]
 }
 
 // result is a value that was decoded, kept for [Doc.Values].

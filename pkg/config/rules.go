@@ -22,6 +22,7 @@ var (
 
 // Name asks for the id of a source, feed or channel: it becomes part of subjects, keys, paths and headers.
 func (a At) Name(value string) bool {
+	a.learn(rule{form: nameForm.String(), needed: true})
 	if value == "" {
 		a.Problemf("is missing; an id is 1 to 48 of a-z, 0-9, _ and -")
 		return false
@@ -35,6 +36,7 @@ func (a At) Name(value string) bool {
 
 // OneOf asks for one of some words.
 func (a At) OneOf(value string, words ...string) bool {
+	a.learn(rule{words: words})
 	if slices.Contains(words, value) {
 		return true
 	}
@@ -49,6 +51,7 @@ func (a At) URL(value string, schemes ...string) bool {
 	if len(schemes) == 0 {
 		schemes = []string{"https", "http"}
 	}
+	a.learn(rule{form: "^(" + strings.Join(schemes, "|") + ")://"})
 	if value == "" {
 		a.Problemf("is missing; it wants an address such as %s://example.org/", schemes[0])
 		return false
@@ -69,6 +72,7 @@ func (a At) URL(value string, schemes ...string) bool {
 
 // Listen asks for an address to listen on, such as 127.0.0.1:8080 or :8080; port 0 takes a free one.
 func (a At) Listen(value string) bool {
+	a.learn(rule{form: `:[0-9]{1,5}$`})
 	host, port, err := net.SplitHostPort(value)
 	if err == nil {
 		var n uint64
@@ -91,6 +95,7 @@ func (a At) Between(value, least, most time.Duration) bool {
 
 // Language asks for a language tag such as de or de-CH.
 func (a At) Language(value string) bool {
+	a.learn(rule{form: languageForm.String()})
 	if languageForm.MatchString(value) {
 		return true
 	}

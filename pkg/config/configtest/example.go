@@ -71,7 +71,7 @@ func problems(t testing.TB, text, section string, keys []string, decode func(*co
 			list = append(list, fmt.Sprintf("%s is not in the section %s", v.Path, section))
 		}
 	}
-	named := paragraphs(text)
+	named := config.Paragraphs(text)
 	truth := defaults(text, section, decode)
 	for _, key := range keys {
 		paragraph, ok := named[section+"."+key]
@@ -119,44 +119,6 @@ func defaults(text, section string, decode func(*config.Doc)) map[string]string 
 		}
 	}
 	return texts
-}
-
-var keyLine = regexp.MustCompile(`^( *)(- )?#?([a-z0-9_]+):( |$)`)
-
-// paragraphs finds the comment before each key of an example, by the path of the key, entries of lists left out.
-func paragraphs(text string) map[string]string {
-	found := map[string]string{}
-	type level struct {
-		indent int
-		key    string
-	}
-	var stack []level
-	var comment []string
-	for line := range strings.Lines(text) {
-		line = strings.TrimRight(line, "\n")
-		m := keyLine.FindStringSubmatch(line)
-		switch {
-		case m != nil:
-			indent := len(m[1]) + len(m[2])
-			for len(stack) > 0 && stack[len(stack)-1].indent >= indent {
-				stack = stack[:len(stack)-1]
-			}
-			stack = append(stack, level{indent, m[3]})
-			var keys []string
-			for _, l := range stack {
-				keys = append(keys, l.key)
-			}
-			if path := strings.Join(keys, "."); found[path] == "" {
-				found[path] = strings.Join(comment, " ")
-			}
-			comment = nil
-		case strings.HasPrefix(strings.TrimSpace(line), "# "):
-			comment = append(comment, strings.TrimPrefix(strings.TrimSpace(line), "# "))
-		default:
-			comment = nil
-		}
-	}
-	return found
 }
 
 // makeFiles makes the files that an example names, so that their absence is no problem.

@@ -51,6 +51,7 @@ func commands() []shown {
 		{command: "tidings config show", args: []string{"config", "show"}, says: "nats.sync"},
 		{command: "tidings config example", args: []string{"config", "example"}, says: "sources:"},
 		{command: "tidings config example sources", args: []string{"config", "example", "sources"}, says: "every:"},
+		{command: "tidings config schema", args: []string{"config", "schema"}, says: "draft/2020-12"},
 		{command: "tidings health", args: []string{"health", "{admin}"}, says: "ready"},
 		{command: "ingest health", elsewhere: programs},
 		{command: "tidings sources list", args: []string{"sources", "list"}, says: "notebook"},

@@ -148,6 +148,7 @@ func (v *checkVerb) Run(w *world) error {
 type configVerb struct {
 	Show    showVerb    `cmd:"" help:"Show every value in force and where it came from. Secrets are ***."`
 	Example exampleVerb `cmd:"" help:"Print the manual: a commented example of a section, or of all."`
+	Schema  schemaVerb  `cmd:"" help:"Print the JSON Schema of the configuration, for editors that complete and check it."`
 }
 
 type showVerb struct {
@@ -190,4 +191,16 @@ func (v *exampleVerb) Run(w *world) error {
 		return w.encode(map[string]string{"section": v.Section, "example": text})
 	}
 	return w.printf("%s", text)
+}
+
+// schemaVerb prints JSON with and without the flag.
+type schemaVerb struct{ asJSON }
+
+// Run is the verb config schema.
+func (v *schemaVerb) Run(w *world) error {
+	s, err := ops.Schema()
+	if err != nil {
+		return err
+	}
+	return w.encode(s)
 }

@@ -130,3 +130,26 @@ func ChannelExample(network string) string {
 	}
 	return b.String()
 }
+
+// Schema describes the configuration as JSON Schema, for editors and for checks elsewhere. It is made of the commented
+// examples, as the manual's reference is, and of what every service asks of them.
+func Schema() (map[string]any, error) {
+	text, err := Example("")
+	if err != nil {
+		return nil, err
+	}
+	// Whatever is wrong with an example, such as a file that it names and nobody made, says nothing about its keys.
+	doc := config.New("example.yaml", []byte(text), nil)
+	Check(doc)
+	common := config.Paragraphs(text)
+	own := map[string]map[string]string{}
+	for _, network := range Networks() {
+		own[network] = config.Paragraphs("channels:\n" + ChannelExample(network))
+	}
+	return doc.Schema(func(network, path string) string {
+		if network == "" {
+			return common[path]
+		}
+		return own[network][path]
+	}), nil
+}
