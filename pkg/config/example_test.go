@@ -9,9 +9,9 @@ import (
 
 func TestExamplesLoadNameEveryKeyAndStateTheDefaults(t *testing.T) {
 	t.Parallel()
-	site, nats, log, admin := config.DefaultSite(), config.DefaultNATS(), config.DefaultLog(), config.DefaultAdmin()
+	site, nats, log, tracing, admin := config.DefaultSite(), config.DefaultNATS(), config.DefaultLog(), config.DefaultTracing(), config.DefaultAdmin()
 	for section, into := range map[string]any{
-		"site": &site, "nats": &nats, "log": &log, "admin": &admin, "sources": &[]config.Source{},
+		"site": &site, "nats": &nats, "log": &log, "tracing": &tracing, "admin": &admin, "sources": &[]config.Source{},
 	} {
 		t.Run(section, func(t *testing.T) {
 			t.Parallel()

@@ -1,10 +1,18 @@
 package config
 
+import "strings"
+
 // Log is the section `log`.
 type Log struct {
 	Level  string `yaml:"level"`
 	Format string `yaml:"format"`
 	Pprof  bool   `yaml:"pprof"`
+}
+
+// Tracing is the section `tracing`: where spans of the way of articles go.
+type Tracing struct {
+	OTLP   string  `yaml:"otlp"`
+	Sample float64 `yaml:"sample"`
 }
 
 // Admin is the section `admin`: the port for health, readiness, metrics and reload.
@@ -14,6 +22,7 @@ type Admin struct {
 
 var (
 	_ Checker = (*Log)(nil)
+	_ Checker = (*Tracing)(nil)
 	_ Checker = (*Admin)(nil)
 )
 
@@ -24,6 +33,19 @@ func DefaultLog() Log { return Log{Level: "info", Format: "auto"} }
 func (l *Log) Check(at At) {
 	at.Key("level").OneOf(l.Level, "debug", "info", "warn", "error")
 	at.Key("format").OneOf(l.Format, "auto", "text", "json")
+}
+
+// DefaultTracing returns the section as it is when the file has none.
+func DefaultTracing() Tracing { return Tracing{Sample: 1} }
+
+// Check reports what is wrong.
+func (c *Tracing) Check(at At) {
+	if c.OTLP != "" && at.Key("otlp").URL(c.OTLP) && strings.ContainsAny(c.OTLP, "?#") {
+		at.Key("otlp").Problemf("holds a query or a fragment, and a path is appended to it")
+	}
+	if c.Sample < 0 || c.Sample > 1 {
+		at.Key("sample").Problemf("%v is not within 0 and 1", c.Sample)
+	}
 }
 
 // DefaultAdmin returns the section as it is when the file has none.

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/trace"
 )
 
 // Program is what a binary is: a name and the way to its work.
@@ -15,7 +16,7 @@ type Program struct {
 	// Name is the service's name in logs, /version and messages, such as "ingest".
 	Name string
 	// Check decodes every section that the program reads, so that all problems come together. It dials nothing.
-	// The sections log and admin are this package's own.
+	// The sections log, tracing and admin are this package's own.
 	Check func(doc *config.Doc)
 	// Open builds the app: it dials and binds, fails fast, and undoes what it did when it fails. The context ends
 	// when the process is told to stop. A reload opens another app once the one before has ended.
@@ -37,6 +38,8 @@ type Env struct {
 	// registers goes with it.
 	Metrics prometheus.Registerer
 	Checks  *Checks
+	// Trace begins spans in the name of the program; nil when they go nowhere.
+	Trace *trace.Tracer
 	// Data is the data directory, present and writable, or empty when the process was given none.
 	Data string
 	// Version is the version of the build.

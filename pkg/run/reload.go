@@ -53,7 +53,7 @@ func (r *reloader) reload(ctx context.Context) error {
 		return err
 	}
 	if !reflect.DeepEqual(s, r.p.settings) {
-		return fault.Errorf(fault.Invalid, "reload the configuration: the sections log and admin were changed, which only a restart takes over")
+		return fault.Errorf(fault.Invalid, "reload the configuration: one of the sections log, tracing and admin was changed, which only a restart takes over")
 	}
 	w := wish{doc, make(chan error, 1)}
 	ending := fault.Errorf(fault.Unreachable, "reload the configuration: the process is ending")

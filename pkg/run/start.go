@@ -10,6 +10,7 @@ import (
 
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/trace"
 )
 
 // StopLimit is how long a process may take from being told to stop until it has ended. It is below the 30 s after
@@ -50,13 +51,15 @@ type host struct {
 
 // settings are the sections of this package.
 type settings struct {
-	log   config.Log
-	admin config.Admin
+	log     config.Log
+	tracing config.Tracing
+	admin   config.Admin
 }
 
 func read(doc *config.Doc) settings {
-	s := settings{log: config.DefaultLog(), admin: config.DefaultAdmin()}
+	s := settings{log: config.DefaultLog(), tracing: config.DefaultTracing(), admin: config.DefaultAdmin()}
 	doc.Section("log", &s.log)
+	doc.Section("tracing", &s.tracing)
 	doc.Section("admin", &s.admin)
 	return s
 }
@@ -106,6 +109,11 @@ func start(ctx context.Context, p Program, o Options, h host) (err error) {
 			Config: doc, Log: log, Metrics: m.registry, Checks: checks, Data: o.Data, Version: build.Version,
 			Out: o.Stdout, base: base,
 		},
+	}
+	if s.tracing.OTLP != "" {
+		exporter := trace.Open(trace.Config{URL: s.tracing.OTLP, Sample: s.tracing.Sample, Version: build.Version, Log: log})
+		pr.env.Trace = exporter.Tracer(p.Name)
+		defer exporter.Close() // last: what the app does while it drains is told, too
 	}
 	err = pr.run(ctx)
 	if errors.Is(err, errBusy) {

@@ -19,6 +19,7 @@ import (
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/run"
+	"tidings.internal/pkg/trace"
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/deliver/internal/dispatch"
 	"tidings.internal/services/deliver/internal/send"
@@ -34,6 +35,8 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Checks  *run.Checks
+	// Trace may be nil: nothing is exported then.
+	Trace *trace.Tracer
 }
 
 // App is the running service.
@@ -64,7 +67,7 @@ func New(ctx context.Context, d Deps) (*App, error) {
 			return nil, err
 		}
 		a.channels = append(a.channels, dispatch.New(dispatch.Options{
-			Config: c.Channel, Network: c.network, Sender: sender, Ledger: book(d.Bus), Bus: d.Bus, Log: d.Log, Observe: m,
+			Config: c.Channel, Network: c.network, Sender: sender, Ledger: book(d.Bus), Bus: d.Bus, Log: d.Log, Observe: m, Trace: d.Trace,
 			Owner: owner, MaxOpen: s.deliver.MaxOpen, Now: time.Now, Random: rand.Float64,
 			Tick: d.Checks.Alive("channel "+c.ID, pulse+c.Timeout).Tick,
 		}))

@@ -22,6 +22,7 @@ import (
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/run"
+	"tidings.internal/pkg/trace"
 	"tidings.internal/services/enrich/internal/pipeline"
 	"tidings.internal/services/enrich/internal/story"
 	"tidings.internal/services/enrich/internal/taxonomy"
@@ -37,6 +38,8 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Checks  *run.Checks
+	// Trace may be nil: nothing is exported then.
+	Trace *trace.Tracer
 }
 
 // App is the running service.
@@ -45,6 +48,7 @@ type App struct {
 	bus      *bus.Bus
 	log      *slog.Logger
 	metrics  *metrics
+	trace    *trace.Tracer
 	stories  *story.Stories
 	runner   *pipeline.Runner // of no steps; that of the vocabulary in force has them
 	base     *taxonomy.Vocabulary
@@ -76,7 +80,7 @@ func New(_ context.Context, d Deps) (*App, error) {
 
 // build makes the service from settings. more are steps that run behind those of the list.
 func build(d Deps, s settings, more []pipeline.Step) (*App, error) {
-	a := &App{settings: s.enrich, bus: d.Bus, log: d.Log, base: s.taxonomy.vocabulary, more: more}
+	a := &App{settings: s.enrich, bus: d.Bus, log: d.Log, trace: d.Trace, base: s.taxonomy.vocabulary, more: more}
 	a.stories = story.New(d.Bus.Bucket(event.BucketStories))
 	a.slots = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 	a.runner = pipeline.NewRunner(s.enrich.budget(), a.observe)

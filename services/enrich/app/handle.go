@@ -7,6 +7,7 @@ import (
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/trace"
 	"tidings.internal/services/enrich/internal/pipeline"
 	"tidings.internal/services/enrich/internal/story"
 )
@@ -76,11 +77,14 @@ func (a *App) batch(ctx context.Context, d *bus.Delivery) error {
 }
 
 // one enriches an article and makes it the newest version of itself.
-func (a *App) one(ctx context.Context, d *bus.Delivery, m event.Message) error {
+func (a *App) one(ctx context.Context, d *bus.Delivery, m event.Message) (err error) {
 	env, raw, err := event.DecodeRaw(m)
 	if err != nil {
 		return refused(err)
 	}
+	span := a.trace.Begin(env.Traceparent, "enrich", trace.Attribute{Key: "article", Value: raw.ID}, trace.Attribute{Key: "source", Value: raw.Source.ID})
+	defer func() { span.End(err) }()
+	env.Traceparent = span.Traceparent()
 	page, err := a.resolve(ctx, &raw)
 	if err != nil {
 		return err

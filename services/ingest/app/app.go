@@ -21,6 +21,7 @@ import (
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/run"
+	"tidings.internal/pkg/trace"
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/ingest/internal/admission"
 	"tidings.internal/services/ingest/internal/engine"
@@ -42,6 +43,8 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Checks  *run.Checks
+	// Trace may be nil: nothing is exported then.
+	Trace *trace.Tracer
 }
 
 // App is the running service.
@@ -92,6 +95,7 @@ func New(ctx context.Context, d Deps) (*App, error) {
 		Other:  func(id, address string) string { return a.engine.Other(id, address) },
 		Pages:  fulltext.New(client, gate, time.Now, m.page),
 		Hubs:   a.hubs.poller(a),
+		Trace:  d.Trace,
 		Outage: a.outage, Online: a.online, Offline: a.offline,
 	})
 	a.proxy, a.declared, a.added = s.ingest.Proxy, map[string]bool{}, map[string]string{}

@@ -51,7 +51,7 @@ func open(ctx context.Context, env *run.Env) (run.App, error) {
 		return nil, err
 	}
 	p := &process{bus: b}
-	p.app, err = New(ctx, Deps{Config: env.Config, Bus: b, Log: env.Log, Metrics: env.Metrics, Checks: env.Checks})
+	p.app, err = New(ctx, Deps{Config: env.Config, Bus: b, Log: env.Log, Metrics: env.Metrics, Checks: env.Checks, Trace: env.Trace})
 	if err != nil {
 		return nil, errors.Join(err, p.close(ctx))
 	}

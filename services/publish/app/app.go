@@ -20,6 +20,7 @@ import (
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/run"
+	"tidings.internal/pkg/trace"
 	"tidings.internal/services/publish/internal/announce"
 	"tidings.internal/services/publish/internal/composer"
 	"tidings.internal/services/publish/internal/feed"
@@ -38,6 +39,8 @@ type Deps struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Checks  *run.Checks
+	// Trace may be nil: nothing is exported then.
+	Trace *trace.Tracer
 }
 
 // App is the running service.
@@ -112,7 +115,7 @@ func build(d Deps, s settings, listener net.Listener) (*App, error) {
 		State: func(ctx context.Context) (bus.StreamState, error) { return d.Bus.StreamState(ctx, event.StreamPosts) }, Log: d.Log, Now: time.Now,
 	}
 	a.composer = composer.New(composer.Config{
-		Channels: s.channels, Site: id, Bus: d.Bus, Log: d.Log, Now: time.Now,
+		Channels: s.channels, Site: id, Bus: d.Bus, Log: d.Log, Trace: d.Trace, Now: time.Now,
 		Wrote:    a.gate.Wrote,
 		Composed: func(channel, network, outcome string) { m.composed.WithLabelValues(channel, network, outcome).Inc() },
 		Reduced:  func(reason string) { m.reduced.WithLabelValues(reason).Inc() },

@@ -53,7 +53,7 @@ func open(ctx context.Context, env *run.Env) (run.App, error) {
 		return nil, err
 	}
 	p := &process{bus: b}
-	if p.app, err = New(ctx, Deps{Config: env.Config, Bus: b, Log: env.Log, Metrics: env.Metrics, Checks: env.Checks}); err != nil {
+	if p.app, err = New(ctx, Deps{Config: env.Config, Bus: b, Log: env.Log, Metrics: env.Metrics, Checks: env.Checks, Trace: env.Trace}); err != nil {
 		return nil, errors.Join(err, p.drain(ctx))
 	}
 	env.Log.Info("listening for readers", "url", p.app.Base()+"/")

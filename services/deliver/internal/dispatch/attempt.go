@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/trace"
 	"tidings.internal/services/deliver/internal/ledger"
 	"tidings.internal/services/deliver/internal/schedule"
 	"tidings.internal/services/deliver/internal/send"
@@ -59,8 +61,21 @@ func (c *Channel) attempt(ctx context.Context, lease Lease, story string) error 
 		return c.lost(ctx, story, err)
 	}
 	c.index.put(begun, revision)
+	sent := time.Now()
 	receipt, err := c.fly(ctx, begun)
+	c.traced(begun, sent, err)
 	return c.settle(ctx, begun, receipt, err)
+}
+
+// traced exports how long a request took, where the post that it carries belongs to a trace that is exported.
+func (c *Channel) traced(r *ledger.Row, began time.Time, err error) {
+	if r.Trace == "" {
+		return
+	}
+	c.Trace.BeginAt(began, r.Trace, "send",
+		trace.Attribute{Key: "article", Value: r.Article}, trace.Attribute{Key: "channel", Value: c.id}, trace.Attribute{Key: "network", Value: c.Config.Network},
+		trace.Attribute{Key: "operation", Value: string(r.Op)}, trace.Attribute{Key: "attempt", Value: strconv.Itoa(r.Attempt)},
+	).End(err)
 }
 
 // lost looks at a row again whose write somebody else won. It is no error: the other one is at work on it.

@@ -19,6 +19,7 @@ import (
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/trace"
 	"tidings.internal/services/deliver/internal/ledger"
 	"tidings.internal/services/deliver/internal/schedule"
 	"tidings.internal/services/deliver/internal/send"
@@ -52,6 +53,8 @@ type Options struct {
 	Bus     Bus
 	Log     *slog.Logger
 	Observe Observer
+	// Trace may be nil: nothing is exported then.
+	Trace *trace.Tracer
 	// Owner names this process in the rows that it sends.
 	Owner string
 	// MaxOpen is how many rows may be open before no more are taken in.

@@ -7,6 +7,7 @@ import (
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/trace"
 	"tidings.internal/services/deliver/internal/ledger"
 )
 
@@ -33,9 +34,12 @@ func (c *Channel) Take(ctx context.Context, d *bus.Delivery) error {
 		defer c.filling.Unlock()
 	}
 	var fresh bool
+	parent := d.Header.Value(event.HeaderTraceparent)
 	row, revision, err := c.Ledger.Change(ctx, c.id, p.Story, func(old *ledger.Row) (*ledger.Row, error) {
 		r, err := ledger.Take(old, p, d.Sequence, c.rules(), c.Now())
-		fresh = r != nil
+		if fresh = r != nil; fresh && trace.Sampled(parent) {
+			r.Trace = parent // the request may leave hours later, by another process
+		}
 		return r, err
 	})
 	if err != nil {

@@ -33,8 +33,10 @@ type Row struct {
 	Revision uint64 `json:"revision"`
 	Seen     uint64 `json:"seen"`
 	// Ordinal is the place in which the post arrived, Arrived that of the last message that counted.
-	Ordinal   uint64    `json:"ordinal"`
-	Arrived   uint64    `json:"arrived,omitempty"`
+	Ordinal uint64 `json:"ordinal"`
+	Arrived uint64 `json:"arrived,omitempty"`
+	// Trace is the traceparent of that message, where it is exported.
+	Trace     string    `json:"trace,omitempty"`
 	Published time.Time `json:"published"`
 	FirstSeen time.Time `json:"first_seen,omitzero"`
 	Backfill  bool      `json:"backfill,omitempty"`

@@ -25,7 +25,7 @@ func (p *Poller) message(ctx context.Context, t *turn, c identity.Change, page f
 	version := event.Version{Revision: c.Row.Revision, Fence: t.fence}
 	env := event.Envelope{
 		Type: event.TypeRaw, ID: event.RawID(c.Row.ID, c.Row.Revision, c.Row.Digest()), Source: service, Time: t.now,
-		Article: c.Row.ID, Version: version, Subject: c.URL,
+		Article: c.Row.ID, Version: version, Subject: c.URL, Traceparent: t.span.Traceparent(),
 	}
 	if c.Kind == identity.Removed {
 		subject, err := event.RawSubject(t.state.Partition, t.source.ID, false)

@@ -19,6 +19,7 @@ import (
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/trace"
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/ingest/internal/cause"
 	"tidings.internal/services/ingest/internal/fetch"
@@ -79,6 +80,8 @@ type Deps struct {
 	Hubs *Hubs
 	// Outage, when set, tells whether it is us who are cut off.
 	Outage *outage.Detector
+	// Trace, when set, exports where the time of a poll goes.
+	Trace *trace.Tracer
 	// Online, when set, is told that an outage is over, and Offline that one has begun.
 	Online, Offline func(ctx context.Context)
 }
@@ -93,6 +96,7 @@ type Poller struct {
 	log     *slog.Logger
 	observe Observer
 	now     func() time.Time
+	trace   *trace.Tracer
 	other   func(id, address string) string
 	outage  *outage.Detector
 	// fulltext is nil where no pages are fetched.
@@ -106,7 +110,7 @@ type Poller struct {
 func New(d Deps) *Poller {
 	p := &Poller{
 		config: d.Config, fetcher: d.Fetcher, gate: d.Gate, bus: d.Bus, states: d.States, log: d.Log, observe: d.Observe, now: d.Now, other: d.Other,
-		outage: d.Outage, fulltext: d.Pages, hubs: d.Hubs, online: d.Online, offline: d.Offline,
+		outage: d.Outage, fulltext: d.Pages, hubs: d.Hubs, trace: d.Trace, online: d.Online, offline: d.Offline,
 	}
 	if p.outage == nil {
 		p.outage = outage.New(d.Now)
@@ -182,7 +186,9 @@ type turn struct {
 	fence   uint64
 	now     time.Time
 	partial bool
+	begun   time.Time // zero for what was pushed
 	took    time.Duration
+	span    *trace.Span // nil until something is published
 	warning string
 	// published counts the messages that went to RAW.
 	published int
@@ -209,9 +215,9 @@ func (p *Poller) Poll(ctx context.Context, s *Source, lease Lease, hostport stri
 		return r
 	}
 	p.tick(t)
-	begun := time.Now()
+	t.begun = time.Now()
 	answer, err := p.get(ctx, t, hostport, release)
-	t.took = time.Since(begun)
+	t.took = time.Since(t.begun)
 	if err != nil {
 		return p.failed(ctx, t, hostport, err)
 	}

@@ -3,10 +3,12 @@ package poll
 import (
 	"context"
 	"slices"
+	"strconv"
 	"time"
 
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/trace"
 	"tidings.internal/services/ingest/internal/fetch"
 	"tidings.internal/services/ingest/internal/identity"
 	"tidings.internal/services/ingest/internal/parse"
@@ -81,10 +83,15 @@ func (t *turn) describe(doc *parse.Document) {
 }
 
 // publish appends the changes to RAW and waits for every ack.
-func (p *Poller) publish(ctx context.Context, t *turn, lease Lease, changes []identity.Change) error {
+func (p *Poller) publish(ctx context.Context, t *turn, lease Lease, changes []identity.Change) (err error) {
 	if len(changes) == 0 {
-		return nil
+		return nil // a poll that brought nothing is no trace: there would be many, and nothing in them
 	}
+	t.span = p.trace.BeginAt(t.begun, "", "fetch", trace.Attribute{Key: "source", Value: t.source.ID})
+	defer func() {
+		t.span.Set("articles", strconv.Itoa(t.published))
+		t.span.End(err)
+	}()
 	if p.fulltext != nil && slices.ContainsFunc(changes, func(c identity.Change) bool { return wantsPage(&t.source.Source, c) }) {
 		t.done()
 		return p.withPages(ctx, t, lease, changes)

@@ -20,6 +20,7 @@ import (
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/trace"
 	"tidings.internal/services/publish/internal/compose"
 	"tidings.internal/services/publish/internal/item"
 )
@@ -37,6 +38,7 @@ type Config struct {
 	Site     string // from which ids of items are made
 	Bus      Bus
 	Log      *slog.Logger
+	Trace    *trace.Tracer // nil exports nothing
 	Now      func() time.Time
 	// Composed is told of each post: its channel, network and action, or the class of the error.
 	Composed func(channel, network, action string)
@@ -56,7 +58,7 @@ func New(c Config) *Composer { return &Composer{c} }
 const BadLink = "bad_link"
 
 // Handle implements [bus.Handler].
-func (c *Composer) Handle(ctx context.Context, d *bus.Delivery) error {
+func (c *Composer) Handle(ctx context.Context, d *bus.Delivery) (err error) {
 	if len(d.Body) == 0 && len(d.Header[event.HeaderMarker]) > 0 {
 		return nil // an article grew too old: what was posted of it stays
 	}
@@ -67,6 +69,9 @@ func (c *Composer) Handle(ctx context.Context, d *bus.Delivery) error {
 	if err != nil {
 		return err
 	}
+	span := c.Trace.Begin(env.Traceparent, "compose", trace.Attribute{Key: "article", Value: a.ID}, trace.Attribute{Key: "source", Value: a.Source.ID})
+	defer func() { span.End(err) }()
+	env.Traceparent = span.Traceparent()
 	it, err := item.New(&a, c.Site)
 	if err != nil {
 		// The feeds go without it, too; the letter is written here because one replica alone meets the message here.

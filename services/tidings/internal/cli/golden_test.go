@@ -432,9 +432,11 @@ var volatile = []struct{ pattern, name string }{
 	{`"([0-9a-f]{16})\\?"`, "ETAG"},
 	{`/t/[\w-]{43}/`, "/t/TOKEN/"},
 	{`"token": "[\w-]{43}"`, `"token": "TOKEN"`},
+	{`"engine": \d+`, `"engine": NUMBER`},
 	{`"tidings-epoch": "\w+"`, `"tidings-epoch": "EPOCH"`},
 	{`it was used, \w+ holds \d+ messages`, "it was used, SOME holds NUMBER messages"},
 	{`\.1\.\d+\.\d+\.\d{8,}`, ".VERSION"},
+	{`\b\d{11}\b`, "GENERATION"}, // of engine and vocabulary
 }
 
 // few leaves two objects of each list in indented JSON: the further ones look the same.

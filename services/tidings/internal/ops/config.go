@@ -17,8 +17,9 @@ import (
 // Check decodes every section of every service, so that all problems of a configuration come together. It dials
 // nothing.
 func Check(doc *config.Doc) {
-	log, admin := config.DefaultLog(), config.DefaultAdmin()
+	log, tracing, admin := config.DefaultLog(), config.DefaultTracing(), config.DefaultAdmin()
 	doc.Section("log", &log)
+	doc.Section("tracing", &tracing)
 	doc.Section("admin", &admin)
 	n := ReadNATS(doc)
 	if doc.Err() == nil {

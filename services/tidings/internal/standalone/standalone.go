@@ -179,23 +179,23 @@ func (w *whole) freeLeases(ctx context.Context) error {
 // build makes the four services.
 func (w *whole) build(ctx context.Context, env *run.Env) error {
 	add := func(name string, app run.App) { w.services = append(w.services, service{name, app}) }
-	i, err := ingest.New(ctx, ingest.Deps{Config: env.Config, Bus: w.bus.As("ingest"), Log: env.LogFor("ingest"), Metrics: env.Metrics, Checks: env.Checks})
+	i, err := ingest.New(ctx, ingest.Deps{Config: env.Config, Bus: w.bus.As("ingest"), Log: env.LogFor("ingest"), Metrics: env.Metrics, Checks: env.Checks, Trace: env.Trace.As("ingest")})
 	if err != nil {
 		return fmt.Errorf("start ingest: %w", err)
 	}
 	add("ingest", i)
-	e, err := enrich.New(ctx, enrich.Deps{Config: env.Config, Bus: w.bus.As("enrich"), Log: env.LogFor("enrich"), Metrics: env.Metrics, Checks: env.Checks})
+	e, err := enrich.New(ctx, enrich.Deps{Config: env.Config, Bus: w.bus.As("enrich"), Log: env.LogFor("enrich"), Metrics: env.Metrics, Checks: env.Checks, Trace: env.Trace.As("enrich")})
 	if err != nil {
 		return fmt.Errorf("start enrich: %w", err)
 	}
 	add("enrich", e)
-	d, err := deliver.New(ctx, deliver.Deps{Config: env.Config, Bus: w.bus.As("deliver"), Log: env.LogFor("deliver"), Metrics: env.Metrics, Checks: env.Checks})
+	d, err := deliver.New(ctx, deliver.Deps{Config: env.Config, Bus: w.bus.As("deliver"), Log: env.LogFor("deliver"), Metrics: env.Metrics, Checks: env.Checks, Trace: env.Trace.As("deliver")})
 	if err != nil {
 		return fmt.Errorf("start deliver: %w", err)
 	}
 	add("deliver", d)
 	// The last, since it alone binds a port: when that fails nothing before it holds one.
-	p, err := publish.New(ctx, publish.Deps{Config: env.Config, Bus: w.bus.As("publish"), Log: env.LogFor("publish"), Metrics: env.Metrics, Checks: env.Checks})
+	p, err := publish.New(ctx, publish.Deps{Config: env.Config, Bus: w.bus.As("publish"), Log: env.LogFor("publish"), Metrics: env.Metrics, Checks: env.Checks, Trace: env.Trace.As("publish")})
 	if err != nil {
 		return fmt.Errorf("start publish: %w", err)
 	}
