@@ -55,6 +55,7 @@ type settings struct {
 type channel struct {
 	config.Channel
 	network send.Network
+	at      config.At
 }
 
 // read decodes the sections. Problems are collected in doc.
@@ -89,7 +90,7 @@ func read(doc *config.Doc) settings {
 			whole.Complete(at)
 		}
 		unable(c, at)
-		s.channels = append(s.channels, channel{Channel: c, network: list[n]})
+		s.channels = append(s.channels, channel{Channel: c, network: list[n], at: at})
 	}
 	return s
 }

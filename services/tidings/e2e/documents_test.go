@@ -48,6 +48,7 @@ func commands() []shown {
 		{command: "tidings init --keys DIR", args: []string{"init", "--keys", "keys"}, says: "made 6 keys"},
 		{command: "tidings check", args: []string{"check"}, says: "no problem"},
 		{command: "tidings check tidings.yaml", args: []string{"check", "wrong.yaml"}, want: 1, says: `unknown key; did you mean "every"?`},
+		{command: "tidings check --online", elsewhere: "TestCheckTriesWhatTheConfigurationNames"},
 		{command: "tidings config show", args: []string{"config", "show"}, says: "nats.sync"},
 		{command: "tidings config example", args: []string{"config", "example"}, says: "sources:"},
 		{command: "tidings config example sources", args: []string{"config", "example", "sources"}, says: "every:"},

@@ -100,6 +100,7 @@ func newInstance(t *testing.T) *instance {
 	i.write("crm.csv", "id,lang,pref\ncrm,en,customer relationship management\ncrm,de,Kundenpflege\n")
 	i.write("more.csv", "id,lang,pref\nbakery,en,rye\n")
 	i.write("bad.yaml", "site: {titel: Example}\nsources: [{id: A, url: nowhere}]\n")
+	i.write("away.yaml", "sources: [{id: news, url: http://127.0.0.1:1/feed}]\nnats: {url: nats://127.0.0.1:1}\n")
 	i.write("list.opml", fmt.Sprintf(`<opml version="2.0"><body><outline text="bread"><outline text="More" xmlUrl=%q/></outline><outline text="bad" xmlUrl="gopher://example.org/"/></body></opml>`, i.origin.Feed("more").URL(origintest.Atom)))
 	i.write("tidings.yaml", fmt.Sprintf(`site: {title: Example, url: "https://feeds.example.org/", language: en}
 publish: {listen: "127.0.0.1:0"}
@@ -197,6 +198,8 @@ func (i *instance) beforeTheStart() {
 	i.call(0, "init --json --keys", i.file("keys"))
 	i.both(0, "check")
 	i.both(1, "check", i.file("bad.yaml"))
+	i.both(0, "check --online")
+	i.both(1, "check --online", i.file("away.yaml"))
 	i.both(0, "config show channels")
 	i.both(0, "config example log")
 	i.call(0, "config schema")

@@ -100,7 +100,8 @@ func (v *healthVerb) Run(w *world) error {
 }
 
 type checkVerb struct {
-	File string `arg:"" optional:"" help:"Configuration file to check instead of the usual one."`
+	File   string `arg:"" optional:"" help:"Configuration file to check instead of the usual one."`
+	Online bool   `help:"If the text is good, also try what it names: NATS, each source, each channel. Posts nothing."`
 	asJSON
 }
 
@@ -121,6 +122,16 @@ func (v *checkVerb) Run(w *world) error {
 		return err
 	}
 	ops.Check(doc)
+	var tried *ops.Tried
+	if v.Online && doc.Err() == nil {
+		ctx, stop := run.Interruptible(w.ctx)
+		defer stop()
+		t, err := ops.CheckOnline(ctx, doc, w.log())
+		if err != nil {
+			return err
+		}
+		tried = &t
+	}
 	err = doc.Err()
 	if v.JSON {
 		list := []problem{}
@@ -131,9 +142,10 @@ func (v *checkVerb) Run(w *world) error {
 			err = errors.Join(errTold, err)
 		}
 		return errors.Join(err, w.encode(struct {
-			File     string    `json:"file"`
-			Problems []problem `json:"problems"`
-		}{w.config, list}))
+			File     string     `json:"file"`
+			Problems []problem  `json:"problems"`
+			Tried    *ops.Tried `json:"tried,omitempty"`
+		}{w.config, list, tried}))
 	}
 	if err != nil {
 		return err
@@ -142,7 +154,16 @@ func (v *checkVerb) Run(w *world) error {
 	if name == "" {
 		name = "no file, defaults and environment"
 	}
-	return w.printf("%s: no problem found\nnot checked: NATS, sources, channels\n", name)
+	what := "not checked: NATS, sources, channels"
+	if tried != nil {
+		what = fmt.Sprintf("tried: %d sources, %d channels", tried.Sources, tried.Channels)
+		if tried.NATS {
+			what += ", NATS"
+		} else {
+			what += "\nnot checked: NATS, of which the configuration names no server"
+		}
+	}
+	return w.printf("%s: no problem found\n%s\n", name, what)
 }
 
 type configVerb struct {

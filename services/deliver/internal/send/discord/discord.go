@@ -55,6 +55,11 @@ func open(o send.Options) (send.Sender, error) {
 	return d, nil
 }
 
+// Reach implements [send.Reacher].
+func (d *sender) Reach(ctx context.Context) error {
+	return send.Reach(ctx, d.client, d.hook, d.options)
+}
+
 // Account is the webhook on its server; its number alone lets nobody post.
 func (d *sender) Account() string { return "discord " + web.HostPort(d.hook) + " " + d.number }
 

@@ -146,7 +146,24 @@ func Conform(t *testing.T, c Case) {
 	t.Run("no secret comes out", c.secret)
 	t.Run("the same job makes the same bytes", c.bytes)
 	t.Run("an unreadable receipt is a receipt", c.unreadable)
+	t.Run("the way can be tried without a post", c.reach)
 	t.Run("example", c.example)
+}
+
+func (c Case) reach(t *testing.T) {
+	b := c.bench(t)
+	var err error
+	switch s := b.Sender.(type) {
+	case send.Prober:
+		_, err = s.Probe(t.Context())
+	case send.Reacher:
+		err = s.Reach(t.Context())
+	default:
+		t.Fatal("the sender is neither a Prober nor a Reacher")
+	}
+	if err != nil || len(b.Made()) != 0 {
+		t.Errorf("%v; it made %q", err, b.Made())
+	}
 }
 
 func (c Case) receipt(t *testing.T) {

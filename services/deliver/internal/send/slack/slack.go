@@ -55,6 +55,11 @@ func open(o send.Options) (send.Sender, error) {
 	return t, nil
 }
 
+// Reach implements [send.Reacher].
+func (s *sender) Reach(ctx context.Context) error {
+	return send.Reach(ctx, s.client, s.server, s.options)
+}
+
 // Account is the room on its server.
 func (s *sender) Account() string { return "slack " + web.HostPort(s.server) + " " + s.room }
 

@@ -52,6 +52,11 @@ func open(o send.Options) (send.Sender, error) {
 	return t, nil
 }
 
+// Reach implements [send.Reacher].
+func (t *sender) Reach(ctx context.Context) error {
+	return send.Reach(ctx, t.client, t.flow, t.options)
+}
+
 // Account is the workflow on its server, by a digest of its path; without the signature that lets nobody post.
 func (t *sender) Account() string {
 	return "teams " + web.HostPort(t.flow) + " " + send.Digest("workflow", t.flow.Path)

@@ -54,6 +54,11 @@ func open(o send.Options) (send.Sender, error) {
 	return t, nil
 }
 
+// Reach implements [send.Reacher].
+func (t *sender) Reach(ctx context.Context) error {
+	return send.Reach(ctx, t.client, t.server, t.options)
+}
+
 // Account is the bot on its server. Its number is no secret: it is part of each of its messages.
 func (t *sender) Account() string {
 	return "telegram " + web.HostPort(t.server) + " " + tokenForm.FindStringSubmatch(t.token)[1]

@@ -91,6 +91,11 @@ func open(o send.Options) (send.Sender, error) {
 	return w, nil
 }
 
+// Reach implements [send.Reacher].
+func (w *sender) Reach(ctx context.Context) error {
+	return send.Reach(ctx, w.client, w.target, w.options)
+}
+
 // Account is not the address, which is a secret and may be replaced: the receiver knows repeats by their ids.
 func (w *sender) Account() string { return "webhook" }
 
