@@ -151,6 +151,7 @@ func TestReload(t *testing.T) {
 		{"site: {title: B}", 200, "reloaded", "1", "B", []string{"B"}},
 		{"site: {title: B, titel: C}", 422, "tidings.yaml:1:18", "0", "B", nil},
 		{"site: {title: C}\nlog: {level: debug}", 422, "only a restart", "0", "B", nil},
+		{"site: {title: C}\ntracing: {sample: 0.5}", 422, "only a restart", "0", "B", nil},
 		{"site: {title: broken}", 500, "the port is taken", "0", "B", []string{"B"}},
 		{"site: {title: panic}", 500, "panic: oh", "0", "B", []string{"B"}},
 		{"site: {title: D}", 200, "reloaded", "1", "D", []string{"D"}},

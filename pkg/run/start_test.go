@@ -305,3 +305,25 @@ func TestAppsFailureEndsTheProcess(t *testing.T) {
 		t.Errorf("ended with %v, exit code %d, want 3", err, fault.Exit(err))
 	}
 }
+
+// Without a collector there is no exporter: no connection, no goroutine, and programs are told so by a nil.
+func TestSpansAreExportedOnlyWhereACollectorIsNamed(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		environ []string
+		on      bool
+	}{{nil, false}, {[]string{"TIDINGS_TRACING__SAMPLE=0.5"}, false}, {[]string{"TIDINGS_TRACING__OTLP=http://127.0.0.1:1"}, true}} {
+		on := make(chan bool, 1)
+		p := Program{Name: "probe", Open: func(_ context.Context, env *Env) (App, error) {
+			on <- env.Trace != nil
+			return appFunc(func(ctx context.Context) error { <-ctx.Done(); return nil }), nil
+		}}
+		r := begin(t, p, Options{Environ: append(anyPort(), c.environ...)}, time.Minute)
+		if got := <-on; got != c.on {
+			t.Errorf("%v: exported %v, want %v", c.environ, got, c.on)
+		}
+		if err := r.end(t); err != nil {
+			t.Error(err)
+		}
+	}
+}
