@@ -110,7 +110,7 @@ ingest: {allow_networks: [127.0.0.0/8], hosts: {%q: {concurrency: 1, gap: 0s}}}
 enrich: {workers: 1}
 taxonomy: {files: [crm.csv]}
 sources: [{id: news, url: %q, every: 1h, fulltext: never}]
-feeds: [{id: private, title: Private, tokens: [{name: eve, sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855}]}]
+feeds: [{id: private, title: Private, private: true, tokens: [{name: eve, sha256: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855}]}]
 channels:
   - {id: dead, network: webhook, url: %q, allow_private: true, secret: whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}
   - {id: held, network: webhook, url: %[3]q, allow_private: true, approve: manual}
