@@ -45,6 +45,9 @@ type Article struct {
 	FirstSeen time.Time  `json:"first_seen"`
 	Fetched   time.Time  `json:"fetched"`
 
+	// Reranked is what a model said of the tags, nil where none was asked or none answered.
+	Reranked *Reranked `json:"reranked,omitempty"`
+
 	Story Story `json:"story"`
 
 	// Extract names how the body was found: page, feed, text, summary, title.
@@ -154,6 +157,15 @@ type Evidence struct {
 type Phrase struct {
 	Text  string  `json:"text"`
 	Score float64 `json:"score"`
+}
+
+// Reranked is the answer of a model that was asked to put tags into order. It stays with the article so that the same
+// question is not asked again.
+type Reranked struct {
+	// Key is a hash of the question: what the model saw of the article, the tags it could choose from, and its name.
+	Key string `json:"key"`
+	// Order lists the ids of the tags that it kept, best first. Those it was offered and left out are dropped.
+	Order []string `json:"order"`
 }
 
 // The relations of an article to its story.

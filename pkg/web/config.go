@@ -20,6 +20,10 @@ type Config struct {
 	Allow []Allowed
 	// AllowPorts opens further ports on public addresses, beside 80, 443, 8080 and 8443.
 	AllowPorts []uint16
+	// Inside closes everything but loopback and private addresses (127.0.0.0/8, ::1, RFC 1918, RFC 4193), which are open on
+	// every port: for a helper that must stand in the operator's own network. Link-local addresses stay closed, since
+	// clouds keep their machines' credentials there.
+	Inside bool
 	// DenyPorts stay closed on opened ranges whatever opens those, and AllowPorts cannot open them: the ports of
 	// NATS and of our own listeners. The four usual ports remain open on public addresses.
 	DenyPorts []uint16

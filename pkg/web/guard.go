@@ -24,16 +24,31 @@ type guard struct {
 	allow  []Allowed
 	ports  []uint16
 	denied []uint16
+	inside bool // no public address at all
 	public *ssrf.Guardian
+}
+
+// within are the addresses of a machine and of the networks behind a router: RFC 1122 section 3.2.1.3, RFC 1918 section 3,
+// RFC 4291 section 2.5.3, RFC 4193 section 3.1.
+func within() []netip.Prefix {
+	return []netip.Prefix{
+		netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"),
+		netip.MustParsePrefix("192.168.0.0/16"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("fc00::/7"),
+	}
 }
 
 func newGuard(c Config) (*guard, error) {
 	g := &guard{
 		ports:  append(slices.Clone(usualPorts[:]), c.AllowPorts...),
 		denied: slices.Clone(c.DenyPorts),
+		inside: c.Inside,
 		public: ssrf.New(ssrf.WithAnyPort()),
 	}
-	for _, p := range c.AllowNetworks {
+	networks := c.AllowNetworks
+	if c.Inside {
+		networks = append(within(), networks...)
+	}
+	for _, p := range networks {
 		g.allow = append(g.allow, Allowed{Prefix: p})
 	}
 	g.allow = append(g.allow, c.Allow...)
@@ -52,7 +67,7 @@ func (g *guard) allowed(to netip.AddrPort) bool {
 
 // portOpen tells whether a public address may be asked on this port.
 func (g *guard) portOpen(port uint16) bool {
-	return slices.Contains(usualPorts[:], port) || slices.Contains(g.ports, port) && !slices.Contains(g.denied, port)
+	return !g.inside && (slices.Contains(usualPorts[:], port) || slices.Contains(g.ports, port) && !slices.Contains(g.denied, port))
 }
 
 // check says no by an [*Error]. The host in it is the name that was asked for, the text adds the address found.
@@ -66,6 +81,9 @@ func (g *guard) check(host string, to netip.AddrPort) error {
 			return newError(RefusedPort, host, "port %d is one of our own and stays closed", to.Port())
 		}
 		return nil
+	}
+	if g.inside {
+		return newError(RefusedAddress, host, "address %s is neither loopback nor private", to.Addr())
 	}
 	if err := g.public.SafeAddr(to.Addr()); err != nil {
 		return newError(RefusedAddress, host, "address %s is not public", to.Addr())

@@ -121,6 +121,35 @@ func TestPorts(t *testing.T) {
 	failure(t, err, RefusedPort)
 }
 
+func TestAClientOfTheInsideReachesNoPublicAddress(t *testing.T) {
+	t.Parallel()
+	c, err := New(Config{UserAgent: "Tidings/test", Inside: true, AllowPorts: []uint16{1200}, Limits: quick,
+		Resolver: names(t, map[string][][]string{"public.test": {{"8.8.8.8"}}})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for u, want := range map[string]Reason{
+		"http://127.0.0.1:11434/": "", "http://[::1]:1/": "", "http://10.0.0.5/": "", "http://172.31.0.1:22/": "", "https://192.168.1.2/": "",
+		"http://[fd12::1]:8080/": "", "http://model:11434/": "", // the dialer decides
+		"http://8.8.8.8/": RefusedAddress, "https://8.8.8.8:8443/": RefusedAddress, "http://8.8.8.8:1200/": RefusedAddress, "http://[2606:4700::1111]/": RefusedAddress,
+		"http://169.254.169.254/": RefusedAddress, "http://[fe80::1]/": RefusedAddress, "http://172.32.0.1/": RefusedAddress, "http://0.0.0.0/": RefusedAddress,
+	} {
+		_, err := c.CheckURL(u)
+		if want == "" && err != nil {
+			t.Errorf("%s: %v", u, err)
+		}
+		if e, ok := errors.AsType[*Error](err); want != "" && (!ok || e.Reason != want) {
+			t.Errorf("%s: %v, want %s", u, err, want)
+		}
+	}
+	server := serve(t, func(http.ResponseWriter, *http.Request) {})
+	if _, err := c.Fetch(t.Context(), Request{URL: server.URL}); err != nil {
+		t.Error(err)
+	}
+	_, err = c.Fetch(t.Context(), Request{URL: "http://public.test/"})
+	failure(t, err, RefusedAddress)
+}
+
 func TestAllowedEntries(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{

@@ -1,10 +1,11 @@
 // Package app is the enrich service: it turns raw articles into clean, tagged ones with a language, a summary and a
 // story.
 //
-// It has no network but the bus. It consumes RAW, the new articles first and old ones when it has time, and keeps the
-// newest version of each article in ARTICLES. What it makes is a pure function of the raw article, the versions of
-// engine and taxonomy, and the story; no clock and no chance enter it, so a message that is handled twice gives the same
-// bytes and is skipped the second time.
+// It has no network but the bus, unless an operator names a model in a private network that ranks tags. It consumes RAW,
+// the new articles first and old ones when it has time, and keeps the newest version of each article in ARTICLES. What it
+// makes is a pure function of the raw article, the versions of engine and taxonomy, and the story; no clock and no chance
+// enter it, so a message that is handled twice gives the same bytes and is skipped the second time. What a model said is
+// no such function, so it is kept with the article and asked for once.
 package app
 
 import (
@@ -24,6 +25,7 @@ import (
 	"tidings.internal/pkg/run"
 	"tidings.internal/pkg/trace"
 	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/rerank"
 	"tidings.internal/services/enrich/internal/story"
 	"tidings.internal/services/enrich/internal/taxonomy"
 )
@@ -53,7 +55,10 @@ type App struct {
 	runner   *pipeline.Runner // of no steps; that of the vocabulary in force has them
 	base     *taxonomy.Vocabulary
 	more     []pipeline.Step
-	current  atomic.Pointer[edition]
+	// ranker is nil where no model is configured; asking runs it, with the time that an answer may take.
+	ranker  *rerank.Ranker
+	asking  *pipeline.Runner
+	current atomic.Pointer[edition]
 	// slots bounds the articles that compute at once. The budgets are wall time: with all workers on the few cores a
 	// large page would use up the time of its neighbours.
 	slots chan struct{}
@@ -63,6 +68,8 @@ type App struct {
 const (
 	// backfillBelow is how many new articles may wait while old ones are handled.
 	backfillBelow = 100
+	// askBudget ends what the step itself did not end in its time.
+	askBudget = rerank.Limit + time.Second
 	// pulseMax is how long the service may be silent before it counts as stuck.
 	pulseMax = 2 * time.Minute
 	// pulseEvery is how often it shows that it is alive.
@@ -85,6 +92,13 @@ func build(d Deps, s settings, more []pipeline.Step) (*App, error) {
 	a.slots = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 	a.runner = pipeline.NewRunner(s.enrich.budget(), a.observe)
 	a.current.Store(a.edition(taxonomy.NewMatcher(a.base), 0))
+	var err error
+	a.ranker, err = rerank.New(rerank.Options{Config: s.enrich.Rerank, UserAgent: "Tidings/" + run.BuildInfo().Version, Log: d.Log, Now: time.Now,
+		Observe: func(outcome string) { a.metrics.reranked.WithLabelValues(outcome).Inc() }})
+	if err != nil {
+		return nil, err
+	}
+	a.asking = a.runner.Within(pipeline.Budget{Step: askBudget, Article: askBudget}).With(rerank.Step{Ranker: a.ranker})
 	a.metrics = newMetrics(func() float64 { return float64(a.stories.Len()) }, func() float64 { return float64(a.current.Load().matcher.Vocabulary().Len()) })
 	if err := a.metrics.register(d.Metrics); err != nil {
 		return nil, err
@@ -107,6 +121,7 @@ func (a *App) observe(step string, took time.Duration, reason pipeline.Reason, e
 
 // Run works until ctx ends, then lets what is under way finish.
 func (a *App) Run(ctx context.Context) error {
+	defer a.ranker.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	book := newBook(a)
 	group.Go(func() error { return book.follow(ctx) })

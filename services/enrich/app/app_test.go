@@ -246,7 +246,13 @@ func TestRedeliveryIsIdempotent(t *testing.T) {
 // direct makes a service whose handler a test calls itself.
 func direct(t *testing.T, s *natstest.Server) *App {
 	t.Helper()
-	doc := config.New("test.yaml", []byte("enrich: {step_budget: 30s, article_budget: 2m}\n"), nil)
+	return directWith(t, s, "")
+}
+
+// directWith has further keys in the section enrich.
+func directWith(t *testing.T, s *natstest.Server, more string) *App {
+	t.Helper()
+	doc := config.New("test.yaml", []byte("enrich: {step_budget: 30s, article_budget: 2m, "+more+"}\n"), nil)
 	a, err := New(t.Context(), Deps{Config: doc, Bus: s.Bus(t, Name), Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Checks: &run.Checks{}})
 	if err != nil {
 		t.Fatal(err)

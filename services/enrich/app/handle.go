@@ -100,6 +100,11 @@ func (a *App) one(ctx context.Context, d *bus.Delivery, m event.Message) (err er
 		a.metrics.articles.WithLabelValues(outcomeFiltered).Inc()
 		return nil
 	}
+	version := env.Version
+	version.RawSequence, version.Generation = d.Sequence, now.versions.Generation()
+	if err := a.rank(ctx, version, draft); err != nil {
+		return err
+	}
 	// The story comes before the article is stored, and is the same whenever it is asked for. A kill between the two
 	// leaves a story with an article that comes again.
 	told, err := a.stories.Place(ctx, document(&draft.Article))
@@ -114,8 +119,6 @@ func (a *App) one(ctx context.Context, d *bus.Delivery, m event.Message) (err er
 	case gone:
 		return a.stories.Forget(ctx, raw.ID)
 	}
-	version := env.Version
-	version.RawSequence, version.Generation = d.Sequence, now.versions.Generation()
 	out, err := a.encode(ctx, env, version, &draft.Article)
 	if err != nil {
 		return err
@@ -145,6 +148,36 @@ func (a *App) compute(ctx context.Context, r *pipeline.Runner, d *pipeline.Draft
 	}
 	defer func() { <-a.slots }()
 	return r.Run(ctx, d)
+}
+
+// rank has the model put the tags into order, if there is one. It waits without a place among those that compute. What
+// the model said of the article before stands in ARTICLES, so a redelivery and a replay ask nothing: of two replicas with
+// one message, or after a kill, the answer that is stored first is the only one that anybody sees.
+func (a *App) rank(ctx context.Context, v event.Version, d *pipeline.Draft) error {
+	if a.ranker == nil {
+		return nil
+	}
+	subject, err := event.EnrichedSubject(d.Article.Source.Partition, d.Article.Source.ID, d.Article.ID)
+	if err != nil {
+		return err
+	}
+	last, err := a.bus.Last(ctx, subject)
+	if err != nil {
+		return err
+	}
+	if last != nil {
+		env, err := event.Decode(last.Message)
+		if err == nil && env.Version.Compare(v) >= 0 {
+			return nil // as new or newer is there: what this one becomes is skipped
+		}
+		if _, was, err := event.DecodeEnriched(last.Message); err == nil {
+			d.Answered = was.Reranked
+		}
+	}
+	if err := a.asking.Run(ctx, d); err != nil {
+		return fault.Errorf(fault.Unreachable, "enrich %s: %w", d.Article.ID, err)
+	}
+	return nil
 }
 
 func document(x *article.Article) story.Document {

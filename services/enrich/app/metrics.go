@@ -26,6 +26,7 @@ type metrics struct {
 	rungs     *prometheus.CounterVec
 	languages *prometheus.CounterVec
 	relations *prometheus.CounterVec
+	reranked  *prometheus.CounterVec
 	index     prometheus.GaugeFunc
 	concepts  prometheus.GaugeFunc
 }
@@ -38,19 +39,20 @@ func newMetrics(known, concepts func() float64) *metrics {
 		articles: counter("tidings_enrich_articles_total", "Articles handled, by outcome.", "outcome"),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "tidings_enrich_step_seconds", Help: "Time of one step for one article.",
-			Buckets: []float64{.0001, .0003, .001, .003, .01, .03, .1, .3, 1},
+			Buckets: []float64{.0001, .0003, .001, .003, .01, .03, .1, .3, 1, 5},
 		}, []string{"step"}),
 		degraded:  counter("tidings_enrich_degraded_total", "Steps that failed for an article, by step and reason.", "step", "reason"),
 		rungs:     counter("tidings_enrich_extracted_total", "Articles by where their body was found.", "rung"),
 		languages: counter("tidings_enrich_languages_total", "Articles by language.", "language"),
 		relations: counter("tidings_enrich_stories_total", "Articles by their relation to their story.", "relation"),
+		reranked:  counter("tidings_enrich_reranked_total", "Articles for whose tags a model was to be asked, by outcome.", "outcome"),
 		index:     prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidings_enrich_stories_known", Help: "Articles whose story this process knows."}, known),
 		concepts:  prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidings_enrich_concepts", Help: "Concepts of the taxonomy in force."}, concepts),
 	}
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.articles, m.seconds, m.degraded, m.rungs, m.languages, m.relations, m.index, m.concepts}
+	return []prometheus.Collector{m.articles, m.seconds, m.degraded, m.rungs, m.languages, m.relations, m.reranked, m.index, m.concepts}
 }
 
 // register makes the metrics visible, all or none.

@@ -47,7 +47,7 @@ func TestMetricsAreThoseOfTheGoldenList(t *testing.T) {
 		t.Error("registered twice without an error")
 	}
 	m.step("decode", time.Second, pipeline.TooDeep)
-	for _, v := range []*prometheus.CounterVec{m.articles, m.rungs, m.languages, m.relations} {
+	for _, v := range []*prometheus.CounterVec{m.articles, m.rungs, m.languages, m.relations, m.reranked} {
 		v.WithLabelValues("x").Inc()
 	}
 	problems, err := testutil.GatherAndLint(r)

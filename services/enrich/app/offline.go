@@ -17,6 +17,7 @@ import (
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/rerank"
 	"tidings.internal/services/enrich/internal/story"
 	"tidings.internal/services/enrich/internal/taxonomy"
 )
@@ -118,7 +119,8 @@ func (o *offline) prepare() error {
 		return err
 	}
 	o.matcher = taxonomy.NewMatcher(s.taxonomy.vocabulary)
-	list, err := chosen(steps(func() *taxonomy.Matcher { return o.matcher }), o.only)
+	// No model is asked, whatever the configuration says: the same input gives the same output.
+	list, err := chosen(append(steps(func() *taxonomy.Matcher { return o.matcher }), rerank.Step{}), o.only)
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"tidings.internal/pkg/config"
 	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/rerank"
 	"tidings.internal/services/enrich/internal/taxonomy"
 )
 
@@ -33,11 +34,12 @@ type Settings struct {
 	Workers       int           `yaml:"workers"`
 	StepBudget    time.Duration `yaml:"step_budget"`
 	ArticleBudget time.Duration `yaml:"article_budget"`
+	Rerank        rerank.Config `yaml:"rerank"`
 }
 
 // DefaultSettings returns the section as it is when the file has none.
 func DefaultSettings() Settings {
-	return Settings{StepBudget: 500 * time.Millisecond, ArticleBudget: 2 * time.Second}
+	return Settings{StepBudget: 500 * time.Millisecond, ArticleBudget: 2 * time.Second, Rerank: rerank.Config{PerHour: rerank.DefaultPerHour}}
 }
 
 // Check reports what is wrong.

@@ -88,7 +88,7 @@ func doors() []door {
 		{"go.opentelemetry.io/", []string{pkg + "/trace", pkg + "/trace/tracetest"}, "what a span looks like on the wire is known in one place"},
 		{"code.dny.dev/ssrf", []string{pkg + "/web"}, "one guard for everyone"},
 		{"github.com/microcosm-cc/bluemonday", []string{services + "/enrich/internal/sanitize"}, "what is clean is decided in one place"},
-		{pkg + "/web", []string{services + "/ingest/...", services + "/deliver/...", services + "/tidings/..."}, "enrich and publish make no connection but the broker's"},
+		{pkg + "/web", []string{services + "/ingest/...", services + "/deliver/...", services + "/tidings/...", services + "/enrich/internal/rerank"}, "publish makes no connection but the broker's, and enrich none but to a model that an operator names"},
 	}
 }
 

@@ -45,6 +45,8 @@ type Draft struct {
 
 	// Concepts are the tags that the taxonomy found.
 	Concepts []article.Tag
+	// Answered is what a model said of the tags when the article was stored before, nil when it was not asked.
+	Answered *article.Reranked
 	// Candidates are keyphrases with the reasons for them, best first. They are those of phrases.
 	Candidates []article.Tag
 }

@@ -46,6 +46,11 @@ func (r *Runner) With(steps ...Step) *Runner {
 	return &Runner{steps: steps, budget: r.budget, observe: r.observe, hung: r.hung}
 }
 
+// Within returns a runner of the same steps with another budget, that hang on the same account.
+func (r *Runner) Within(b Budget) *Runner {
+	return &Runner{steps: r.steps, budget: b.orDefault(), observe: r.observe, hung: r.hung}
+}
+
 // Stuck is closed once so many steps hang that the process should end and start again: Go cannot stop a goroutine.
 func (r *hung) Stuck() <-chan struct{} { return r.over }
 
