@@ -252,8 +252,13 @@ func direct(t *testing.T, s *natstest.Server) *App {
 // directWith has further keys in the section enrich.
 func directWith(t *testing.T, s *natstest.Server, more string) *App {
 	t.Helper()
-	doc := config.New("test.yaml", []byte("enrich: {step_budget: 30s, article_budget: 2m, "+more+"}\n"), nil)
-	a, err := New(t.Context(), Deps{Config: doc, Bus: s.Bus(t, Name), Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Checks: &run.Checks{}})
+	return directBy(t, s, config.New("test.yaml", []byte("enrich: {step_budget: 30s, article_budget: 2m, "+more+"}\n"), nil), slog.New(slog.DiscardHandler))
+}
+
+// directBy goes by a configuration of the test's own.
+func directBy(t *testing.T, s *natstest.Server, doc *config.Doc, log *slog.Logger) *App {
+	t.Helper()
+	a, err := New(t.Context(), Deps{Config: doc, Bus: s.Bus(t, Name), Log: log, Metrics: prometheus.NewRegistry(), Checks: &run.Checks{}})
 	if err != nil {
 		t.Fatal(err)
 	}

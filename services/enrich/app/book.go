@@ -38,6 +38,11 @@ type book struct {
 	known   chan struct{}
 	changed chan struct{}
 
+	// refused is the last cause for which edits were refused, so that each is told once. missing counts the tries that found
+	// no part of them. Both are follow's.
+	refused string
+	missing int
+
 	mu       sync.Mutex
 	level    bool
 	edits    bool // changed since they were read
@@ -95,6 +100,10 @@ const (
 	gather = 100 * time.Millisecond
 	// adoptAgain is the wait after a try that failed.
 	adoptAgain = time.Second
+	// missingTries is how often a part of the edits is looked for that is not there, before the edits count as lost: a
+	// replica of the broker may lag behind the one that was written to. From then on they are looked for in each lostAgain.
+	missingTries = 5
+	lostAgain    = time.Minute
 )
 
 // follow watches the bucket and adopts what changes, until ctx ends.
@@ -132,7 +141,8 @@ func (b *book) follow(ctx context.Context) error {
 }
 
 // adopt puts in force what is known, and tells when to try again if that failed. Edits that make no vocabulary change
-// nothing: the former one stays in force. The error ends the process: the book itself cannot be read.
+// nothing: the former one stays in force, with what verdicts teach. The error ends the process: the book itself cannot be
+// read.
 func (b *book) adopt(ctx context.Context, edits *taxonomy.Edits) (again time.Duration, failed error) {
 	b.mu.Lock()
 	level, read := b.level, b.edits
@@ -144,33 +154,40 @@ func (b *book) adopt(ctx context.Context, edits *taxonomy.Edits) (again time.Dur
 	if !level {
 		return 0, nil
 	}
-	retry := func() {
-		b.mu.Lock()
-		b.edits = true
-		b.mu.Unlock()
-	}
+	var lost error
 	if read {
 		e, _, err := taxonomy.Load(ctx, b.bucket)
-		if err != nil {
-			retry()
+		kind := fault.KindOf(err)
+		switch {
+		case err == nil:
+			*edits, b.missing = e, 0
+		case kind == fault.Malformed, kind == fault.Gone && b.missing == missingTries:
+			// What was read before stays in force; at the start that is what the files say.
+			lost = err
+			if kind == fault.Gone {
+				b.retry()
+				again = lostAgain
+			}
+		default:
+			if kind == fault.Gone {
+				b.missing++
+			}
+			b.retry()
 			b.app.log.Warn("could not read the edits of the taxonomy", "err", err, "retry_in", adoptAgain)
 			return adoptAgain, nil
 		}
-		*edits = e
 	}
 	v, err := b.app.base.With(*edits)
 	if err != nil {
-		b.app.log.Error("edits of the taxonomy are refused, the former ones stay in force", "err", err)
-		b.app.bus.Notice(ctx, event.Notice{Type: "taxonomy_refused", Text: err.Error()})
-		if b.first() {
-			v = b.app.base // what the files say is better than nothing
-		} else {
-			return 0, nil
-		}
+		v = b.app.current.Load().matcher.Vocabulary() // at the start what the files say
 	}
+	if lost != nil {
+		err = lost
+	}
+	b.refuse(ctx, read, err)
 	m := taxonomy.NewMatcher(v, verdicts...)
 	if !b.first() && m.Hash() == b.app.current.Load().matcher.Hash() {
-		return 0, nil
+		return again, nil
 	}
 	number, err := taxonomy.Number(ctx, b.bucket, m.Hash())
 	switch fault.KindOf(err) {
@@ -190,7 +207,28 @@ func (b *book) adopt(ctx context.Context, edits *taxonomy.Edits) (again time.Dur
 	} else {
 		b.app.log.Info("taxonomy changed", "n", v.Len(), "revision", number)
 	}
-	return 0, nil
+	return again, nil
+}
+
+// retry has the edits read again at the next try.
+func (b *book) retry() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.edits = true
+}
+
+// refuse tells why edits are not in force, once for each cause; nil, after the edits were read, ends that.
+func (b *book) refuse(ctx context.Context, read bool, err error) {
+	switch {
+	case err == nil:
+		if read {
+			b.refused = ""
+		}
+	case err.Error() != b.refused:
+		b.refused = err.Error()
+		b.app.log.Error("edits of the taxonomy are refused, the former ones stay in force", "err", err)
+		b.app.bus.Notice(ctx, event.Notice{Type: "taxonomy_refused", Text: b.refused})
+	}
 }
 
 // first reports whether no edition is in force yet.

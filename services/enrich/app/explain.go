@@ -195,16 +195,16 @@ func ids(list []article.Tag) map[string]bool {
 	return set
 }
 
-// newest shows so many articles that were stored last, oldest first.
+// newest shows so many articles that were stored last, oldest first. It holds no more than those.
 func (t *TaxonomyBook) newest(ctx context.Context, most int, each func(*article.Article)) error {
 	state, err := t.bus.StreamState(ctx, event.StreamArticles)
 	if err != nil {
 		return err
 	}
-	var list []*article.Article
+	var last ring
 	// Every article has one message, so the numbers have gaps: look further back until there are enough.
 	for reach := uint64(2 * most); ; reach *= 4 {
-		list = list[:0]
+		last = ring{most: most}
 		from := max(state.First, state.Last-min(state.Last, reach))
 		for next := from; next <= state.Last; {
 			r, err := t.bus.Next(ctx, event.StreamArticles, ">", next)
@@ -220,15 +220,36 @@ func (t *TaxonomyBook) newest(ctx context.Context, most int, each func(*article.
 				return err
 			}
 			if a != nil && err == nil {
-				list = append(list, a)
+				last.add(a)
 			}
 		}
-		if len(list) >= most || from <= max(state.First, 1) {
+		if len(last.list) >= most || from <= max(state.First, 1) {
 			break
 		}
 	}
-	for _, a := range list[max(0, len(list)-most):] {
-		each(a)
-	}
+	last.each(each)
 	return nil
+}
+
+// ring keeps the last of what is added.
+type ring struct {
+	most int
+	list []*article.Article
+	next int // where the oldest stands once it is full
+}
+
+func (r *ring) add(a *article.Article) {
+	if len(r.list) < r.most {
+		r.list = append(r.list, a)
+		return
+	}
+	r.list[r.next] = a
+	r.next = (r.next + 1) % r.most
+}
+
+// each shows what is kept, oldest first.
+func (r *ring) each(show func(*article.Article)) {
+	for i := range r.list {
+		show(r.list[(r.next+i)%len(r.list)])
+	}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io"
 	"maps"
 	"os"
@@ -36,29 +37,55 @@ type TaxonomyBook struct {
 	edits    taxonomy.Edits
 	revision uint64
 	verdicts []taxonomy.Verdict
-	// inForce is base with the edits.
+	// inForce is base with the edits; base alone where those do not fit.
 	inForce *taxonomy.Vocabulary
+	// unfit says what of the edits does not fit base, and unread why they cannot be read.
+	unfit, unread error
 }
 
-// OpenTaxonomy reads what is in force.
+// OpenTaxonomy reads what is in force. Edits that do not fit the files of the configuration, which may have changed since,
+// are an error, for then it is not what the edits say.
 func OpenTaxonomy(ctx context.Context, b *bus.Bus, doc *config.Doc) (*TaxonomyBook, error) {
+	t, err := EditTaxonomy(ctx, b, doc)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(t.unread, t.unfit); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// EditTaxonomy opens the taxonomy for a change. Edits that do not fit are no hindrance: a change, or taking some back, is
+// how that ends.
+func EditTaxonomy(ctx context.Context, b *bus.Bus, doc *config.Doc) (*TaxonomyBook, error) {
 	s := read(doc)
 	if err := doc.Err(); err != nil {
 		return nil, err
 	}
 	t := &TaxonomyBook{book: b.Bucket(event.BucketTaxonomy), bus: b, base: s.taxonomy.vocabulary}
-	return t, t.load(ctx)
+	if err := t.load(ctx); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 func (t *TaxonomyBook) load(ctx context.Context) (err error) {
-	if t.edits, t.revision, err = taxonomy.Load(ctx, t.book); err != nil {
+	t.unfit, t.unread = nil, nil
+	t.edits, t.revision, err = taxonomy.Load(ctx, t.book)
+	switch fault.KindOf(err) {
+	case "":
+	case fault.Gone, fault.Malformed:
+		t.unread = fault.Errorf(fault.KindOf(err), "%w; \"tidings taxonomy revert --all\" gives the edits up, and a backup has them", err)
+	default:
 		return err
 	}
 	if t.verdicts, err = taxonomy.Verdicts(ctx, t.book); err != nil {
 		return err
 	}
 	if t.inForce, err = t.base.With(t.edits); err != nil {
-		return fault.Errorf(fault.Invalid, "the edits do not fit the files of the configuration:\n%w", err)
+		t.inForce = t.base
+		t.unfit = fault.Errorf(fault.Invalid, "the edits do not fit the files of the configuration; change the files, or take edits back with \"tidings taxonomy revert\":\n%w", err)
 	}
 	return nil
 }
@@ -153,6 +180,9 @@ const changeTries = 5
 // change makes a change to the edits and saves them, unless it returns an error. What others changed meanwhile stays.
 func (t *TaxonomyBook) change(ctx context.Context, dry bool, change func(e *taxonomy.Edits) error) error {
 	for try := 1; ; try++ {
+		if t.unread != nil {
+			return t.unread // what cannot be read cannot be kept either
+		}
 		e := taxonomy.Edits{Concepts: slices.Clone(t.edits.Concepts), Ignored: slices.Clone(t.edits.Ignored)}
 		if err := change(&e); err != nil {
 			return err
@@ -182,6 +212,13 @@ func (t *TaxonomyBook) change(ctx context.Context, dry bool, change func(e *taxo
 // Revert takes the edits of concepts back, all of them when none is named, and lists those that had one.
 func (t *TaxonomyBook) Revert(ctx context.Context, ids []string) ([]string, error) {
 	gone := []string{}
+	if t.unread != nil && len(ids) == 0 {
+		// Nobody can say what they were. Whoever wrote others meanwhile has the later revision, and wins.
+		if err := taxonomy.Save(ctx, t.book, taxonomy.Edits{}, t.revision); err != nil {
+			return gone, err
+		}
+		return gone, t.load(ctx)
+	}
 	err := t.change(ctx, false, func(e *taxonomy.Edits) error { gone = append([]string{}, e.Forget(ids...)...); return nil })
 	return gone, err
 }

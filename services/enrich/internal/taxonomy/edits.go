@@ -124,7 +124,8 @@ type Store interface {
 // loadTries is how often edits are read that change at the same moment.
 const loadTries = 5
 
-// Load reads the edits in force and their revision, for [Save].
+// Load reads the edits in force and their revision, for [Save]. The revision comes with an error, too, that says that they
+// are malformed, or gone in part.
 func Load(ctx context.Context, book Book) (Edits, uint64, error) {
 	for try := 1; ; try++ {
 		e, revision, err := load(ctx, book)
@@ -143,7 +144,7 @@ func load(ctx context.Context, book Book) (Edits, uint64, error) {
 	}
 	var h head
 	if err := json.Unmarshal(entry.Value, &h); err != nil {
-		return e, 0, fault.Errorf(fault.Malformed, "read the edits of the taxonomy: %w", err)
+		return e, entry.Revision, fault.Errorf(fault.Malformed, "read the edits of the taxonomy: %w", err)
 	}
 	var packed []byte
 	for n := range h.Parts {
@@ -152,12 +153,12 @@ func load(ctx context.Context, book Book) (Edits, uint64, error) {
 			return e, 0, err
 		}
 		if !ok {
-			return e, 0, fault.Errorf(fault.Gone, "read the edits of the taxonomy: part %d of edition %s is missing", n, h.Edition)
+			return e, entry.Revision, fault.Errorf(fault.Gone, "read the edits of the taxonomy: part %d of edition %s is missing", n, h.Edition)
 		}
 		packed = append(packed, part.Value...)
 	}
 	if err := unpack(packed, &e); err != nil {
-		return e, 0, fault.Errorf(fault.Malformed, "read the edits of the taxonomy: %w", err)
+		return Edits{}, entry.Revision, fault.Errorf(fault.Malformed, "read the edits of the taxonomy: %w", err)
 	}
 	return e, entry.Revision, nil
 }

@@ -35,8 +35,17 @@ const anew = "Articles that come from now on follow. Those of the last days do a
 
 // withTaxonomy calls f with the taxonomy in force.
 func (w *world) withTaxonomy(f func(context.Context, *ops.TaxonomyBook) error) error {
+	return w.onTaxonomy((*ops.Ops).Taxonomy, f)
+}
+
+// editTaxonomy calls f with the taxonomy for a change.
+func (w *world) editTaxonomy(f func(context.Context, *ops.TaxonomyBook) error) error {
+	return w.onTaxonomy((*ops.Ops).TaxonomyToEdit, f)
+}
+
+func (w *world) onTaxonomy(open func(*ops.Ops, context.Context) (*ops.TaxonomyBook, error), f func(context.Context, *ops.TaxonomyBook) error) error {
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
-		t, err := o.Taxonomy(ctx)
+		t, err := open(o, ctx)
 		if err != nil {
 			return err
 		}
@@ -143,7 +152,7 @@ type taxonomyImportVerb struct {
 
 // Run is the verb taxonomy import.
 func (v *taxonomyImportVerb) Run(w *world) error {
-	return w.withTaxonomy(func(ctx context.Context, t *ops.TaxonomyBook) error {
+	return w.editTaxonomy(func(ctx context.Context, t *ops.TaxonomyBook) error {
 		list, err := t.Import(ctx, v.Files, v.DryRun)
 		if err != nil {
 			return err
@@ -213,7 +222,7 @@ func (v *taxonomyRevertVerb) Run(w *world) error {
 	if v.All == (len(v.IDs) > 0) {
 		return &usageError{"name the concepts, or give --all"}
 	}
-	return w.withTaxonomy(func(ctx context.Context, t *ops.TaxonomyBook) error {
+	return w.editTaxonomy(func(ctx context.Context, t *ops.TaxonomyBook) error {
 		gone, err := t.Revert(ctx, v.IDs)
 		if err != nil {
 			return err
@@ -294,7 +303,7 @@ func because(e article.Evidence) string {
 	where := map[string]string{"title": "in the title", "text": fmt.Sprintf("at character %d of the text", e.Start), "category": "a category of the source"}[e.Field]
 	what := map[string]string{
 		"label": "its name (" + e.Kind + ")", "rule": "the rule " + e.Rule, "feed": "the source's word", "model": "a word learnt of verdicts", "verdict": "an operator said so",
-		"source": "the configuration of the source", "stat": "often and early in the text", "entity": "a name",
+		"source": "the configuration of the source", "stat": "often and early in the text", "entity": "a name", "llm": "a model kept it",
 	}[e.Source]
 	if what == "" {
 		what = e.Source
@@ -328,7 +337,7 @@ func (v *taxonomyRejectVerb) Run(w *world) error { return v.judge(w, v.ID, v.Art
 
 // judge says the same of several articles.
 func (v asJSON) judge(w *world, tag string, articles []string, accepted bool) error {
-	return w.withTaxonomy(func(ctx context.Context, t *ops.TaxonomyBook) error {
+	return w.editTaxonomy(func(ctx context.Context, t *ops.TaxonomyBook) error {
 		for _, id := range articles {
 			if err := t.Judge(ctx, tag, id, accepted); err != nil {
 				return err
@@ -353,7 +362,7 @@ type taxonomyUnsayVerb struct {
 
 // Run is the verb taxonomy unsay.
 func (v *taxonomyUnsayVerb) Run(w *world) error {
-	return w.withTaxonomy(func(ctx context.Context, t *ops.TaxonomyBook) error {
+	return w.editTaxonomy(func(ctx context.Context, t *ops.TaxonomyBook) error {
 		if err := t.Unjudge(ctx, v.ID, v.Article); err != nil {
 			return err
 		}

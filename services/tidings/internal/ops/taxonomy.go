@@ -23,6 +23,11 @@ func (o *Ops) Taxonomy(ctx context.Context) (*TaxonomyBook, error) {
 	return enrich.OpenTaxonomy(ctx, o.bus, o.doc)
 }
 
+// TaxonomyToEdit opens the taxonomy for a change, also where the edits do not fit the files of the configuration.
+func (o *Ops) TaxonomyToEdit(ctx context.Context) (*TaxonomyBook, error) {
+	return enrich.EditTaxonomy(ctx, o.bus, o.doc)
+}
+
 // Concept finds a concept of the taxonomy by its id.
 func Concept(t *TaxonomyBook, id string) (ConceptStatus, error) {
 	list := t.Concepts()
