@@ -30,18 +30,17 @@ var at = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 // start runs a replica of the service until the returned function is called or the test ends.
 func start(t *testing.T, s *natstest.Server, more ...pipeline.Step) (stop func()) {
 	t.Helper()
-	return startLogging(t, s, slog.New(slog.DiscardHandler), more...)
+	return startBy(t, s, config.New("test.yaml", []byte("enrich: {workers: 4, step_budget: 30s, article_budget: 2m}\n"), nil), more...)
 }
 
-func startLogging(t *testing.T, s *natstest.Server, log *slog.Logger, more ...pipeline.Step) (stop func()) {
+// startBy goes by a configuration of the test's own.
+func startBy(t *testing.T, s *natstest.Server, doc *config.Doc, more ...pipeline.Step) (stop func()) {
 	t.Helper()
-	b := s.Bus(t, Name)
-	doc := config.New("test.yaml", []byte("enrich: {workers: 4, step_budget: 30s, article_budget: 2m}\n"), nil)
 	set := read(doc)
 	if err := doc.Err(); err != nil {
 		t.Fatal(err)
 	}
-	a, err := build(Deps{Config: doc, Bus: b, Log: log, Metrics: prometheus.NewRegistry(), Checks: &run.Checks{}}, set, more)
+	a, err := build(Deps{Config: doc, Bus: s.Bus(t, Name), Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Checks: &run.Checks{}}, set, more)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,19 +243,19 @@ func TestRedeliveryIsIdempotent(t *testing.T) {
 }
 
 // direct makes a service whose handler a test calls itself.
-func direct(t *testing.T, s *natstest.Server) *App {
+func direct(t testing.TB, s *natstest.Server) *App {
 	t.Helper()
 	return directWith(t, s, "")
 }
 
 // directWith has further keys in the section enrich.
-func directWith(t *testing.T, s *natstest.Server, more string) *App {
+func directWith(t testing.TB, s *natstest.Server, more string) *App {
 	t.Helper()
 	return directBy(t, s, config.New("test.yaml", []byte("enrich: {step_budget: 30s, article_budget: 2m, "+more+"}\n"), nil), slog.New(slog.DiscardHandler))
 }
 
 // directBy goes by a configuration of the test's own.
-func directBy(t *testing.T, s *natstest.Server, doc *config.Doc, log *slog.Logger) *App {
+func directBy(t testing.TB, s *natstest.Server, doc *config.Doc, log *slog.Logger) *App {
 	t.Helper()
 	a, err := New(t.Context(), Deps{Config: doc, Bus: s.Bus(t, Name), Log: log, Metrics: prometheus.NewRegistry(), Checks: &run.Checks{}})
 	if err != nil {
@@ -476,22 +475,6 @@ type faulty struct{ run func(context.Context) error }
 func (faulty) Name() string                                       { return "faulty" }
 func (f faulty) Run(ctx context.Context, _ *pipeline.Draft) error { return f.run(ctx) }
 func (faulty) Degrade(*pipeline.Draft)                            {}
-
-func TestAStepThatPanicsDegradesTheArticle(t *testing.T) {
-	t.Parallel()
-	s := natstest.Run(t)
-	b := s.Bus(t, "ingest")
-	start(t, s, faulty{run: func(context.Context) error { panic("oops") }})
-	r := raw("quelle", "1", 1, nil)
-	send(t, b, message(t, r))
-	a, _ := enriched(t, b, r)
-	if diff := cmp.Diff([]string{"faulty:panic"}, a.Degraded); diff != "" {
-		t.Error(diff)
-	}
-	if a.HTML == "" || len(a.Tags) == 0 {
-		t.Error("the article lost more than the step's own result")
-	}
-}
 
 func TestAnOlderRevisionDoesNotComeBack(t *testing.T) {
 	t.Parallel()

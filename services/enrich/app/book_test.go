@@ -27,7 +27,7 @@ func opened(t *testing.T, b *bus.Bus) *TaxonomyBook {
 	return book
 }
 
-func file(t *testing.T, name, text string) string {
+func file(t testing.TB, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -37,7 +37,7 @@ func file(t *testing.T, name, text string) string {
 }
 
 // follows waits until a replica goes by another vocabulary than before.
-func follows(t *testing.T, a *App, before string) {
+func follows(t testing.TB, a *App, before string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()

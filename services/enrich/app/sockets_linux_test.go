@@ -15,16 +15,6 @@ import (
 	"tidings.internal/pkg/natstest"
 )
 
-// asProgram makes the test binary behave as the program enrich, so that a test can look at its sockets alone.
-const asProgram = "ENRICH_TEST_AS_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
-		Main() // ends the process
-	}
-	os.Exit(m.Run())
-}
-
 // peers lists what a process is connected to, or talks to without a connection, as "tcp 4222".
 func peers(t *testing.T, pid int) []string {
 	t.Helper()

@@ -62,6 +62,11 @@ func through(t *testing.T, make func() (*article.Raw, []byte), step pipeline.Ste
 	return d
 }
 
+// sources are where evidence may come from; they are part of the public contract.
+var sources = map[string]bool{
+	"rule": true, "label": true, "stat": true, "entity": true, "feed": true, "source": true, "verdict": true, "model": true, "llm": true,
+}
+
 func usable(t *testing.T, d *pipeline.Draft) {
 	t.Helper()
 	a := d.Article
@@ -79,7 +84,13 @@ func usable(t *testing.T, d *pipeline.Draft) {
 	runes := map[string][]rune{"title": []rune(a.Title), "text": []rune(a.Text)}
 	for _, list := range [][]article.Tag{a.Tags, a.Entities, d.Concepts, d.Candidates} {
 		for _, tag := range list {
+			if len(tag.Evidence) == 0 {
+				t.Errorf("tag %s has no evidence", tag.ID)
+			}
 			for _, e := range tag.Evidence {
+				if !sources[e.Source] {
+					t.Errorf("tag %s has evidence of the source %q", tag.ID, e.Source)
+				}
 				in, ok := runes[e.Field]
 				if !ok {
 					continue
