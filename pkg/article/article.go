@@ -174,6 +174,7 @@ const (
 	RelationExact     = "exact"
 	RelationDuplicate = "duplicate"
 	RelationVersion   = "version"
+	RelationRelated   = "related" // another report on the same event, with a story of its own
 )
 
 // Story is the report that an article tells. What is posted once is the story.
@@ -183,7 +184,7 @@ type Story struct {
 	Relation  string    `json:"relation,omitempty"`
 	Other     string    `json:"other,omitempty"` // the article it was matched with
 	FirstSeen time.Time `json:"first_seen,omitzero"`
-	// Group ties stories about one event together and suppresses nothing.
+	// Group ties stories about one event together and suppresses nothing: the id of the first of them, which itself has none.
 	Group string `json:"group,omitempty"`
 }
 

@@ -183,8 +183,20 @@ func (a *App) rank(ctx context.Context, v event.Version, d *pipeline.Draft) erro
 func document(x *article.Article) story.Document {
 	return story.Document{
 		Article: x.ID, Revision: x.Revision, Source: x.Source.ID, URL: x.URL, GUID: x.GUID, Title: x.Title, Text: x.Text,
-		FirstSeen: x.FirstSeen.UnixMilli(),
+		FirstSeen: x.FirstSeen.UnixMilli(), Terms: about(x),
 	}
+}
+
+// about lists the names and phrases of an article.
+func about(x *article.Article) []story.Term {
+	var list []story.Term
+	for _, e := range x.Entities {
+		list = append(list, story.Term{Text: e.Name(x.Language.Code), Weight: e.Score})
+	}
+	for _, p := range x.Keyphrases {
+		list = append(list, story.Term{Text: p.Text, Weight: p.Score})
+	}
+	return list
 }
 
 // resolve fetches what travels in the object store into the article, and returns the bytes of its page, nil without one.

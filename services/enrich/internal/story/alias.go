@@ -26,6 +26,8 @@ type Document struct {
 	GUID     string
 	Title    string
 	Text     string
+	// Terms are the names and phrases that the article is about.
+	Terms []Term
 	// FirstSeen is when ingest first saw the article, in UTC.
 	FirstSeen int64 // Unix milliseconds
 }

@@ -29,6 +29,7 @@ type claim struct {
 	First  uint64 `json:"first,omitempty"`
 	Seen   int64  `json:"seen"` // Unix milliseconds
 	Sketch []byte `json:"sketch,omitempty"`
+	Terms  []byte `json:"terms,omitempty"`
 }
 
 // member is the value of a member key.
@@ -36,6 +37,7 @@ type member struct {
 	Story    string `json:"story"`
 	Relation string `json:"relation"`
 	Other    string `json:"other,omitempty"`
+	Group    string `json:"group,omitempty"`
 	// Seen is when the story was first seen, in Unix milliseconds.
 	Seen int64 `json:"seen"`
 	// First is the sequence of the article's first claim. It outlives the claim and keeps the order.
@@ -50,6 +52,7 @@ type doc struct {
 	at      time.Time // when its first claim known here was stored
 	aliases []string
 	sketch  *sketch
+	terms   terms
 	claims  map[uint64]claimed // by revision
 	member  *member
 }
@@ -65,6 +68,7 @@ type index struct {
 	docs    map[string]*doc
 	aliases map[string][]string // alias -> articles
 	bands   map[band][]string
+	terms   map[uint32][]string
 	applied uint64
 	newest  time.Time
 	level   bool
@@ -73,7 +77,7 @@ type index struct {
 }
 
 func newIndex() *index {
-	return &index{docs: map[string]*doc{}, aliases: map[string][]string{}, bands: map[band][]string{}, moved: make(chan struct{})}
+	return &index{docs: map[string]*doc{}, aliases: map[string][]string{}, bands: map[band][]string{}, terms: map[uint32][]string{}, moved: make(chan struct{})}
 }
 
 func claimKey(article string, revision uint64) string {
@@ -166,6 +170,7 @@ func (x *index) claim(article string, revision uint64, e bus.Entry, c claim) {
 	}
 	if newest {
 		x.resketch(d, readSketch(c.Sketch))
+		x.reterm(d, readTerms(c.Terms))
 	}
 }
 
@@ -204,6 +209,9 @@ func (x *index) sweep() {
 		}
 		if age > window+time.Hour && d.sketch != nil {
 			x.resketch(d, nil)
+		}
+		if age > groupWindow+time.Hour && d.terms != nil {
+			x.reterm(d, nil)
 		}
 		if age > retain {
 			for _, a := range d.aliases {

@@ -1,6 +1,7 @@
 package story
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -16,6 +17,7 @@ const (
 	relationExact     = article.RelationExact
 	relationDuplicate = article.RelationDuplicate
 	relationVersion   = article.RelationVersion
+	relationRelated   = article.RelationRelated
 )
 
 // Bucket is the table of keys and values that decides: the bucket stories, or one in memory.
@@ -86,7 +88,7 @@ func (s *Stories) Place(ctx context.Context, in Document) (article.Story, error)
 }
 
 func (m member) story() article.Story {
-	return article.Story{ID: m.Story, Relation: m.Relation, Other: m.Other, FirstSeen: time.UnixMilli(m.Seen).UTC()}
+	return article.Story{ID: m.Story, Relation: m.Relation, Other: m.Other, Group: m.Group, FirstSeen: time.UnixMilli(m.Seen).UTC()}
 }
 
 // known returns the member record of an article whose claim for this revision or a later one stands already.
@@ -108,7 +110,7 @@ func (s *Stories) known(id string, revision uint64) *member {
 // claim creates the claim of a revision and returns its sequence, also when it was there before.
 func (s *Stories) claim(ctx context.Context, in Document, aliases []string, text *sketch) (uint64, error) {
 	s.index.mu.Lock()
-	c := claim{Aliases: aliases, Seen: in.FirstSeen, Sketch: text.bytes()}
+	c := claim{Aliases: aliases, Seen: in.FirstSeen, Sketch: text.bytes(), Terms: newTerms(in.Terms).bytes()}
 	if d := s.index.docs[in.Article]; d != nil {
 		c.Aliases, c.First = union(aliases, d.aliases), d.first
 	}
@@ -162,7 +164,7 @@ func (s *Stories) decide(ctx context.Context, id string) (member, error) {
 		return m, nil
 	}
 	m := member{Story: id, Relation: relationNew, Seen: d.seen, First: d.first}
-	list := s.index.candidates(d)
+	list, event := s.index.candidates(d), s.index.related(d)
 	s.index.mu.Unlock()
 
 	for _, c := range list {
@@ -172,7 +174,18 @@ func (s *Stories) decide(ctx context.Context, id string) (member, error) {
 		}
 		// A text counts only against the first of its story. Else small steps would chain different reports together.
 		if c.relation == relationExact || other.Story == c.id {
-			m.Story, m.Relation, m.Other, m.Seen = other.Story, c.relation, c.id, other.Seen
+			m.Story, m.Relation, m.Other, m.Group, m.Seen = other.Story, c.relation, c.id, other.Group, other.Seen
+			return s.record(ctx, id, m)
+		}
+	}
+	// A report of its own on an event that another story tells of: it suppresses nothing, and is suppressed by nothing.
+	for _, c := range event {
+		other, err := s.decide(ctx, c.id)
+		if err != nil {
+			return member{}, err
+		}
+		if other.Story == c.id {
+			m.Relation, m.Other, m.Group = relationRelated, c.id, cmp.Or(other.Group, other.Story)
 			break
 		}
 	}
