@@ -23,6 +23,7 @@ const (
 	hookKey    = "cGxhbnRlZC1zaWduaW5nLWtleS1vZi0zMi1ieXRlcy4="
 	hookPath   = "planted-path-77d1"
 	hookHeader = "planted-header-20ab"
+	modelToken = "planted-token-model-41d8"
 	// feedKey is in the address of a source, which an operator may see and a bundle for others does not show.
 	feedKey = "planted-query-3b90"
 )
@@ -100,12 +101,13 @@ func TestPlantedSecretsComeUpNowhere(t *testing.T) {
 log: {level: debug}
 ingest: {allow_networks: [127.0.0.0/8], hosts: {%q: {concurrency: 4, gap: 0s}}}
 sources: [{id: news, url: %q, every: 300ms}, {id: keyed, url: "http://127.0.0.1:1/feed?key=%s"}]
+enrich: {rerank: {url: %q, model: m, token: %s}}
 channels:
   - {id: social, network: mastodon, server: %q, token: %s, allow_private: true}
   - {id: wrong, network: mastodon, server: %q, token: %s, allow_private: true}
   - {id: hook, network: webhook, url: "%s/%s", secret: whsec_%s, headers: {X-Key: %s}, allow_private: true}
   - {id: away, network: webhook, url: "http://127.0.0.1:1/%s", secret: whsec_%s, allow_private: true}
-`, origin.Addr(), f.URL(origintest.RSS), feedKey, social.URL, goodToken, social.URL, badToken, failing.URL, hookPath, hookKey, hookHeader, hookPath, hookKey)
+`, origin.Addr(), f.URL(origintest.RSS), feedKey, social.URL, modelToken, social.URL, goodToken, social.URL, badToken, failing.URL, hookPath, hookKey, hookHeader, hookPath, hookKey)
 	if err := os.WriteFile(filepath.Join(dir, "tidings.yaml"), []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +123,7 @@ channels:
 		out := verb(t, dir, 0, "channels", "list", "--json")
 		log := p.errors()
 		shown["channels list"] = out
-		return social.count() == 1 && strings.Contains(out, `"paused": "refused"`) && strings.Contains(log, `"channel":"hook"`) && strings.Contains(log, `"channel":"away"`), out + log
+		return social.count() == 1 && strings.Contains(out, `"paused": "refused"`) && strings.Contains(log, `"channel":"hook"`) && strings.Contains(log, `"channel":"away"`) && strings.Contains(log, "no answer of the model"), out + log
 	})
 	for _, args := range [][]string{
 		{"status"}, {"status", "--json"}, {"config", "show"}, {"config", "show", "--json"}, {"sources", "list", "--json"}, {"dead", "list", "--json"}, {"check"},
@@ -164,7 +166,7 @@ channels:
 		if len(text) < 2 {
 			t.Errorf("%s shows nothing, so nothing was looked into", what)
 		}
-		for _, secret := range []string{goodToken, badToken, hookKey, hookPath, hookHeader} {
+		for _, secret := range []string{goodToken, badToken, hookKey, hookPath, hookHeader, modelToken} {
 			if at := strings.Index(text, secret); at >= 0 {
 				t.Errorf("%s shows the secret %s: ...%s...", what, secret, text[max(0, at-200):min(len(text), at+60)])
 			}
