@@ -4,8 +4,11 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/japanese"
+	"golang.org/x/text/encoding/korean"
+	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
 
 	"tidings.internal/pkg/article"
@@ -50,6 +53,43 @@ func TestEncodings(t *testing.T) {
 	} {
 		if got := UTF8([]byte(c.in), c.contentType); got != c.want {
 			t.Errorf("%s: %.80q, want %.80q", c.name, got, c.want)
+		}
+	}
+}
+
+// A page comes out the same with the right label, with the wrong one of an unconfigured server, and with none.
+func TestTwelveEncodingsUnderThreeLabels(t *testing.T) {
+	t.Parallel()
+	german := strings.Repeat("<p>Größe und Übung: die Straße über den Fluss ist für alle geöffnet, sagte sie.</p>", 8)
+	polish := strings.Repeat("<p>Zażółć gęślą jaźń, powiedziała burmistrz miasta i otworzyła nową ścieżkę rowerową.</p>", 8)
+	russian := "<p>Мэр города открыла новый бассейн, сообщила пресс-служба администрации в среду. Строительство началось два года назад, когда городской совет " +
+		"выделил деньги на ремонт старого здания у реки.</p><p>По словам чиновников, вход для детей будет бесплатным до конца месяца.</p>"
+	greek := strings.Repeat("<p>Η δήμαρχος της πόλης άνοιξε τη νέα πισίνα, ανακοίνωσε το γραφείο τύπου.</p>", 8)
+	nihon := strings.Repeat("<p>これは日本語の文章です。市長が新しいプールを開設しました。</p>", 12)
+	for _, c := range []struct {
+		label string
+		code  encoding.Encoding
+		text  string
+	}{
+		{"utf-8", encoding.Nop, german}, {"utf-16le", unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM), german},
+		{"utf-16be", unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), german}, {"windows-1252", charmap.Windows1252, german},
+		{"windows-1250", charmap.Windows1250, polish}, {"windows-1251", charmap.Windows1251, russian}, {"koi8-r", charmap.KOI8R, russian},
+		{"iso-8859-7", charmap.ISO8859_7, greek}, {"shift_jis", japanese.ShiftJIS, nihon}, {"euc-jp", japanese.EUCJP, nihon},
+		{"gb18030", simplifiedchinese.GB18030, strings.Repeat("<p>市长周三宣布新的游泳池开放，许多市民参加了开幕式。</p>", 12)},
+		{"euc-kr", korean.EUCKR, strings.Repeat("<p>시장은 수요일에 새로운 수영장을 개장했다고 발표했다.</p>", 12)},
+	} {
+		in, err := c.code.NewEncoder().String(c.text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := "text/html; charset=utf-8"
+		if c.label == "utf-8" {
+			wrong = "text/html; charset=iso-8859-1"
+		}
+		for _, contentType := range []string{"text/html; charset=" + c.label, wrong, "text/html"} {
+			if got := UTF8([]byte(in), contentType); got != c.text {
+				t.Errorf("%s as %q: %.80q", c.label, contentType, got)
+			}
 		}
 	}
 }
