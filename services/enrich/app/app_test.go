@@ -17,6 +17,7 @@ import (
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/natstest"
 	"tidings.internal/pkg/run"
 	"tidings.internal/services/enrich/internal/pipeline"
@@ -395,16 +396,67 @@ func TestPoisonBecomesADeadLetter(t *testing.T) {
 	}
 }
 
-func TestAMissingBlobBecomesADeadLetter(t *testing.T) {
+// The broker hands a message out six times, in three and a half minutes: here the handler is called as it would be then.
+func TestAMissingBlobBecomesADeadLetterAtLast(t *testing.T) {
 	t.Parallel()
 	s := natstest.Run(t)
 	b := s.Bus(t, "ingest")
-	start(t, s)
-	send(t, b, message(t, raw("quelle", "1", 1, func(r *article.Raw) {
-		r.Content = &article.Text{Type: article.TextHTML, Blob: &article.Blob{Name: "2026w18-" + strings.Repeat("0", 64), Bytes: 5, SHA256: strings.Repeat("0", 64)}}
-	})))
-	if list := dead(t, b, 1); list[0].Reason != deadBlob {
+	a := direct(t, s)
+	text := "<p>Ein langer Text, der erst später da ist.</p>"
+	gone := article.Blob{Name: "2026w18-" + strings.Repeat("0", 64), Bytes: 5, SHA256: strings.Repeat("0", 64)}
+	for name, m := range map[string]event.Message{
+		"alone": message(t, raw("quelle", "1", 1, func(r *article.Raw) { r.Content = &article.Text{Type: article.TextHTML, Blob: &gone} })),
+		"page":  message(t, raw("quelle", "2", 1, func(r *article.Raw) { r.Page = &article.Page{URL: r.URL, Status: 200, Blob: &gone} })),
+	} {
+		d := &bus.Delivery{Message: m, Stream: event.StreamRaw, Sequence: 1, Time: at}
+		for d.Deliveries = 1; d.Deliveries < blobTries; d.Deliveries++ {
+			if err := a.handle(t.Context(), d); fault.KindOf(err) != fault.Unreachable {
+				t.Fatalf("%s, delivery %d: %v", name, d.Deliveries, err)
+			}
+		}
+		if err := a.handle(t.Context(), d); fault.KindOf(err) != fault.Gone {
+			t.Errorf("%s, delivery %d: %v", name, d.Deliveries, err)
+		}
+	}
+	// In a batch it alone becomes one, and only then.
+	r := raw("quelle", "4", 1, func(r *article.Raw) {
+		r.Backfill, r.Content = true, &article.Text{Type: article.TextHTML, Blob: &gone}
+	})
+	body, err := event.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	subject, err := event.RawSubject(r.Source.Partition, "quelle", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	member := event.BatchMember{ID: event.RawID(r.ID, 1, event.Hash(body)), Revision: 1, Fence: 1, Hash: event.Hash(body), Article: body}
+	m, err := event.Encode(subject, event.Envelope{Type: event.TypeBatch, ID: member.ID + ".batch", Source: "ingest", Time: at}, event.Batch{member})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &bus.Delivery{Message: m, Stream: event.StreamRaw, Sequence: 2, Deliveries: blobTries - 1, Time: at}
+	if err := a.handle(t.Context(), d); fault.KindOf(err) != fault.Unreachable {
+		t.Errorf("in a batch: %v", err)
+	}
+	d.Deliveries++
+	if err := a.handle(t.Context(), d); err != nil {
+		t.Errorf("in a batch: %v", err)
+	}
+	if list := dead(t, b, 1); len(list) != 1 || list[0].Reason != deadBlob {
 		t.Errorf("dead letters %+v", list)
+	}
+	// One that comes late is taken.
+	ref, err := b.PutBlob(t.Context(), []byte(text), at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r = raw("quelle", "3", 1, func(r *article.Raw) { r.Content = &article.Text{Type: article.TextHTML, Blob: &ref} })
+	if err := a.handle(t.Context(), &bus.Delivery{Message: message(t, r), Stream: event.StreamRaw, Sequence: 3, Deliveries: 3, Time: at}); err != nil {
+		t.Fatal(err)
+	}
+	if x, _ := enriched(t, b, r); !strings.Contains(x.Text, "erst später") {
+		t.Errorf("text %q", x.Text)
 	}
 }
 

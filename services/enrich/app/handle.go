@@ -85,7 +85,7 @@ func (a *App) one(ctx context.Context, d *bus.Delivery, m event.Message) (err er
 	span := a.trace.Begin(env.Traceparent, "enrich", trace.Attribute{Key: "article", Value: raw.ID}, trace.Attribute{Key: "source", Value: raw.Source.ID})
 	defer func() { span.End(err) }()
 	env.Traceparent = span.Traceparent()
-	page, err := a.resolve(ctx, &raw)
+	page, err := a.resolve(ctx, d, &raw)
 	if err != nil {
 		return err
 	}
@@ -200,12 +200,12 @@ func about(x *article.Article) []story.Term {
 }
 
 // resolve fetches what travels in the object store into the article, and returns the bytes of its page, nil without one.
-func (a *App) resolve(ctx context.Context, raw *article.Raw) ([]byte, error) {
+func (a *App) resolve(ctx context.Context, d *bus.Delivery, raw *article.Raw) ([]byte, error) {
 	for _, t := range []*article.Text{raw.Content, raw.Summary} {
 		if t == nil || t.Blob == nil {
 			continue
 		}
-		data, err := a.blob(ctx, *t.Blob)
+		data, err := a.blob(ctx, d, *t.Blob)
 		if err != nil {
 			return nil, err
 		}
@@ -216,7 +216,7 @@ func (a *App) resolve(ctx context.Context, raw *article.Raw) ([]byte, error) {
 	case p == nil || p.Error != "":
 		return nil, nil
 	case p.Blob != nil:
-		return a.blob(ctx, *p.Blob)
+		return a.blob(ctx, d, *p.Blob)
 	case len(p.BodyB64) > 0:
 		return p.BodyB64, nil
 	default:
@@ -224,12 +224,19 @@ func (a *App) resolve(ctx context.Context, raw *article.Raw) ([]byte, error) {
 	}
 }
 
-func (a *App) blob(ctx context.Context, ref article.Blob) ([]byte, error) {
+// blobTries is how often a message is handed out whose blob is not there before it is lost: the replica of the broker that
+// was asked may lag behind.
+const blobTries = 6
+
+func (a *App) blob(ctx context.Context, d *bus.Delivery, ref article.Blob) ([]byte, error) {
 	data, err := a.bus.ReadBlob(ctx, ref)
-	if fault.KindOf(err) == fault.Gone {
-		return nil, bus.Dead(deadBlob, err)
+	switch {
+	case fault.KindOf(err) != fault.Gone:
+		return data, err
+	case d.Deliveries < blobTries:
+		return nil, fault.Errorf(fault.Unreachable, "read a blob that is not there yet: %w", err)
 	}
-	return data, err
+	return nil, bus.Dead(deadBlob, err)
 }
 
 // maxBody is the size of an encoded article above which its texts travel in the object store although each is short
