@@ -125,7 +125,8 @@ func (q question) read(body []byte) ([]string, error) {
 		return nil, &odd{pipeline.Undecodable, "is no chat completion"}
 	}
 	first := c.Choices[0]
-	if first.Message.Refusal != "" || first.Finish != "" && first.Finish != "stop" {
+	// Servers have other words for a good end than "stop"; what is cut in another way is no JSON.
+	if first.Message.Refusal != "" || first.Finish == "length" || first.Finish == "content_filter" {
 		return nil, &odd{pipeline.Undecodable, "is a refusal, or was cut off"}
 	}
 	var said ranking
