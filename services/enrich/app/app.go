@@ -108,6 +108,9 @@ func build(d Deps, s settings, more []pipeline.Step) (*App, error) {
 		return d.Bus.ProbeTopology(ctx, event.StreamRaw, event.StreamArticles, "KV_"+event.BucketStories, "KV_"+event.BucketTaxonomy, "OBJ_"+event.StoreBlobs)
 	})
 	d.Checks.Add("stories", func(context.Context) error { return a.stories.Ready() })
+	if a.ranker != nil {
+		d.Checks.Degrade("rerank", a.ranker.Probe)
+	}
 	a.pulse = d.Checks.Alive("enrich", pulseMax)
 	return a, nil
 }

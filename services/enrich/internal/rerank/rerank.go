@@ -89,6 +89,16 @@ func (r *Ranker) Close() {
 	}
 }
 
+// Probe tells that the model is left alone, and until when.
+func (r *Ranker) Probe(context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.told {
+		return nil
+	}
+	return fault.Errorf(fault.Unreachable, "the model that ranks tags does not answer and is left alone until %s", r.until.UTC().Format(time.RFC3339))
+}
+
 // Step puts the tags of an article into the model's order. A nil Ranker leaves them.
 type Step struct{ Ranker *Ranker }
 

@@ -19,6 +19,7 @@ import (
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/fault"
 	"tidings.internal/services/enrich/internal/pipeline"
 	"tidings.internal/services/enrich/internal/words"
 )
@@ -370,9 +371,15 @@ func TestAModelThatFailsIsLeftAlone(t *testing.T) {
 		}
 	}
 	for range breakAfter {
+		if err := b.Probe(t.Context()); err != nil {
+			t.Error(err)
+		}
 		try(1, true)
 	}
 	try(0, true) // it rests
+	if err := b.Probe(t.Context()); fault.KindOf(err) != fault.Unreachable || !strings.Contains(err.Error(), "2026-05-01T12:01:00Z") {
+		t.Errorf("the probe says %v", err)
+	}
 	b.now = b.now.Add(restMin)
 	try(1, true) // the probe fails
 	b.now = b.now.Add(restMin)
@@ -381,6 +388,9 @@ func TestAModelThatFailsIsLeftAlone(t *testing.T) {
 	b.now = b.now.Add(restMin)
 	try(1, false)
 	try(1, false)
+	if err := b.Probe(t.Context()); err != nil {
+		t.Error(err)
+	}
 	if log := b.log.String(); strings.Count(log, "level=WARN") != 1 || strings.Count(log, "level=INFO") != 1 {
 		t.Errorf("the states were logged as\n%s", log)
 	}
