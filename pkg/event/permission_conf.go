@@ -15,13 +15,17 @@ const (
 	// there.
 	maxMemory    = "64MB"
 	maxMemoryApp = "32MB"
+	// lameDuck is how long a server that is told to go (SIGUSR2) takes to send its clients to the others: the least that
+	// nats-server 2.15.2 takes.
+	lameDuck = "30s"
 )
 
 // tlsBlock is what a server needs to speak TLS and to ask every client for a certificate of the same authority.
 const tlsBlock = `tls { cert_file: "/run/secrets/nats_cert", key_file: "/run/secrets/nats_key", ca_file: "/run/secrets/nats_ca", verify: true }`
 
 // ServerConf writes the configuration file of a NATS server for Tidings. maxFile is what its streams may hold on disk,
-// in bytes; Tidings itself gets 95 % of it, as [NewTopology] divides it.
+// in bytes; Tidings itself takes 95 % of it, as [NewTopology] divides it. The account has no limit of its own on disk: the
+// server would count a stream on three servers three times against it.
 func ServerConf(users []User, maxFile int64) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -38,6 +42,8 @@ func ServerConf(users []User, maxFile int64) string {
 	line("# The figures know no authentication, so only this machine may ask.")
 	line("http: \"127.0.0.1:8222\"")
 	line("max_payload: %s", maxPayload)
+	line("# For a server of a cluster that is stopped by SIGUSR2.")
+	line("lame_duck_duration: %q", lameDuck)
 	line("")
 	line("# sync_interval: always is not negotiable. With the default of two minutes a power cut can keep the state of a source and")
 	line("# lose the articles that it says were stored. max_file: at most 80 %% of the volume. Never tmpfs or NFS.")
@@ -51,7 +57,7 @@ func ServerConf(users []User, maxFile int64) string {
 	for _, a := range []Account{AccountSys, AccountApp} {
 		line("  %s {", a)
 		if a == AccountApp {
-			line("    jetstream: { max_file: %s, max_mem: %s }", size(int64(float64(maxFile)*reserve)), maxMemoryApp)
+			line("    jetstream: { max_mem: %s }", maxMemoryApp)
 		}
 		line("    users: [")
 		for _, u := range users {

@@ -98,6 +98,7 @@ func testLibraries() []string {
 		"github.com/google/go-cmp/", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/anishathalye/porcupine",
 		"github.com/rogpeppe/go-internal/", "github.com/prometheus/client_golang/", "github.com/prometheus/client_model/",
 		"github.com/santhosh-tekuri/jsonschema/", "github.com/google/jsonschema-go/", "golang.org/x/",
+		"github.com/compose-spec/compose-go/",
 	}
 }
 
