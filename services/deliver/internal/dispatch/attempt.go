@@ -28,7 +28,7 @@ func (c *Channel) attempt(ctx context.Context, lease Lease, story string) error 
 		return err
 	}
 	if row == nil {
-		c.index.drop(story)
+		c.index.missing(story, c.Now())
 		return nil
 	}
 	now := c.Now()

@@ -12,7 +12,7 @@ import (
 	"tidings.internal/services/deliver/internal/send"
 )
 
-// change changes a row and takes note of it. The function gets nil when the row has gone.
+// change changes a row and takes note of it. A row that is not found is left alone.
 func (c *Channel) change(ctx context.Context, story string, change func(*ledger.Row) (*ledger.Row, error)) (*ledger.Row, error) {
 	r, revision, err := c.Ledger.Change(ctx, c.id, story, func(old *ledger.Row) (*ledger.Row, error) {
 		if old == nil {
@@ -24,7 +24,7 @@ func (c *Channel) change(ctx context.Context, story string, change func(*ledger.
 	case err != nil:
 		return nil, err
 	case r == nil:
-		c.index.drop(story)
+		c.index.missing(story, c.Now())
 	default:
 		c.index.put(r, revision)
 	}

@@ -223,6 +223,38 @@ func TestOldestGoesFirst(t *testing.T) {
 	}
 }
 
+// A server of a cluster that is behind does not find a row that another has stored.
+func TestARowThatIsNotFoundIsLookedForAgain(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.take(r.post(1, 1, event.ActionCreate))
+	r.take(r.post(2, 1, event.ActionCreate))
+	row, rows := r.row(1), r.bus.Bucket(event.BucketDeliveries)
+	if err := rows.Delete(t.Context(), ledger.Key("ch", sendtest.Story(1))); err != nil {
+		t.Fatal(err)
+	}
+	r.work(10 * time.Second)
+	if sent := r.net.log(); len(sent) != 1 || sent[0].story != sendtest.Story(2) {
+		t.Fatalf("while a row is away the other one is to be sent, got %v", sent)
+	}
+	if _, err := r.book.Put(t.Context(), row, 0); err != nil {
+		t.Fatal(err)
+	}
+	r.work(10 * time.Second)
+	if sent := r.net.log(); len(sent) != 2 || r.row(1).State != ledger.Sent {
+		t.Errorf("a row that was away for a while was not sent: %v", sent)
+	}
+	// One that stays away is forgotten in the end.
+	r.take(r.post(3, 1, event.ActionCreate))
+	if err := rows.Delete(t.Context(), ledger.Key("ch", sendtest.Story(3))); err != nil {
+		t.Fatal(err)
+	}
+	r.work(3 * time.Minute)
+	if open := r.Counts(); len(open) != 0 {
+		t.Errorf("after three minutes there are still %v", open)
+	}
+}
+
 func TestThrottledChannelWaitsAcrossRestarts(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, nil)

@@ -26,7 +26,15 @@ type item struct {
 	approved  time.Time
 	ordinal   uint64
 	backfill  bool
+	missed    int       // how many times in a row it was not found
+	again     time.Time // it is left alone until then
 }
+
+const (
+	// missedGap and maxMissed are how often and for how long a row that the index knows of is looked for.
+	missedGap = time.Second
+	maxMissed = 60
+)
 
 func newIndex() *index { return &index{items: map[string]item{}, filled: map[string]bool{}} }
 
@@ -58,11 +66,18 @@ func (x *index) put(r *ledger.Row, revision uint64) bool {
 	return true
 }
 
-// drop forgets a story.
-func (x *index) drop(story string) {
+// missing takes note that a row was not found. Any server of a cluster answers a read, one that is behind says that there
+// is nothing, and of a row that was forgotten for that nobody would hear again. So it is forgotten only when it stays away.
+func (x *index) missing(story string, now time.Time) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	delete(x.items, story)
+	i, known := x.items[story]
+	if i.missed++; !known || i.missed > maxMissed {
+		delete(x.items, story)
+		return
+	}
+	i.again = now.Add(missedGap)
+	x.items[story] = i
 }
 
 // reset forgets everything, before the present state is read again.

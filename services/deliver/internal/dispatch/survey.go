@@ -36,6 +36,10 @@ func (c *Channel) survey(state ledger.Channel, now time.Time) survey {
 	_, finds := c.Sender.(send.Finder)
 	looks := finds || c.Config.OnUncertain == onRetry
 	c.index.each(func(story string, i item) {
+		if now.Before(i.again) {
+			s.until(i.again.Sub(now))
+			return
+		}
 		later := max(i.due.Sub(now), 0)
 		switch i.state {
 		case ledger.Sending:
