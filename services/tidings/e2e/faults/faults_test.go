@@ -18,6 +18,7 @@ import (
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/origintest"
+	"tidings.internal/services/tidings/e2e/history"
 )
 
 var (
@@ -137,19 +138,11 @@ func (w *world) apply(t *testing.T, maxBytes map[string]int64) {
 		t.Fatal(err)
 	}
 	for i := range top.Streams {
-		s := &top.Streams[i]
-		if s.Kind == event.KindStream {
-			s.PerSubject = 0
-		}
-		if n, ok := maxBytes[s.Name]; ok {
-			s.MaxBytes = n
+		if n, ok := maxBytes[top.Streams[i].Name]; ok {
+			top.Streams[i].MaxBytes = n
 		}
 	}
-	plan, err := w.bus.Plan(t.Context(), top)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := w.bus.Apply(t.Context(), plan, false); err != nil {
+	if err := history.Keep(t.Context(), w.bus, top); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -214,7 +207,7 @@ func (w *world) play(ctx context.Context, every time.Duration) {
 		}
 		if n%10 == 9 {
 			heard := map[string]bool{}
-			for _, c := range w.sink.log() {
+			for _, c := range w.sink.Log() {
 				heard[c.Title] = true
 			}
 			w.script.remove(func(title string) bool { return heard[title] })
@@ -222,75 +215,28 @@ func (w *world) play(ctx context.Context, every time.Duration) {
 	}
 }
 
-// history reads the streams from the first message to the last.
-func (w *world) history(ctx context.Context) (History, error) {
+// history is what is known of the run so far.
+func (w *world) history(ctx context.Context) (history.History, error) {
 	offers, baseline := w.script.state()
-	h := History{Offers: offers, Baseline: baseline, Calls: w.sink.log()}
-	for _, stream := range []string{event.StreamRaw, event.StreamArticles, event.StreamPosts} {
-		if err := w.bus.Scan(ctx, stream, func(r bus.Record) error {
-			messages := []event.Message{r.Message}
-			if r.Header.Value(event.HeaderType) == event.TypeBatch {
-				var err error
-				if messages, err = event.DecodeBatch(r.Message); err != nil {
-					return err
-				}
-			}
-			for _, m := range messages {
-				r.Message = m
-				e, err := entry(stream, r)
-				if err != nil {
-					return err
-				}
-				h.Log = append(h.Log, e)
-			}
-			return nil
-		}); err != nil {
-			return h, err
-		}
-	}
-	dead, err := w.bus.DeadList(ctx, bus.DeadFilter{})
-	for _, d := range dead {
-		h.Dead = append(h.Dead, fmt.Sprintf("%s/%s: %s (%s %d)", d.Service, d.Reason, d.Error, d.Stream, d.Origin))
-	}
+	h := history.History{Offers: offers, Baseline: baseline, Calls: w.sink.Log()}
+	var err error
+	h.Log, h.Dead, err = history.Read(ctx, w.bus)
 	return h, err
 }
 
-func entry(stream string, r bus.Record) (Entry, error) {
-	env, err := event.Decode(r.Message)
-	if err != nil {
-		return Entry{}, err
-	}
-	e := Entry{Stream: stream, Sequence: r.Sequence, Subject: r.Subject, ID: env.ID, Type: env.Type, Article: env.Article, Version: env.Version, Hash: env.Hash}
-	switch env.Type {
-	case event.TypeRaw:
-		_, a, err := event.DecodeRaw(r.Message)
-		e.Key, e.Title = keyOf(a.URL), a.Title
-		return e, err
-	case event.TypeEnriched:
-		_, a, err := event.DecodeEnriched(r.Message)
-		e.Key, e.Title, e.Story = keyOf(a.URL), a.Title, a.Story.ID
-		return e, err
-	case event.TypePost:
-		_, p, err := event.DecodePost(r.Message)
-		e.Key, e.Title, e.Story, e.Channel, e.Article = keyOf(p.URL), p.Title, p.Story, p.Channel, p.Article
-		return e, err
-	}
-	return e, nil
-}
-
 // settle waits until the checker has nothing to say, or for the limit, and returns what it says then.
-func (w *world) settle(t *testing.T, limit time.Duration, enough func(bad []string) bool) (History, []string) {
+func (w *world) settle(t *testing.T, limit time.Duration, enough func(bad []string) bool) (history.History, []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
 	defer cancel()
 	tick := time.NewTicker(500 * time.Millisecond)
 	defer tick.Stop()
-	var h History
+	var h history.History
 	bad := []string{"the streams could not be read"}
 	for {
 		next, err := w.history(ctx)
 		if err == nil {
-			if h, bad = next, Check(next); enough(bad) {
+			if h, bad = next, history.Check(next); enough(bad) {
 				return h, bad
 			}
 		} else if ctx.Err() == nil {
@@ -304,7 +250,7 @@ func (w *world) settle(t *testing.T, limit time.Duration, enough func(bad []stri
 	}
 }
 
-func (w *world) report(t *testing.T, h History) {
+func (w *world) report(t *testing.T, h history.History) {
 	t.Helper()
 	var kills []string
 	total := 0
@@ -328,7 +274,7 @@ func (w *world) report(t *testing.T, h History) {
 }
 
 // trail tells all that is known of the first items that a violation names.
-func (w *world) trail(t *testing.T, h History, bad []string) {
+func (w *world) trail(t *testing.T, h history.History, bad []string) {
 	t.Helper()
 	shown := map[string]bool{}
 	for _, sentence := range bad {
@@ -351,7 +297,7 @@ func (w *world) trail(t *testing.T, h History, bad []string) {
 	}
 }
 
-func (w *world) fail(t *testing.T, h History, bad []string) {
+func (w *world) fail(t *testing.T, h history.History, bad []string) {
 	t.Helper()
 	w.trail(t, h, bad)
 	for _, b := range bad[:min(len(bad), 20)] {
@@ -397,7 +343,7 @@ func TestNegativeControl(t *testing.T) {
 			return strings.HasPrefix(s, "twice") || strings.HasPrefix(s, "back") || strings.Contains(s, "was posted as")
 		})
 	}
-	var h History
+	var h history.History
 	var bad []string
 	// Where a kill falls is chance, so a round may do no harm by luck; several in a row do not.
 	for range 6 {

@@ -3,8 +3,6 @@ package faults
 import (
 	"fmt"
 	"math/rand/v2"
-	"net/url"
-	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +10,7 @@ import (
 	"time"
 
 	"tidings.internal/pkg/origintest"
+	"tidings.internal/services/tidings/e2e/history"
 )
 
 // script drives the origin: it adds, edits and removes items, and remembers what was offered.
@@ -21,7 +20,7 @@ type script struct {
 	rng    *rand.Rand
 
 	mu       sync.Mutex
-	offers   []Offer
+	offers   []history.Offer
 	feedOf   map[string]*origintest.Feed
 	shown    map[string]bool // still in its feed
 	baseline []string
@@ -37,15 +36,6 @@ func newScript(t *testing.T, seed uint64) *script {
 }
 
 func sourceNames() []string { return []string{"one", "two", "three"} }
-
-// keyOf is the item that a link names.
-func keyOf(link string) string {
-	u, err := url.Parse(link)
-	if err != nil {
-		return ""
-	}
-	return path.Base(u.Path)
-}
 
 // words makes texts that have nothing in common, so that no two items tell one story.
 func (s *script) words(n int) string {
@@ -67,7 +57,7 @@ func (s *script) add(baseline bool) {
 		published = published.Add(-72 * time.Hour)
 	}
 	feed.Add(origintest.Item{ID: "urn:item:" + key, URL: s.origin.URL("/" + key), Title: title, Content: "<p>" + s.words(80) + "</p>", Published: published})
-	s.offers = append(s.offers, Offer{Key: key, Texts: []string{title}})
+	s.offers = append(s.offers, history.Offer{Key: key, Texts: []string{title}})
 	s.feedOf[key], s.shown[key] = feed, true
 	if baseline {
 		s.baseline = append(s.baseline, key)
@@ -106,11 +96,11 @@ func (s *script) remove(arrived func(title string) bool) {
 	}
 }
 
-func (s *script) state() (offers []Offer, baseline []string) {
+func (s *script) state() (offers []history.Offer, baseline []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, o := range s.offers {
-		offers = append(offers, Offer{o.Key, slices.Clone(o.Texts)})
+		offers = append(offers, history.Offer{Key: o.Key, Texts: slices.Clone(o.Texts)})
 	}
 	return offers, slices.Clone(s.baseline)
 }

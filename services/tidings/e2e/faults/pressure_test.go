@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tidings.internal/pkg/event"
+	"tidings.internal/services/tidings/e2e/history"
 )
 
 var outageFlag = flag.Duration("faults.outage", 5*time.Second, "how long the broker is away")
@@ -93,7 +94,7 @@ func (p *process) running() bool {
 }
 
 // clean waits for a history without a fault.
-func (w *world) clean(t *testing.T, limit time.Duration) History {
+func (w *world) clean(t *testing.T, limit time.Duration) history.History {
 	t.Helper()
 	h, bad := w.settle(t, limit, func(bad []string) bool { return len(bad) == 0 })
 	if len(bad) > 0 {
@@ -204,7 +205,7 @@ func TestADeadChannelPushesNothingOut(t *testing.T) {
 	h := w.clean(t, 2*time.Minute)
 	until(t, 2*time.Minute, "every item on the other channel", func(context.Context) bool {
 		heard := map[string]bool{}
-		for _, c := range second.log() {
+		for _, c := range second.Log() {
 			heard[c.Key] = true
 		}
 		return len(heard) == len(h.Offers)-len(h.Baseline)
@@ -221,7 +222,7 @@ func TestOutageOfTheBroker(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	played := make(chan struct{})
 	go func() { defer close(played); w.play(ctx, 100*time.Millisecond) }()
-	until(t, 30*time.Second, "posts under way", func(context.Context) bool { return len(w.sink.log()) > 10 })
+	until(t, 30*time.Second, "posts under way", func(context.Context) bool { return len(w.sink.Log()) > 10 })
 	nats := w.by("nats")
 	nats.kill()
 	holds(t, *outageFlag, "every service runs while the broker is away", func(context.Context) bool {
@@ -232,8 +233,8 @@ func TestOutageOfTheBroker(t *testing.T) {
 	for _, p := range w.processes {
 		p.awaitReady(t, time.Minute)
 	}
-	heard := len(w.sink.log())
-	until(t, time.Minute, "posts again", func(context.Context) bool { return len(w.sink.log()) > heard+5 })
+	heard := len(w.sink.Log())
+	until(t, time.Minute, "posts again", func(context.Context) bool { return len(w.sink.Log()) > heard+5 })
 	cancel()
 	<-played
 	h := w.clean(t, 2*time.Minute)
@@ -250,7 +251,7 @@ func TestStopUnderLoadLeavesNothingInHand(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	played := make(chan struct{})
 	go func() { defer close(played); w.play(ctx, 20*time.Millisecond) }()
-	until(t, 30*time.Second, "posts under way", func(context.Context) bool { return len(w.sink.log()) > 20 })
+	until(t, 30*time.Second, "posts under way", func(context.Context) bool { return len(w.sink.Log()) > 20 })
 	for _, p := range w.processes[1:] {
 		began := time.Now()
 		if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {

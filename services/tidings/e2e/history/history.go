@@ -1,4 +1,9 @@
-package faults
+// Package history tells whether a run lost or repeated anything.
+//
+// A run offers items at a source while something is killed, cut off or restarted. Afterwards the streams are read from
+// their first message to their last, and held with what the receiver heard against what was offered. The checker shares
+// nothing with what it checks but the form of the messages, and says a sentence for every violation.
+package history
 
 import (
 	"fmt"
