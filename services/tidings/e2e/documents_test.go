@@ -45,6 +45,11 @@ func commands() []shown {
 		{command: "docker compose up -d", elsewhere: composition},
 		{command: "docker-compose up -d --scale enrich=2 --scale publish=2", elsewhere: composition},
 		{command: "docker-compose down", elsewhere: composition},
+		{command: "docker-compose -f compose.yaml -f compose.cluster.yaml up -d", elsewhere: composition},
+		{command: "nats-server -c nats.conf --name nats-2 --cluster_name tidings --cluster nats://10.0.0.2:6222 --routes nats://10.0.0.1:6222,nats://10.0.0.2:6222,nats://10.0.0.3:6222", elsewhere: composition},
+		{command: "tidings topology apply", elsewhere: composition},
+		{command: "docker-compose stop nats-2", elsewhere: composition},
+		{command: "docker-compose start nats-2", elsewhere: composition},
 		{command: "tidings init --keys DIR", args: []string{"init", "--keys", "keys"}, says: "made 6 keys"},
 		{command: "tidings check", args: []string{"check"}, says: "no problem"},
 		{command: "tidings check tidings.yaml", args: []string{"check", "wrong.yaml"}, want: 1, says: `unknown key; did you mean "every"?`},
@@ -121,6 +126,8 @@ func commands() []shown {
 		{command: "go mod tidy", elsewhere: gate},
 		{command: "go work sync", elsewhere: gate},
 		{command: "go test ./pkg/bus", elsewhere: gate},
+		{command: "go test ./services/tidings/e2e/compose", elsewhere: gate},
+		{command: "go test ./services/tidings/e2e/deploy", elsewhere: gate},
 		{command: "go test ./services/tidings/e2e/faults -run TestKills -faults.kills=1000 -timeout 60m", elsewhere: kills},
 	}
 }

@@ -1,149 +1,60 @@
 package compose
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"net/http/httptest"
-	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
+
+	"tidings.internal/pkg/article"
 )
 
 // everything is what runs for good.
 func everything() []string { return []string{"nats", "ingest", "enrich", "publish", "deliver"} }
 
-// world is the outside of a composition: a source and a receiver on this machine.
-type world struct {
-	mu    sync.Mutex
-	items []string
-	calls map[string][]string // article to the ids it was announced with
-}
-
-func serve(t *testing.T, host string, h http.Handler) string {
-	t.Helper()
-	l, err := net.Listen("tcp", host+":0")
-	if err != nil {
-		t.Fatalf("listen where containers can reach this machine: %v", err)
-	}
-	s := httptest.NewUnstartedServer(h)
-	_ = s.Listener.Close()
-	s.Listener = l
-	s.Start()
-	t.Cleanup(s.Close)
-	return l.Addr().String()
-}
-
-func (w *world) feed(rw http.ResponseWriter, _ *http.Request) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	rw.Header().Set("Content-Type", "application/rss+xml")
-	_, _ = io.WriteString(rw, `<rss version="2.0"><channel><title>Outside</title><language>en</language>`)
-	for i, text := range w.items {
-		_, _ = fmt.Fprintf(rw, `<item><guid>%d</guid><link>https://outside.example/%d</link><title>Report %s</title><pubDate>%s</pubDate><description>%s</description></item>`,
-			i, i, text, time.Now().Add(-time.Minute).Format(time.RFC1123Z), strings.Repeat("The "+text+" was seen again. ", 10))
-	}
-	_, _ = io.WriteString(rw, `</channel></rss>`)
-}
-
-func (w *world) hook(rw http.ResponseWriter, r *http.Request) {
-	var e struct{ Type, Subject string }
-	if json.NewDecoder(r.Body).Decode(&e) == nil && e.Type == "article.published" {
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		if id := r.Header.Get("webhook-id"); !slices.Contains(w.calls[e.Subject], id) {
-			w.calls[e.Subject] = append(w.calls[e.Subject], id)
-		}
-	}
-	rw.WriteHeader(http.StatusNoContent)
-}
-
-// add publishes an item in the source that tells of something no other tells of.
-func (w *world) add(word string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.items = append(w.items, word)
-}
-
-// arrived waits until all items are in the public feed and, but for those that were there before the channel, were
-// announced, each under one id.
-func (w *world) arrived(t *testing.T, s *stand) []byte {
-	t.Helper()
-	var body []byte
-	until(t, 2*time.Minute, "every item in the feed and at the receiver", func() (bool, string) {
-		resp, err := (&http.Client{Timeout: 5 * time.Second}).Get(s.published(t) + "/feeds/all.json")
-		if err != nil {
-			return false, err.Error()
-		}
-		defer resp.Body.Close()
-		body, _ = io.ReadAll(resp.Body)
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		for i, word := range w.items {
-			if !strings.Contains(string(body), "Report "+word) {
-				return false, word + " is not in the feed: " + resp.Status
-			}
-			if i > 0 && len(w.calls[fmt.Sprintf("https://outside.example/%d", i)]) == 0 {
-				return false, word + " was not announced"
-			}
-		}
-		return true, ""
-	})
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for subject, ids := range w.calls {
-		if len(ids) != 1 {
-			t.Errorf("%s was announced as %q", subject, ids)
-		}
-	}
-	return body
-}
-
 func TestTheShippedCompositionRuns(t *testing.T) {
-	s := newStand(t)
-	w := &world{items: []string{"harbour"}, calls: map[string][]string{}}
-	source, hook := serve(t, s.gateway, http.HandlerFunc(w.feed)), serve(t, s.gateway, http.HandlerFunc(w.hook))
-	_, sourcePort, _ := net.SplitHostPort(source)
-	write(t, filepath.Join(s.dir, "tidings.yaml"), fmt.Sprintf(`site: {title: Outside, language: en}
-ingest: {allow_networks: [%s/32], allow_ports: [%s], revision_gap: 0s, backfill_after: 0s, hosts: {%q: {concurrency: 2, gap: 0s}}}
-sources: [{id: outside, url: "http://%s/feed", every: 1s}]
-channels: [{id: hook, network: webhook, url: "http://%s/hook", allow_private: true}]
-`, s.gateway, sourcePort, source, source, hook))
+	need(t)
+	lock(t)
+	version := "test-" + article.Digest(8, t.TempDir(), time.Now().String())
+	build(t, version)
+	// Side by side, since both mostly wait for the next look at the health.
+	t.Run("one server", func(t *testing.T) {
+		t.Parallel()
+		alone(t, newStand(t, version))
+	})
+	t.Run("three servers", func(t *testing.T) {
+		t.Parallel()
+		together(t, newStand(t, version, "compose.cluster.yaml"))
+	})
+}
+
+// alone kills every service and the one server in turn.
+func alone(t *testing.T, s *stand) {
+	w := newWorld(t, s)
 	began := time.Now()
 	s.compose(t, "up", "-d", "--no-build")
 	s.healthy(t, everything()...)
 	t.Logf("all healthy after %v", time.Since(began).Round(100*time.Millisecond))
-	until(t, time.Minute, "the first item", func() (bool, string) {
-		resp, err := (&http.Client{Timeout: 5 * time.Second}).Get(s.published(t) + "/feeds/all.json")
-		if err != nil {
-			return false, err.Error()
-		}
-		defer resp.Body.Close()
-		body, _ := io.ReadAll(resp.Body)
-		return strings.Contains(string(body), "Report harbour"), resp.Status
-	})
+	w.served(t, s, w.offered()[0].Title)
 	t.Logf("first article served after %v", time.Since(began).Round(100*time.Millisecond))
-	w.add("glacier")
+	s.channel(t)
+	w.add()
 	w.arrived(t, s)
 
 	t.Run("containers are closed", func(t *testing.T) { closed(t, s) })
-	t.Run("networks keep apart", func(t *testing.T) { apart(t, s, source) })
-	for i, name := range everything() {
-		w.add(fmt.Sprintf("comet%d", i))
-		s.compose(t, "kill", "-s", "KILL", name)
-		w.add(fmt.Sprintf("orchard%d", i))
-		s.compose(t, "up", "-d", "--no-build")
+	t.Run("networks keep apart", func(t *testing.T) { apart(t, s, w.source) })
+	for _, name := range everything() {
+		w.add()
+		id := s.ids(t, name)[0]
+		docker(t, "kill", "-s", "KILL", id)
+		w.add()
+		docker(t, "start", id)
 		s.healthy(t, everything()...)
 		w.arrived(t, s)
 	}
 	s.compose(t, "up", "-d", "--no-build", "--scale", "enrich=2", "--scale", "publish=2")
 	s.healthy(t, everything()...)
-	w.add("lighthouse")
+	w.add()
 	before := w.arrived(t, s)
 	if n, m := len(s.ids(t, "enrich")), len(s.ids(t, "publish")); n != 2 || m != 2 {
 		t.Errorf("%d containers of enrich, %d of publish", n, m)
@@ -151,7 +62,7 @@ channels: [{id: hook, network: webhook, url: "http://%s/hook", allow_private: tr
 	s.compose(t, "down")
 	s.compose(t, "up", "-d", "--no-build")
 	s.healthy(t, everything()...)
-	if after := w.arrived(t, s); string(after) != string(before) {
+	if after := w.arrived(t, s); after != before {
 		t.Errorf("after down and up the feed is another one:\n%s\n%s", before, after)
 	}
 	for _, name := range everything() {

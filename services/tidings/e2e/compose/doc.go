@@ -1,3 +1,4 @@
-// Package compose runs the shipped compose.yaml, unchanged, on a Docker engine: images with the final stages of the shipped
-// Dockerfile around binaries that were just built, and a stand-in for the image of NATS, since no registry is asked.
+// Package compose runs the shipped compose.yaml and the overlay for a cluster, unchanged, on a Docker engine, with images
+// that the shipped Dockerfile, unchanged, builds. No registry is asked: the base images are stood in for by what is on this
+// machine, its Go toolchain and a NATS server compiled from its module.
 package compose

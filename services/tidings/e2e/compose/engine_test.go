@@ -1,10 +1,12 @@
 package compose
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -14,10 +16,10 @@ import (
 	"time"
 
 	"tidings.internal/pkg/article"
+	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/hosttest"
 )
-
-const natsImage = "nats:2.15.2-alpine"
 
 // stand is a running composition.
 type stand struct {
@@ -125,61 +127,6 @@ func root(t *testing.T) string {
 	return filepath.Dir(strings.TrimSpace(run(t, "", nil, "go", "env", "GOWORK")))
 }
 
-// images builds what compose.yaml names: the final stages of the shipped Dockerfile around static binaries.
-func (s *stand) images(t *testing.T, version string) {
-	t.Helper()
-	base, ctx := root(t), t.TempDir()
-	static := []string{"CGO_ENABLED=0"}
-	for _, dir := range []string{"out", "empty", "certs"} {
-		if err := os.Mkdir(filepath.Join(ctx, dir), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", filepath.Join(ctx, "out") + string(filepath.Separator)}
-	for _, name := range []string{"ingest", "enrich", "publish", "deliver", "tidings"} {
-		args = append(args, "tidings.internal/services/"+name)
-	}
-	run(t, base, static, "go", args...)
-	text, err := os.ReadFile(filepath.Join(base, "deploy", "Dockerfile"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, stages, ok := strings.Cut(string(text), "FROM scratch AS ingest")
-	if !ok {
-		t.Fatal("the Dockerfile has no stage ingest")
-	}
-	write(t, filepath.Join(ctx, "Dockerfile"), "FROM scratch AS ingest"+strings.ReplaceAll(stages, "COPY --from=build ", "COPY "))
-	for _, name := range []string{"ingest", "enrich", "publish", "deliver", "tidings"} {
-		tag := "localhost/tidings/" + name + ":" + version
-		docker(t, "build", "-q", "--label", "tidings.standin=yes", "--target", name, "-t", tag, ctx)
-		t.Cleanup(func() { docker(t, "rmi", "-f", tag) })
-	}
-	if docker(t, "images", "-q", natsImage) == "" {
-		s.natsStandIn(t, base)
-	}
-}
-
-// natsStandIn compiles the server of go.mod's version, and what its health check calls.
-func (s *stand) natsStandIn(t *testing.T, base string) {
-	t.Helper()
-	ctx := t.TempDir()
-	run(t, base, []string{"CGO_ENABLED=0"}, "go", "build", "-trimpath", "-o", filepath.Join(ctx, "nats-server"), "github.com/nats-io/nats-server/v2")
-	fetch := filepath.Join(ctx, "fetch.go")
-	write(t, fetch, `package main
-
-import ("net/http"; "os"; "time")
-
-func main() {
-	r, err := (&http.Client{Timeout: 2 * time.Second}).Get(os.Args[len(os.Args)-1])
-	if err != nil || r.StatusCode != 200 { os.Exit(1) }
-}
-`)
-	run(t, base, []string{"CGO_ENABLED=0"}, "go", "build", "-o", filepath.Join(ctx, "wget"), fetch)
-	write(t, filepath.Join(ctx, "Dockerfile"), "FROM scratch\nCOPY nats-server wget /bin/\nENV PATH=/bin\n")
-	docker(t, "build", "-q", "--label", "tidings.standin=yes", "-t", natsImage, ctx)
-	t.Cleanup(func() { docker(t, "rmi", "-f", natsImage) })
-}
-
 // probe builds an image that dials an address, and returns its name.
 func (s *stand) probe(t *testing.T) string {
 	t.Helper()
@@ -190,7 +137,7 @@ func (s *stand) probe(t *testing.T) string {
 import ("net"; "os"; "time")
 
 func main() {
-	c, err := net.DialTimeout("tcp", os.Args[1], 3*time.Second)
+	c, err := net.DialTimeout("tcp", os.Args[1], time.Second)
 	if err != nil { os.Stdout.WriteString("no: " + err.Error()); return }
 	c.Close()
 	os.Stdout.WriteString("yes")
@@ -204,22 +151,29 @@ func main() {
 	return name
 }
 
-// newStand copies the shipped files and starts nothing yet.
-func newStand(t *testing.T) *stand {
+// newStand copies the shipped files and starts nothing yet. Overlays are files that are put over compose.yaml.
+func newStand(t *testing.T, version string, overlays ...string) *stand {
 	t.Helper()
-	tool := need(t)
 	project := "tidings-test-" + article.Digest(8, t.TempDir(), time.Now().String())
-	s := &stand{dir: t.TempDir(), tool: tool, project: project, gateway: gateway(t)}
-	s.env = []string{"COMPOSE_PROJECT_NAME=" + project, "TIDINGS_VERSION=" + project, "TIDINGS_VOLUME=" + project + "-nats", "TIDINGS_PORT=" + ports(t)}
-	for _, name := range []string{"compose.yaml", "nats.conf"} {
+	s := &stand{dir: t.TempDir(), tool: need(t), project: project, gateway: gateway(t)}
+	files := append([]string{"compose.yaml"}, overlays...)
+	s.env = []string{
+		"COMPOSE_PROJECT_NAME=" + project, "COMPOSE_FILE=" + strings.Join(files, string(os.PathListSeparator)),
+		"TIDINGS_VERSION=" + version, "TIDINGS_VOLUME=" + project + "-nats", "TIDINGS_PORT=" + ports(t),
+	}
+	for _, name := range append(files, "nats.conf") {
 		text, err := os.ReadFile(filepath.Join(root(t), "deploy", name))
 		if err != nil {
 			t.Fatal(err)
 		}
 		write(t, filepath.Join(s.dir, name), string(text))
 	}
-	s.images(t, project)
-	t.Cleanup(func() { s.compose(t, "down", "-v", "--remove-orphans", "-t", "5") })
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(s.compose(t, "ps") + s.compose(t, "logs", "--no-color", "--tail", "60"))
+		}
+		s.compose(t, "down", "-v", "--remove-orphans", "-t", "5")
+	})
 	return s
 }
 
@@ -263,11 +217,60 @@ func write(t *testing.T, file, text string) {
 	}
 }
 
-// published is the address under which a container of publish is reached from outside.
-func (s *stand) published(t *testing.T) string {
+// published are the addresses under which the containers of publish are reached from outside.
+func (s *stand) published(t *testing.T) (addresses []string) {
 	t.Helper()
-	address, _, _ := strings.Cut(docker(t, "port", s.ids(t, "publish")[0], "8080"), "\n")
-	return "http://127.0.0.1:" + address[strings.LastIndexByte(address, ':')+1:]
+	for _, id := range s.ids(t, "publish") {
+		address, _, _ := strings.Cut(docker(t, "port", id, "8080"), "\n")
+		addresses = append(addresses, "http://127.0.0.1:"+address[strings.LastIndexByte(address, ':')+1:])
+	}
+	return addresses
+}
+
+// admin connects as the operator, over the network on which topology does.
+func (s *stand) admin(t *testing.T) *bus.Bus {
+	t.Helper()
+	var urls []string
+	for _, name := range []string{"nats", "nats-2", "nats-3"} {
+		for _, id := range s.ids(t, name) {
+			urls = append(urls, "nats://"+docker(t, "inspect", "-f", `{{(index .NetworkSettings.Networks "`+s.project+`_bus-admin").IPAddress}}`, id)+":4222")
+		}
+	}
+	// A copy out of a container is a tar of one file.
+	reader := tar.NewReader(strings.NewReader(docker(t, "cp", s.ids(t, "topology")[0]+":/keys/admin/seed", "-")))
+	if _, err := reader.Next(); err != nil {
+		t.Fatal(err)
+	}
+	seed, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := bus.Connect(t.Context(), bus.Config{Service: "tidings", URL: strings.Join(urls, ","), Seed: bytes.TrimSpace(seed)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		_ = b.Close(ctx) // the servers may be gone by now
+	})
+	within, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := b.WaitConnected(within); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// channel waits until the channel is older than anything that is added from now on: times of articles are whole seconds,
+// and what is not younger than its channel is not posted.
+func (s *stand) channel(t *testing.T) {
+	t.Helper()
+	b := s.admin(t)
+	until(t, time.Minute, "the channel", func() (bool, string) {
+		row, ok, err := b.Bucket(event.BucketDeliveries).Read(t.Context(), "c.hook")
+		return err == nil && ok && time.Since(row.Created) > 2*time.Second, fmt.Sprint(err)
+	})
 }
 
 // inspect decodes what the engine says of a container.

@@ -167,7 +167,7 @@ func TestTheStoreLiesOnAVolumeOfItsOwn(t *testing.T) {
 		}
 		// Owner and mode of an empty volume come from the folder of the image, so each needs one.
 		for target := range made {
-			if !strings.Contains(shipped(t, "Dockerfile"), "--chown=65532:65532 /empty "+target+"\n") {
+			if !slices.Contains(strings.Fields(shipped(t, "Dockerfile")), "/folders"+target) {
 				t.Errorf("%s: the image has no folder %s that belongs to the user", name, target)
 			}
 		}
