@@ -26,7 +26,7 @@ type edition struct {
 
 // edition makes an edition of a matcher that has a number.
 func (a *App) edition(m *taxonomy.Matcher, number int) *edition {
-	list := append(steps(func() *taxonomy.Matcher { return m }), a.more...)
+	list := append(Steps(func() *taxonomy.Matcher { return m }), a.more...)
 	return &edition{matcher: m, versions: article.Versions{Engine: Engine, Vocabulary: number, VocabularyHash: m.Hash()}, runner: a.runner.With(list...)}
 }
 

@@ -120,7 +120,7 @@ func (o *offline) prepare() error {
 	}
 	o.matcher = taxonomy.NewMatcher(s.taxonomy.vocabulary)
 	// No model is asked, whatever the configuration says: the same input gives the same output.
-	list, err := chosen(append(steps(func() *taxonomy.Matcher { return o.matcher }), rerank.Step{}), o.only)
+	list, err := chosen(append(Steps(func() *taxonomy.Matcher { return o.matcher }), rerank.Step{}), o.only)
 	if err != nil {
 		return err
 	}

@@ -18,10 +18,10 @@ import (
 // rise a replay of RAW replaces what an older engine made.
 const Engine = 4
 
-// steps lists the steps in their order. A new step is a folder below internal and a line here. The story is no step: it
+// Steps lists the steps in their order. A new step is a folder below internal and a line here. The story is no step: it
 // needs the broker, and an article waits for it rather than go without. Neither does [rerank.Step] stand here: it waits
 // for another machine and not for a core, so it runs behind these with a budget of its own.
-func steps(matcher func() *taxonomy.Matcher) []pipeline.Step {
+func Steps(matcher func() *taxonomy.Matcher) []pipeline.Step {
 	return []pipeline.Step{
 		decode.Step{},
 		metadata.Step{},

@@ -18,12 +18,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
 
 	"tidings.internal/pkg/article"
+	"tidings.internal/services/enrich/internal/bench/score"
 	"tidings.internal/services/enrich/internal/decode"
 	"tidings.internal/services/enrich/internal/extract"
 	"tidings.internal/services/enrich/internal/language"
@@ -137,7 +137,7 @@ func read(file string) ([]*text, error) {
 func (t *text) measure(body string, chosen []string) {
 	stem := words.NewStemmer(t.lang)
 	for _, k := range chosen {
-		t.keys[key(stem, k)] = true
+		t.keys[score.Key(stem.Stem, k)] = true
 	}
 	d := pipeline.NewDraft(&article.Raw{Language: t.lang, Content: &article.Text{Value: body, Type: article.TextPlain}}, nil)
 	for _, s := range []pipeline.Step{decode.Step{}, metadata.Step{}, extract.Step{}, sanitize.New(), language.NewStep()} {
@@ -146,21 +146,9 @@ func (t *text) measure(body string, chosen []string) {
 		}
 	}
 	for _, s := range phrases.Samples(d) {
-		t.stems = append(t.stems, key(stem, s.Text))
+		t.stems = append(t.stems, score.Key(stem.Stem, s.Text))
 		t.vectors = append(t.vectors, s.Vector)
 	}
-}
-
-// word is a word as the published scores of keyphrases cut them.
-var word = regexp.MustCompile(`[^\W_]+(?:[-'’.&][^\W\d_]+)*|[\p{L}\p{N}]+(?:[-'’.&]\p{L}+)*`)
-
-// key is what two forms of a phrase have in common.
-func key(stem *words.Stemmer, s string) string {
-	var out []string
-	for _, w := range word.FindAllString(strings.ToLower(s), -1) {
-		out = append(out, stem.Stem(w))
-	}
-	return strings.Join(out, " ")
 }
 
 // fit is logistic regression by full gradients with step sizes for each weight; each text weighs alike, and so do its
@@ -220,29 +208,14 @@ func f1(t *text, w []float64, k int) float64 {
 	for i := range order {
 		order[i] = i
 	}
-	score := make([]float64, len(order))
+	value := make([]float64, len(order))
 	for i, v := range t.vectors {
-		score[i] = dot(w, v)
+		value[i] = dot(w, v)
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(score[b], score[a]) })
-	seen := map[string]bool{}
-	hits, n := 0, 0
-	for _, i := range order {
-		s := t.stems[i]
-		if s == "" || seen[s] {
-			continue
-		}
-		seen[s] = true
-		if n++; n > k {
-			break
-		}
-		if t.keys[s] {
-			hits++
-		}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(value[b], value[a]) })
+	best := make([]string, len(order))
+	for at, i := range order {
+		best[at] = t.stems[i]
 	}
-	if hits == 0 {
-		return 0
-	}
-	p, r := float64(hits)/float64(k), float64(hits)/float64(len(t.keys))
-	return 2 * p * r / (p + r)
+	return score.Keyphrases(best, t.keys, k)
 }

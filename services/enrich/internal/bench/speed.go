@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"html"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"tidings.internal/pkg/article"
+	"tidings.internal/services/enrich/internal/language"
+	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/story"
+	"tidings.internal/services/enrich/internal/story/copies"
+	"tidings.internal/services/enrich/internal/taxonomy"
+)
+
+const (
+	// generated is how many pages are made where the sample has none, pageWords how long they are.
+	generated, pageWords = 200, 800
+	// timed is how many pages at most are timed.
+	timed = 400
+)
+
+// generate makes a page of its own: a body among the usual furniture.
+func generate(w *copies.Writer, i int) sample {
+	var b strings.Builder
+	title := w.Text(6)
+	fmt.Fprintf(&b, `<!doctype html><html lang="en"><head><title>%s | Example</title><meta property="article:published_time" content="2026-04-%02dT08:00:00Z">
+<meta name="author" content="Eva Example"></head><body><nav>`, html.EscapeString(title), 1+i%28)
+	for k := range 40 {
+		fmt.Fprintf(&b, `<a href="/section/%d">%s</a> `, k, html.EscapeString(w.Sentence()[:12]))
+	}
+	fmt.Fprintf(&b, `</nav><main><article><h1>%s</h1>`, html.EscapeString(title))
+	for range pageWords / 60 {
+		fmt.Fprintf(&b, "<p>%s</p>\n", html.EscapeString(w.Text(60)))
+	}
+	b.WriteString(`</article><aside class="related"><ul>`)
+	for k := range 20 {
+		fmt.Fprintf(&b, `<li><a href="/a/%d">%s</a></li>`, k, html.EscapeString(w.Sentence()))
+	}
+	b.WriteString(`</ul></aside></main><footer>Example</footer></body></html>`)
+	return sample{ID: fmt.Sprint("made", i), URL: fmt.Sprintf("https://example.org/%d", i), html: []byte(b.String())}
+}
+
+// clocked is what articles took.
+type clocked struct {
+	articles int
+	cpu      time.Duration   // of the process, garbage collection included
+	wall     []time.Duration // of each article
+	steps    map[string]time.Duration
+	placed   time.Duration
+}
+
+func (c *clocked) perSecond(d time.Duration) float64 {
+	return float64(c.articles) / max(d, 1).Seconds()
+}
+
+func (c *clocked) each(d time.Duration, unit time.Duration) float64 {
+	return float64(d) / float64(unit) / float64(max(1, c.articles))
+}
+
+// percentile is the wall time below which so large a share of the articles stays.
+func (c *clocked) percentile(share float64) time.Duration {
+	if len(c.wall) == 0 {
+		return 0
+	}
+	slices.Sort(c.wall)
+	return c.wall[min(len(c.wall)-1, int(share*float64(len(c.wall))))]
+}
+
+// clock carries drafts through everything that is done for an article but the broker's part, one after the other.
+func (b *bench) clock(ctx context.Context, drafts []*pipeline.Draft) (*clocked, error) {
+	c := &clocked{steps: map[string]time.Duration{}}
+	r := b.runner(func(step string, took time.Duration, _ pipeline.Reason, _ error) { c.steps[step] += took })
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	stories := memoryOfStories(ctx)
+	runtime.GC()
+	before := cpu()
+	for _, d := range drafts {
+		start := time.Now()
+		if err := r.Run(ctx, d); err != nil {
+			return nil, err
+		}
+		placing := time.Now()
+		told, err := stories.Place(ctx, documentOf(&d.Article))
+		if err != nil {
+			return nil, err
+		}
+		c.placed += time.Since(placing)
+		d.Article.Story = told
+		if _, err := json.Marshal(&d.Article); err != nil {
+			return nil, err
+		}
+		c.wall = append(c.wall, time.Since(start))
+		c.articles++
+	}
+	c.cpu = cpu() - before
+	return c, nil
+}
+
+func documentOf(a *article.Article) story.Document {
+	return story.Document{Article: a.ID, Revision: 1, URL: a.URL, Title: a.Title, Text: a.Text}
+}
+
+// timedPages are the pages that are timed, and what they are.
+func (b *bench) timedPages() ([]sample, string) {
+	if len(b.samples.pages) > 0 {
+		return b.samples.pages[:min(timed, len(b.samples.pages))], "pages of the sample"
+	}
+	w := copies.NewWriter(2)
+	var list []sample
+	for i := range generated {
+		list = append(list, generate(w, i))
+	}
+	return list, "generated pages"
+}
+
+// speed measures articles with and without a page, on one core, and the steps that have a figure of their own.
+func (b *bench) speed(ctx context.Context) ([]row, error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	pages, what := b.timedPages()
+	var drafts, again []*pipeline.Draft
+	for i := range pages {
+		drafts = append(drafts, draft(pages[i].ID, pages[i].URL, pages[i].html))
+	}
+	warm := draft("warm", "https://example.org/", pages[0].html)
+	if err := b.runner(nil).Run(ctx, warm); err != nil { // what is built once is no part of an article
+		return nil, err
+	}
+	paged, err := b.clock(ctx, drafts)
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range drafts {
+		again = append(again, pipeline.NewDraft(&article.Raw{
+			ID: d.Raw.ID, Revision: 1, URL: pages[i].URL, Title: d.Article.Title, Fetched: far, FirstSeen: far,
+			Content: &article.Text{Value: d.Article.HTML, Type: article.TextHTML},
+		}, nil))
+	}
+	fed, err := b.clock(ctx, again)
+	if err != nil {
+		return nil, err
+	}
+	extraction := paged.steps["decode"] + paged.steps["metadata"] + paged.steps["extract"]
+	rows := []row{
+		{what: fmt.Sprintf("articles a second and core, %d %s", len(pages), what), reached: []float64{paged.perSecond(paged.cpu)}, wanted: []float64{35}},
+		{what: "articles a second and core, content from the feed", reached: []float64{fed.perSecond(fed.cpu)}, wanted: []float64{35}},
+		{what: "ms for an article with a page: p50 / p99", reached: []float64{ms(paged.percentile(0.5)), ms(paged.percentile(0.99))}},
+		{what: "ms for an article with a page: p99", reached: []float64{ms(paged.percentile(0.99))}, wanted: []float64{150}, most: true},
+		{what: "ms for an article from the feed: p50 / p99", reached: []float64{ms(fed.percentile(0.5)), ms(fed.percentile(0.99))}},
+		{what: "pages a second, extraction with metadata", reached: []float64{paged.perSecond(extraction)}, wanted: []float64{60}},
+		{what: "µs for the language of a title", reached: []float64{b.detects()}, wanted: []float64{100}, most: true},
+		{what: "ms for keyphrases", digits: 2, reached: []float64{paged.each(paged.steps["phrases"], time.Millisecond)}, wanted: []float64{3}, most: true},
+		{what: "ms for the taxonomy", digits: 2, reached: []float64{paged.each(paged.steps["taxonomy"], time.Millisecond)}, wanted: []float64{0.8}, most: true},
+		{what: "ms for the story, bucket in memory", digits: 2, reached: []float64{paged.each(paged.placed, time.Millisecond)}, wanted: []float64{1}, most: true},
+	}
+	topics, err := b.topics(ctx, drafts)
+	return append(rows, topics...), err
+}
+
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// detects is how long the language of a title takes.
+func (b *bench) detects() float64 {
+	d := language.New()
+	const times = 2000
+	start := time.Now()
+	for range times {
+		d.Detect("Mayor opens new swimming pool on the outskirts of the old town")
+	}
+	return float64(time.Since(start).Microseconds()) / times
+}
+
+// topics measures a vocabulary of more than a thousand concepts.
+func (b *bench) topics(ctx context.Context, drafts []*pipeline.Draft) ([]row, error) {
+	rows := []row{
+		{what: "ms to compile the Media Topics", wanted: []float64{200}, most: true},
+		{what: "ms for the taxonomy, Media Topics", digits: 2, wanted: []float64{0.8}, most: true},
+	}
+	if len(b.samples.topics) == 0 {
+		rows[0].lacks, rows[1].lacks = noData, noData
+		return rows, nil
+	}
+	v, err := taxonomy.Read(taxonomy.File{Name: "mediatopics.json", Data: b.samples.topics})
+	if err != nil {
+		return nil, err
+	}
+	start := time.Now()
+	m := taxonomy.NewMatcher(v)
+	rows[0].reached = []float64{ms(time.Since(start))}
+	step := taxonomy.Step{Matcher: func() *taxonomy.Matcher { return m }}
+	var took time.Duration
+	for _, d := range drafts {
+		mine := *d
+		start := time.Now()
+		if err := step.Run(ctx, &mine); err != nil {
+			return nil, err
+		}
+		took += time.Since(start)
+	}
+	rows[1].reached = []float64{ms(took) / float64(len(drafts))}
+	return rows, nil
+}
