@@ -50,6 +50,9 @@ type Article struct {
 
 	Story Story `json:"story"`
 
+	// Blocks are hashes of the blocks of the body as it was found, eight bytes each, at most 64. Articles of one host have
+	// those in common that are not theirs; a hash gives no text back.
+	Blocks []byte `json:"blocks,omitempty"`
 	// Extract names how the body was found: page, feed, text, summary, title.
 	Extract string `json:"extract,omitempty"`
 	// Degraded lists the steps that failed, as "step:reason". The article is usable without them.

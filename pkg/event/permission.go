@@ -99,7 +99,10 @@ func eat(stream, consumer string) []string {
 // fold: an ordered consumer, which the library makes, renews and removes under names of its own, and a look at single
 // messages, by which a stream that was rolled back is recognised.
 func fold(stream, subjects string) []string {
-	return append(durable(stream, subjects), apiDirectGet+stream, apiDirectGet+stream+"."+subjects)
+	return []string{
+		apiStreamInfo + stream, apiCreate + stream + ".*." + subjects, apiNext + stream + ".*", apiDelete + stream + ".*",
+		apiDirectGet + stream, apiDirectGet + stream + "." + subjects,
+	}
 }
 
 // durable: make, bind and remove consumers.
@@ -190,7 +193,8 @@ func Users() []User {
 		),
 		service(UserEnrich, "cleans, tags and clusters; has no other network",
 			Grant{For: "raw articles", Subjects: slices.Concat(look(StreamRaw), eat(StreamRaw, "*"), []string{apiDirectGet + StreamRaw})},
-			Grant{For: "enriched articles", Subjects: slices.Concat(look(StreamArticles), emit(SpaceEnriched))},
+			Grant{For: "enriched articles, and what they teach", Subjects: slices.Concat(emit(SpaceEnriched), fold(StreamArticles, All(SpaceEnriched)))},
+			Grant{For: "what was learnt of them, hour by hour", Subjects: slices.Concat(readObjects(StoreSnapshots), writeObjects(StoreSnapshots))},
 			Grant{For: "bodies too long for a message", Subjects: slices.Concat(readObjects(StoreBlobs), writeObjects(StoreBlobs))},
 			Grant{For: "which article tells which story", Subjects: slices.Concat(readKeys(BucketStories, ">"), writeKeys(BucketStories, ">"))},
 			Grant{For: "the taxonomy", Subjects: slices.Concat(readKeys(BucketTaxonomy, ">"), writeKeys(BucketTaxonomy, ">"))},

@@ -35,6 +35,11 @@ const (
 	StoreSnapshots = "snapshots"
 )
 
+// KnowledgeSnapshot names what enrich knew in the hour of t.
+func KnowledgeSnapshot(t time.Time) string {
+	return "enrich/knowledge/" + t.UTC().Format("2006-01-02T15")
+}
+
 // The durable consumers. Deliver makes one more for each channel ([ChannelConsumer]).
 const (
 	ConsumerEnrich   = "enrich"   // RAW, what is new

@@ -154,6 +154,11 @@ func samples() []sample {
 		{"article.enriched", func() (event.Message, error) {
 			return encode(enrichedOn+someID, enrichedAs(event.TypeEnriched, event.Version{Revision: 3, Fence: 17, RawSequence: 99, Generation: sampleArticle().Versions.Generation()}), sampleArticle())
 		}, reader(event.DecodeEnriched)},
+		{"article.enriched.blocks", func() (event.Message, error) {
+			a := sampleArticle()
+			a.Blocks, a.Versions.Knowledge = []byte{0, 1, 2, 3, 4, 5, 6, 254, 255, 254, 253, 252, 251, 250, 249, 1}, "0a1b2c3d4e5f6071"
+			return encode(enrichedOn+someID, enrichedAs(event.TypeEnriched, event.Version{Revision: 3, Fence: 17, RawSequence: 99, Generation: a.Versions.Generation()}), a)
+		}, reader(event.DecodeEnriched)},
 		{"article.deleted", func() (event.Message, error) {
 			return encode(enrichedOn+someID, enrichedAs(event.TypeDeleted, event.Version{Revision: 4, Fence: 17, RawSequence: 120}),
 				event.Deleted{ID: someID, Source: "crm-blog", Revision: 4, Reason: event.DeletedBySource, Time: sampleTime, Story: someID})

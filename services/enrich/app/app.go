@@ -3,8 +3,8 @@
 //
 // It has no network but the bus, unless an operator names a model in a private network that ranks tags. It consumes RAW,
 // the new articles first and old ones when it has time, and keeps the newest version of each article in ARTICLES. What it
-// makes is a pure function of the raw article, the versions of engine and taxonomy, and the story; no clock and no chance
-// enter it, so a message that is handled twice gives the same bytes and is skipped the second time. What a model said is
+// makes is a pure function of the raw article, the versions of engine, taxonomy and knowledge, and the story; no clock and
+// no chance enter it, so a message that is handled twice gives the same bytes and is skipped the second time. What a model said is
 // no such function, so it is kept with the article and asked for once.
 package app
 
@@ -12,6 +12,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -56,9 +57,13 @@ type App struct {
 	base     *taxonomy.Vocabulary
 	more     []pipeline.Step
 	// ranker is nil where no model is configured; asking runs it, with the time that an answer may take.
-	ranker  *rerank.Ranker
-	asking  *pipeline.Runner
-	current atomic.Pointer[edition]
+	ranker   *rerank.Ranker
+	asking   *pipeline.Runner
+	current  atomic.Pointer[edition]
+	renewing sync.Mutex // of current
+	// now and learnEvery are the clock by which what is known of hosts is renewed; no article depends on them.
+	now        func() time.Time
+	learnEvery time.Duration
 	// slots bounds the articles that compute at once. The budgets are wall time: with all workers on the few cores a
 	// large page would use up the time of its neighbours.
 	slots chan struct{}
@@ -87,11 +92,11 @@ func New(_ context.Context, d Deps) (*App, error) {
 
 // build makes the service from settings. more are steps that run behind those of the list.
 func build(d Deps, s settings, more []pipeline.Step) (*App, error) {
-	a := &App{settings: s.enrich, bus: d.Bus, log: d.Log, trace: d.Trace, base: s.taxonomy.vocabulary, more: more}
+	a := &App{settings: s.enrich, bus: d.Bus, log: d.Log, trace: d.Trace, base: s.taxonomy.vocabulary, more: more, now: time.Now, learnEvery: learnEvery}
 	a.stories = story.New(d.Bus.Bucket(event.BucketStories))
 	a.slots = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 	a.runner = pipeline.NewRunner(s.enrich.budget(), a.observe)
-	a.current.Store(a.edition(taxonomy.NewMatcher(a.base), 0))
+	a.renew(func(e *edition) { e.matcher = taxonomy.NewMatcher(a.base) })
 	var err error
 	a.ranker, err = rerank.New(rerank.Options{Config: s.enrich.Rerank, UserAgent: "Tidings/" + run.BuildInfo().Version, Log: d.Log, Now: time.Now,
 		Observe: func(outcome string) { a.metrics.reranked.WithLabelValues(outcome).Inc() }})
@@ -99,13 +104,17 @@ func build(d Deps, s settings, more []pipeline.Step) (*App, error) {
 		return nil, err
 	}
 	a.asking = a.runner.Within(pipeline.Budget{Step: askBudget, Article: askBudget}).With(rerank.Step{Ranker: a.ranker})
-	a.metrics = newMetrics(func() float64 { return float64(a.stories.Len()) }, func() float64 { return float64(a.current.Load().matcher.Vocabulary().Len()) })
+	a.metrics = newMetrics(gauges{
+		stories:  func() float64 { return float64(a.stories.Len()) },
+		concepts: func() float64 { return float64(a.current.Load().matcher.Vocabulary().Len()) },
+		blocks:   func() float64 { return float64(a.current.Load().known.Len()) },
+	})
 	if err := a.metrics.register(d.Metrics); err != nil {
 		return nil, err
 	}
 	d.Checks.Add("nats", d.Bus.Probe)
 	d.Checks.Add("topology", func(ctx context.Context) error {
-		return d.Bus.ProbeTopology(ctx, event.StreamRaw, event.StreamArticles, "KV_"+event.BucketStories, "KV_"+event.BucketTaxonomy, "OBJ_"+event.StoreBlobs)
+		return d.Bus.ProbeTopology(ctx, event.StreamRaw, event.StreamArticles, "KV_"+event.BucketStories, "KV_"+event.BucketTaxonomy, "OBJ_"+event.StoreBlobs, "OBJ_"+event.StoreSnapshots)
 	})
 	d.Checks.Add("stories", func(context.Context) error { return a.stories.Ready() })
 	if a.ranker != nil {
@@ -126,19 +135,22 @@ func (a *App) observe(step string, took time.Duration, reason pipeline.Reason, e
 func (a *App) Run(ctx context.Context) error {
 	defer a.ranker.Close()
 	group, ctx := errgroup.WithContext(ctx)
-	book := newBook(a)
+	book, known := newBook(a), newKnowledge(a)
 	group.Go(func() error { return book.follow(ctx) })
-	group.Go(func() error { return a.work(ctx, book) })
+	group.Go(func() error { return known.follow(ctx) })
+	group.Go(func() error { return a.work(ctx, book.ready, known.ready) })
 	return group.Wait()
 }
 
-// work handles articles once the vocabulary in force is known.
-func (a *App) work(ctx context.Context, book *book) error {
-	if err := book.ready(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil
+// work handles articles once the vocabulary in force and what is known of hosts are there.
+func (a *App) work(ctx context.Context, ready ...func(context.Context) error) error {
+	for _, wait := range ready {
+		if err := wait(ctx); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
 		}
-		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	// The watch outlives the consumers: a handler that finishes after the stop still waits for what it shows.

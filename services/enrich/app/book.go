@@ -13,21 +13,33 @@ import (
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/repeats"
 	"tidings.internal/services/enrich/internal/taxonomy"
 )
 
-// edition is a vocabulary in force with everything that goes by it. It does not change: an article that began with one
-// ends with it.
+// edition is a vocabulary in force, and what is known of hosts, with everything that goes by them. It does not change: an
+// article that began with one ends with it.
 type edition struct {
 	matcher  *taxonomy.Matcher
+	number   int // of the vocabulary
+	known    *repeats.Known
 	versions article.Versions
 	runner   *pipeline.Runner
 }
 
-// edition makes an edition of a matcher that has a number.
-func (a *App) edition(m *taxonomy.Matcher, number int) *edition {
-	list := append(Steps(func() *taxonomy.Matcher { return m }), a.more...)
-	return &edition{matcher: m, versions: article.Versions{Engine: Engine, Vocabulary: number, VocabularyHash: m.Hash()}, runner: a.runner.With(list...)}
+// renew puts an edition in force that differs from the one that is. Vocabulary and knowledge change each by itself.
+func (a *App) renew(change func(e *edition)) {
+	a.renewing.Lock()
+	defer a.renewing.Unlock()
+	e := &edition{}
+	if now := a.current.Load(); now != nil {
+		*e = *now
+	}
+	change(e)
+	list := append(Steps(func() *taxonomy.Matcher { return e.matcher }, func() *repeats.Known { return e.known }), a.more...)
+	e.versions = article.Versions{Engine: Engine, Vocabulary: e.number, VocabularyHash: e.matcher.Hash(), Knowledge: e.known.Version()}
+	e.runner = a.runner.With(list...)
+	a.current.Store(e)
 }
 
 // book follows what operators change of the taxonomy while Tidings runs, and puts it in force.
@@ -201,7 +213,7 @@ func (b *book) adopt(ctx context.Context, edits *taxonomy.Edits) (again time.Dur
 		return adoptAgain, nil
 	}
 	first := b.first()
-	b.app.current.Store(b.app.edition(m, number))
+	b.app.renew(func(e *edition) { e.matcher, e.number = m, number })
 	if first {
 		close(b.known)
 	} else {

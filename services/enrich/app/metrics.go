@@ -29,9 +29,13 @@ type metrics struct {
 	reranked  *prometheus.CounterVec
 	index     prometheus.GaugeFunc
 	concepts  prometheus.GaugeFunc
+	blocks    prometheus.GaugeFunc
 }
 
-func newMetrics(known, concepts func() float64) *metrics {
+// gauges are read when somebody asks.
+type gauges struct{ stories, concepts, blocks func() float64 }
+
+func newMetrics(g gauges) *metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
@@ -46,13 +50,14 @@ func newMetrics(known, concepts func() float64) *metrics {
 		languages: counter("tidings_enrich_languages_total", "Articles by language.", "language"),
 		relations: counter("tidings_enrich_stories_total", "Articles by their relation to their story.", "relation"),
 		reranked:  counter("tidings_enrich_reranked_total", "Articles for whose tags a model was to be asked, by outcome.", "outcome"),
-		index:     prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidings_enrich_stories_known", Help: "Articles whose story this process knows."}, known),
-		concepts:  prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidings_enrich_concepts", Help: "Concepts of the taxonomy in force."}, concepts),
+		index:     prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidings_enrich_stories_known", Help: "Articles whose story this process knows."}, g.stories),
+		concepts:  prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidings_enrich_concepts", Help: "Concepts of the taxonomy in force."}, g.concepts),
+		blocks:    prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidings_enrich_repeats_known", Help: "Blocks known to come back in the articles of their host."}, g.blocks),
 	}
 }
 
 func (m *metrics) all() []prometheus.Collector {
-	return []prometheus.Collector{m.articles, m.seconds, m.degraded, m.rungs, m.languages, m.relations, m.reranked, m.index, m.concepts}
+	return []prometheus.Collector{m.articles, m.seconds, m.degraded, m.rungs, m.languages, m.relations, m.reranked, m.index, m.concepts, m.blocks}
 }
 
 // register makes the metrics visible, all or none.

@@ -38,12 +38,13 @@ func golden(t *testing.T, name, got string) {
 func TestMetricsAreThoseOfTheGoldenList(t *testing.T) {
 	t.Parallel()
 	one := func() float64 { return 1 }
-	m := newMetrics(one, one)
+	all := gauges{one, one, one}
+	m := newMetrics(all)
 	r := prometheus.NewRegistry()
 	if err := m.register(r); err != nil {
 		t.Fatal(err)
 	}
-	if err := newMetrics(one, one).register(r); err == nil {
+	if err := newMetrics(all).register(r); err == nil {
 		t.Error("registered twice without an error")
 	}
 	m.step("decode", time.Second, pipeline.TooDeep)

@@ -17,16 +17,19 @@ import (
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/repeats"
 	"tidings.internal/services/enrich/internal/rerank"
 	"tidings.internal/services/enrich/internal/story"
 	"tidings.internal/services/enrich/internal/taxonomy"
 )
 
 const offlineUsage = `Usage: enrich run --in FILE --out FILE [--only STEP,...] [--now TIME] [--workers N] [--taxonomy FILE] [--config FILE]
+           [--knowledge FILE | --learn]
 
 Enriches articles without NATS. FILE holds a JSON object a line; - is standard input or output.
 In:  id, url, one of html, text, html_file; optional title summary content_type language categories source guid published fetched.
 Out: a line for each, in the same order; a bad row gives {"id","line","error"} in its place.
+Without --knowledge nothing is known of hosts; its FILE is a snapshot of a running service. With --learn every eight rows teach those behind them.
 Exit: 0 all rows are good, 1 some failed, 2 wrong usage.
 `
 
@@ -45,12 +48,21 @@ type offline struct {
 	workers  int
 	taxonomy string
 	config   string
+	snapshot string
+	learn    bool
 
 	at      time.Time
 	dir     string // that of the input, which html_file is relative to
 	runner  *pipeline.Runner
 	matcher *taxonomy.Matcher
+	known   *repeats.Known
+	// taught tells the reader that the rows of a lesson were learnt of. It is nil where nothing is.
+	taught chan struct{}
 }
+
+// lesson is how many rows of the input see the same knowledge: what the rows before them taught. It is a constant, so
+// that the number of workers changes nothing, and as large as the number of workers that still makes sense.
+const lesson = 8
 
 // offlineBudget is wide: without a queue behind it an article may take its time, and a busy machine must not change the
 // result.
@@ -68,6 +80,8 @@ func Offline(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	f.IntVar(&o.workers, "workers", runtime.GOMAXPROCS(0), "")
 	f.StringVar(&o.taxonomy, "taxonomy", "", "")
 	f.StringVar(&o.config, "config", "", "")
+	f.StringVar(&o.snapshot, "knowledge", "", "")
+	f.BoolVar(&o.learn, "learn", false, "")
 	err := f.Parse(args)
 	if err == nil && f.NArg() > 0 {
 		err = fmt.Errorf("unexpected argument %q", f.Arg(0))
@@ -119,12 +133,34 @@ func (o *offline) prepare() error {
 		return err
 	}
 	o.matcher = taxonomy.NewMatcher(s.taxonomy.vocabulary)
+	if err := o.learnt(); err != nil {
+		return err
+	}
 	// No model is asked, whatever the configuration says: the same input gives the same output.
-	list, err := chosen(append(Steps(func() *taxonomy.Matcher { return o.matcher }), rerank.Step{}), o.only)
+	list, err := chosen(append(Steps(func() *taxonomy.Matcher { return o.matcher }, func() *repeats.Known { return o.known }), rerank.Step{}), o.only)
 	if err != nil {
 		return err
 	}
 	o.runner = pipeline.NewRunner(offlineBudget, nil, list...)
+	return nil
+}
+
+// learnt reads what is known of hosts at the start.
+func (o *offline) learnt() error {
+	switch {
+	case o.learn && o.snapshot != "":
+		return errors.New("give --knowledge or --learn: what is learnt is learnt from nothing")
+	case o.learn:
+		o.taught = make(chan struct{}, 1)
+	case o.snapshot != "":
+		data, err := os.ReadFile(o.snapshot)
+		if err != nil {
+			return fmt.Errorf("open knowledge: %w", err)
+		}
+		if o.known, err = repeats.Decode(data); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -179,7 +215,7 @@ func (o *offline) rows(ctx context.Context, in io.Reader, out io.Writer) (failed
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stories := story.New(story.NewMemory())
-	known := names{}
+	names, memory, told := names{}, repeats.NewMemory(), 0
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
@@ -202,12 +238,18 @@ func (o *offline) rows(ctx context.Context, in io.Reader, out io.Writer) (failed
 			continue // the writer is broken; the reader is told and drained
 		}
 		if r.draft != nil {
-			if err = r.tell(ctx, stories, known); err != nil {
+			if err = r.tell(ctx, stories, names); err != nil {
 				cancel()
 				continue
 			}
+			a := &r.draft.Article
+			memory.Learn(repeats.Seen{Article: a.ID, Story: a.Story.ID, Host: repeats.Host(a.URL), Sequence: uint64(told) + 1, Blocks: a.Blocks})
 		} else {
 			failed++
+		}
+		if told++; o.taught != nil && told%lesson == 0 {
+			o.known = memory.Known() // nobody reads it now: the rows told are done, and the next ones wait
+			o.taught <- struct{}{}
 		}
 		if err = enc.Encode(r.out()); err != nil {
 			cancel()
@@ -220,10 +262,18 @@ func (o *offline) rows(ctx context.Context, in io.Reader, out io.Writer) (failed
 func (o *offline) feed(ctx context.Context, in io.Reader, waiting chan<- chan *result) error {
 	lines := bufio.NewScanner(in)
 	lines.Buffer(make([]byte, 0, 64<<10), maxRow)
+	rows := 0
 	for number := 1; lines.Scan(); number++ {
 		text := slices.Clone(lines.Bytes())
 		if len(strings.TrimSpace(string(text))) == 0 {
 			continue
+		}
+		if rows++; o.taught != nil && rows > lesson && rows%lesson == 1 {
+			select {
+			case <-o.taught:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
 		done := make(chan *result, 1)
 		select {

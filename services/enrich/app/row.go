@@ -97,7 +97,7 @@ func (o *offline) enrich(ctx context.Context, number int, text []byte) *result {
 		return r
 	}
 	d := pipeline.NewDraft(raw, page)
-	d.Article.Versions = article.Versions{Engine: Engine, VocabularyHash: o.matcher.Vocabulary().Hash()}
+	d.Article.Versions = article.Versions{Engine: Engine, VocabularyHash: o.matcher.Vocabulary().Hash(), Knowledge: o.known.Version()}
 	if r.err = o.runner.Run(ctx, d); r.err == nil {
 		r.draft = d
 	}

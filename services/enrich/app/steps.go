@@ -8,6 +8,7 @@ import (
 	"tidings.internal/services/enrich/internal/metadata"
 	"tidings.internal/services/enrich/internal/phrases"
 	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/repeats"
 	"tidings.internal/services/enrich/internal/sanitize"
 	"tidings.internal/services/enrich/internal/summary"
 	"tidings.internal/services/enrich/internal/tags"
@@ -21,11 +22,12 @@ const Engine = 4
 // Steps lists the steps in their order. A new step is a folder below internal and a line here. The story is no step: it
 // needs the broker, and an article waits for it rather than go without. Neither does [rerank.Step] stand here: it waits
 // for another machine and not for a core, so it runs behind these with a budget of its own.
-func Steps(matcher func() *taxonomy.Matcher) []pipeline.Step {
+func Steps(matcher func() *taxonomy.Matcher, known func() *repeats.Known) []pipeline.Step {
 	return []pipeline.Step{
 		decode.Step{},
 		metadata.Step{},
 		extract.Step{},
+		repeats.Step{Known: known},
 		sanitize.New(),
 		language.NewStep(),
 		entities.Step{},

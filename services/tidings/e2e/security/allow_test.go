@@ -72,7 +72,7 @@ func (w *world) leases(c *caller, prefix string) {
 
 func (w *world) enrich(t *testing.T, x exchange) {
 	c, ctx := w.caller(t, event.UserEnrich), t.Context()
-	c.can("probe its streams", c.ProbeTopology(ctx, event.StreamRaw, event.StreamArticles, "KV_stories", "KV_taxonomy", "OBJ_blobs"))
+	c.can("probe its streams", c.ProbeTopology(ctx, event.StreamRaw, event.StreamArticles, "KV_stories", "KV_taxonomy", "OBJ_blobs", "OBJ_snapshots"))
 	_, err := c.Backlog(ctx, event.StreamRaw, event.ConsumerEnrich)
 	c.can("see how far it is behind", err)
 	// One message is taken, one given back at first, and the bad one becomes a dead letter.
@@ -114,6 +114,11 @@ func (w *world) enrich(t *testing.T, x exchange) {
 	c.can("store a body", err)
 	_, err = c.ReadBlob(ctx, ref)
 	c.can("read its own body", err)
+	w.follow(c, x)
+	name := event.KnowledgeSnapshot(time.Unix(1, 0))
+	c.can("store what it knows", c.PutSnapshot(ctx, name, big))
+	_, err = c.ReadSnapshot(ctx, name)
+	c.can("read what another stored", err)
 	c.table(event.BucketStories, "")
 	c.table(event.BucketTaxonomy, "")
 	w.noticed(c)
@@ -139,10 +144,10 @@ func (w *world) follow(c *caller, x exchange) {
 	select {
 	case r := <-records:
 		if r.Subject != x.enriched.Subject {
-			c.t.Errorf("publish follows %s", r.Subject)
+			c.t.Errorf("%s follows %s", c.Service(), r.Subject)
 		}
 	case <-time.After(10 * time.Second):
-		c.t.Fatal("publish follows nothing")
+		c.t.Fatalf("%s follows nothing", c.Service())
 	}
 	said := func(verb string) (names []string) {
 		for _, s := range w.broker.Published(c.Service()) {

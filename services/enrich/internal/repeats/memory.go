@@ -1,0 +1,161 @@
+package repeats
+
+import (
+	"cmp"
+	"encoding/binary"
+	"slices"
+)
+
+// Seen is an article as the memory keeps it.
+type Seen struct {
+	Article, Story, Host string
+	// Sequence orders the articles.
+	Sequence uint64
+	// Blocks are the hashes of [article.Article.Blocks].
+	Blocks []byte
+}
+
+// Memory holds the last articles of each host. It serves one goroutine.
+type Memory struct {
+	hosts map[string]*host
+	// where is the host of each article that is held.
+	where map[uint64]*host
+}
+
+type host struct {
+	name   string
+	newest uint64
+	list   []entry // by sequence
+}
+
+type entry struct {
+	article, story, sequence uint64
+	blocks                   []uint64
+}
+
+// NewMemory returns an empty memory.
+func NewMemory() *Memory { return &Memory{hosts: map[string]*host{}, where: map[uint64]*host{}} }
+
+// Learn takes an article in the place of its former revision. One without a host or without blocks teaches nothing.
+func (m *Memory) Learn(s Seen) {
+	m.Forget(s.Article)
+	blocks := unpack(s.Blocks)
+	if s.Host == "" || len(blocks) == 0 {
+		return
+	}
+	h := m.hosts[s.Host]
+	if h == nil {
+		h = &host{name: s.Host}
+		m.hosts[s.Host] = h
+	}
+	e := entry{article: sum(s.Article), story: sum(s.Story), sequence: s.Sequence, blocks: blocks}
+	at, _ := slices.BinarySearchFunc(h.list, e, func(a, b entry) int { return cmp.Compare(a.sequence, b.sequence) })
+	h.list = slices.Insert(h.list, at, e)
+	h.newest = max(h.newest, s.Sequence)
+	m.where[e.article] = h
+	if len(h.list) > window {
+		m.drop(h, 0)
+	}
+	if len(m.hosts) > MaxHosts {
+		m.forgetOldest()
+	}
+}
+
+// Forget drops an article that was deleted or has expired.
+func (m *Memory) Forget(article string) {
+	key := sum(article)
+	if h := m.where[key]; h != nil {
+		m.drop(h, slices.IndexFunc(h.list, func(e entry) bool { return e.article == key }))
+	}
+}
+
+// ForgetBefore drops the articles whose sequence is below first.
+func (m *Memory) ForgetBefore(first uint64) {
+	for _, h := range m.hosts {
+		for len(h.list) > 0 && h.list[0].sequence < first {
+			m.drop(h, 0)
+		}
+	}
+}
+
+func (m *Memory) drop(h *host, i int) {
+	delete(m.where, h.list[i].article)
+	h.list = slices.Delete(h.list, i, i+1)
+	if len(h.list) == 0 {
+		delete(m.hosts, h.name)
+	}
+}
+
+// forgetOldest drops the host whose newest article is the oldest, the first by name of several.
+func (m *Memory) forgetOldest() {
+	var old *host
+	for _, h := range m.hosts {
+		if old == nil || cmp.Or(cmp.Compare(h.newest, old.newest), cmp.Compare(h.name, old.name)) < 0 {
+			old = h
+		}
+	}
+	for len(old.list) > 0 {
+		m.drop(old, 0)
+	}
+}
+
+// Known is what the memory has come to know. It does not depend on the order in which articles were learnt.
+func (m *Memory) Known() *Known {
+	k := &Known{hosts: map[string]map[uint64]int{}}
+	for name, h := range m.hosts {
+		if blocks := h.known(); len(blocks) > 0 {
+			k.hosts[name] = blocks
+		}
+	}
+	return k.sealed()
+}
+
+// known gives the blocks that are not the articles' own, with the number of stories that they stand in.
+func (h *host) known() map[uint64]int {
+	stories := map[uint64]bool{}
+	in := map[[2]uint64]bool{} // block and story
+	count := map[uint64]int{}
+	for _, e := range h.list {
+		stories[e.story] = true
+		for _, b := range e.blocks {
+			if pair := [2]uint64{b, e.story}; !in[pair] {
+				in[pair] = true
+				count[b]++
+			}
+		}
+	}
+	wanted := often
+	if n := len(stories); n >= many {
+		wanted = max(often, int(share*float64(n)+0.999))
+	}
+	var list []uint64
+	for b, n := range count {
+		if n >= wanted || b&titleBit != 0 && n >= often {
+			list = append(list, b)
+		}
+	}
+	slices.SortFunc(list, func(a, b uint64) int { return cmp.Or(cmp.Compare(count[b], count[a]), cmp.Compare(a, b)) })
+	out := map[uint64]int{}
+	for _, b := range list[:min(len(list), maxKnown)] {
+		out[b] = count[b]
+	}
+	return out
+}
+
+// pack writes hashes as an article carries them: eight bytes each, the highest first.
+func pack(list []uint64) []byte {
+	var out []byte
+	for _, h := range few(list) {
+		out = binary.BigEndian.AppendUint64(out, h)
+	}
+	return out
+}
+
+// unpack reads at most as many hashes as an article carries. What is no hash is left out.
+func unpack(data []byte) []uint64 {
+	var out []uint64
+	for len(data) >= 8 && len(out) < maxBlocks {
+		out, data = append(out, binary.BigEndian.Uint64(data)), data[8:]
+	}
+	return out
+}
