@@ -65,7 +65,7 @@ func rooms() []room {
 			room{base + "/internal/...", []string{pkg + "/...", base + "/internal/..."}, []string{pkg + "/run"}, nil, "rooms of a service see the ground and their siblings; processes are the app's"},
 		)
 	}
-	list = append(list, room{services + "/enrich/internal/bench", []string{pkg + "/...", services + "/enrich/..."}, []string{pkg + "/run"}, nil, "a tool of developers that measures the service as a whole"})
+	list = append(list, room{services + "/enrich/internal/bench", []string{pkg + "/...", services + "/enrich/..."}, nil, nil, "a tool of developers that measures the service as a whole"})
 	for _, n := range []struct{ service, parent string }{{"publish", "compose"}, {"deliver", "send"}} {
 		base := services + "/" + n.service + "/internal"
 		list = append(list, room{base + "/" + n.parent + "/*", []string{pkg + "/...", base + "/..."}, []string{base + "/" + n.parent + "/*", pkg + "/run"}, nil, "a network knows its parent and never another network"})

@@ -20,6 +20,7 @@ import (
 	"strings"
 	"time"
 
+	"tidings.internal/pkg/run"
 	"tidings.internal/services/enrich/app"
 	"tidings.internal/services/enrich/internal/pipeline"
 	"tidings.internal/services/enrich/internal/taxonomy"
@@ -34,6 +35,7 @@ func main() {
 	flag.Parse()
 	if *child != "" {
 		exit(measureMemory(os.Stdout, *child))
+		return
 	}
 	var err error
 	if b.samples, err = open(*data); err == nil {
@@ -45,9 +47,8 @@ func main() {
 func exit(err error) {
 	if err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
+		run.Exit(1)
 	}
-	os.Exit(0)
 }
 
 // bench is one run.

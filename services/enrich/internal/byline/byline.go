@@ -15,7 +15,7 @@ import (
 )
 
 var (
-	opening    = regexp.MustCompile(`(?i)^\s*(?:(?:ein\s+)?(?:gast)?(?:beitrag|kommentar|artikel|essay|kolumne|interview|text)\s+von|(?:written|posted|published|words|article|reviewed and written)\s+by|(?:geschrieben|verfasst)\s+von|(?:écrit|rédigé|publié)\s+par|(?:escrito|publicado)\s+por|von|text|autorin|autor|author|by|par|por|di|door|av|af|autorzy)\s*:?\s+`)
+	opening    = regexp.MustCompile(`(?i)^\s*(?:(?:ein\s+)?(?:gast)?(?:beitrag|kommentar|artikel|essay|kolumne|interview|text)\s+von|(?:this\s+(?:post|article|story|guide|piece)\s+(?:was|is)\s+)?(?:written|posted|published|words|article|reviewed and written)\s+by|(?:geschrieben|verfasst)\s+von|(?:écrit|rédigé|publié)\s+par|(?:escrito|publicado)\s+por|von|text|autor(?:in|en|innen)?|authors?|auteurs?|by|par|por|di|door|av|af|autorzy)\s*:?\s+`)
 	separators = regexp.MustCompile(`\s*[|·•/]\s*|\s+[–—-]\s+|,\s*`)
 	joins      = regexp.MustCompile(`\s+(?:und|and|et|y|e|en|i|och|og|&)\s+`)
 	clockTime  = regexp.MustCompile(`(?i)\b\d{1,2}[:.]\d{2}\s*(?:uhr)?\b|\buhr\b`)

@@ -1,6 +1,7 @@
 package metadata
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -28,10 +29,32 @@ func (p *page) people(now time.Time) []article.Person {
 	if found := p.signed(now); len(found) > 0 {
 		return found
 	}
-	if stated != "" && !p.publisher(stated) && !strings.ContainsAny(stated, "._@{}[]") {
+	if found := p.described(); found != "" {
+		return persons([]string{found})
+	}
+	if stated != "" && !p.publisher(stated) && !strings.ContainsAny(stated, "@{}[]") && !address(stated) {
 		return persons([]string{stated})
 	}
+	if name := p.handles(); name != "" {
+		return persons([]string{name})
+	}
 	return nil
+}
+
+// address reports whether a text without white space is the name of a host or a file rather than a user's.
+func address(s string) bool {
+	_, ending, dotted := cutLast(s, ".")
+	return strings.ContainsAny(s, "/") || dotted && endings[strings.ToLower(ending)] && !strings.Contains(s, " ")
+}
+
+// endings are those of hosts and files that stand in the place of an author.
+var endings = set("com net org info biz io co de at ch uk eu us fr html php")
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	if i := strings.LastIndex(s, sep); i >= 0 {
+		return s[:i], s[i+len(sep):], true
+	}
+	return s, "", false
 }
 
 // stated is the author in the page's head, "" for an address.
@@ -78,8 +101,7 @@ func letters(s string) string {
 }
 
 // signed finds the authors in elements that say they hold them and in lines that begin as bylines do, by the headline
-// first. Far from it only a name counts that is the only one: several are those of other articles. What is no full name,
-// "ibby", counts by the headline alone.
+// first. Far from it only a name counts that is the only one: several are those of other articles.
 func (p *page) signed(now time.Time) []article.Person {
 	var far [][]article.Person
 	for _, m := range p.scene.marks {
@@ -103,15 +125,78 @@ func (p *page) signed(now time.Time) []article.Person {
 	if len(far) == 1 {
 		return far[0]
 	}
+	return nil
+}
+
+// handles finds a name that is no full one, by the headline alone: in an element that says it holds an author, or in a
+// line that begins as only bylines do.
+func (p *page) handles() string {
 	for _, m := range p.scene.marks {
 		if m.kind == authorMark && p.scene.near(m.block) {
 			if name := p.handle(m.n); name != "" {
-				return persons([]string{name})
+				return name
 			}
 		}
 	}
-	return nil
+	for i := max(p.scene.head, 0); i < min(p.scene.head+linesOpened, len(p.scene.blocks)); i++ {
+		if m := opened.FindStringSubmatch(p.scene.blocks[i]); m != nil && !p.publisher(m[1]) && !strings.EqualFold(m[1], "admin") {
+			return m[1]
+		}
+	}
+	return ""
 }
+
+// linesOpened is how many lines behind the headline a byline without a full name may stand.
+const linesOpened = 8
+
+// opened is a line that names somebody who writes under another name than a full one, "by ibby", "By The Daily Editors". A
+// phrase, "By the numbers", goes on in lower case.
+var opened = regexp.MustCompile(`^(?:[Ww]ritten |[Pp]osted |[Pp]ublished )?[Bb]y:? ([\p{L}\d._-]+|\p{Lu}[\p{L}’'.-]*(?: [\p{L}’'.-]+){1,3})$`)
+
+// described finds the one person whose name stands in a line of its own and whose work is told in another, as below an
+// article: "Eva Muster", "Eva Muster is the head of the archive".
+func (p *page) described() string {
+	alone := map[string]bool{}
+	for _, b := range p.scene.blocks {
+		if len(b) <= maxName && byline.IsName(b) && !p.publisher(b) {
+			alone[b] = true
+		}
+	}
+	found := ""
+	for _, b := range p.scene.blocks {
+		m := describing.FindStringSubmatch(b)
+		switch {
+		case m == nil || !alone[m[1]] || !has(humps(beginning(m[2], maxWork)), works):
+		case found == "" || found == m[1]:
+			found = m[1]
+		default:
+			return ""
+		}
+	}
+	return found
+}
+
+// beginning is the first words of a text.
+func beginning(text string, words int) string {
+	list := strings.Fields(text)
+	return strings.Join(list[:min(len(list), words)], " ")
+}
+
+// maxName is the length in bytes of the longest name that is looked for, maxWork how many words tell somebody's work.
+const (
+	maxName = 60
+	maxWork = 10
+)
+
+// describing parts a name from what is told of it.
+var describing = regexp.MustCompile(`^(.{3,60}?) (?:is|ist|est|was|war) (?:(?:an?|the|our|one of|eine?|der|die|une?|la|le) )?(.*)`)
+
+// works are what people who write are.
+var works = set(`head president vice director manager writer author editor founder cofounder ceo cto cfo owner journalist reporter columnist correspondent
+	consultant adviser advisor specialist professor lecturer teacher nutritionist dietitian physician doctor psychologist photographer engineer developer
+	designer analyst scientist researcher blogger historian economist lawyer attorney strategist marketer leiter leiterin geschäftsführer
+	geschäftsführerin redakteur redakteurin journalist journalistin autor autorin berater beraterin gründer gründerin professorin vorstand sprecher
+	sprecherin fotograf fotografin ingenieur ingenieurin rédacteur rédactrice auteur autrice directeur directrice fondateur fondatrice`)
 
 // parts are where in an element that says it holds an author the name may stand: what is called a name, a link, all of it.
 func parts(n *html.Node) []*html.Node {

@@ -47,9 +47,9 @@ func changed(s string) bool { return has(humps(s), changeWords) }
 
 // clock is the machine-readable date of a <time> by the headline.
 func (p *page) clock(now time.Time) *time.Time {
-	for _, m := range p.scene.marks {
+	for _, m := range p.scene.beside(dateMark) {
 		v := dom.Attr(m.n, "datetime")
-		if m.kind != dateMark || v == "" || !p.scene.near(m.block) || p.ofChange(m) {
+		if v == "" || p.ofChange(m) {
 			continue
 		}
 		if t := moment(v, now); t != nil {
@@ -59,15 +59,17 @@ func (p *page) clock(now time.Time) *time.Time {
 	return nil
 }
 
-// ofChange reports whether the names of a marked element, or the words before it, say that its date is of a change.
+// ofChange reports whether the names of a marked element, or the words before it, say that its date is of a change, or that
+// of the reader's day.
 func (p *page) ofChange(m mark) bool {
-	return has(names(m.n, "class", "itemprop", "id"), changeWords) || changed(m.lead) || m.lead == "" && changed(p.scene.before(m.block))
+	own := names(m.n, "class", "itemprop", "id")
+	return has(own, changeWords) || has(own, todayWords) || changed(m.lead) || m.lead == "" && changed(p.scene.before(m.block))
 }
 
 // dated is the date written in an element by the headline that says it holds one.
 func (p *page) dated(now time.Time) *time.Time {
-	for _, m := range p.scene.marks {
-		if m.kind != dateMark || !p.scene.near(m.block) || p.ofChange(m) {
+	for _, m := range p.scene.beside(dateMark) {
+		if p.ofChange(m) {
 			continue
 		}
 		if t := written(short(m.n), now); t != nil {
@@ -77,13 +79,22 @@ func (p *page) dated(now time.Time) *time.Time {
 	return nil
 }
 
-// far is the date in the only element far from the headline that is called one of publication.
+// far is the date far from the headline, in an element that is called one of publication or in a line that begins as such
+// ("Posted on"), when there is only one such date.
 func (p *page) far(now time.Time) (found *time.Time) {
+	var list []*time.Time
 	for _, m := range p.scene.marks {
-		if m.kind != dateMark || p.scene.near(m.block) || p.ofChange(m) || !has(names(m.n, "class", "itemprop", "id"), publishWords) {
-			continue
+		if m.kind == dateMark && !p.scene.near(m.block) && !p.ofChange(m) && has(names(m.n, "class", "itemprop", "id"), publishWords) {
+			list = append(list, written(short(m.n), now))
 		}
-		switch t := written(short(m.n), now); {
+	}
+	for i, b := range p.scene.blocks {
+		if len(b) <= maxLine && !p.scene.near(i) && posted.MatchString(b) {
+			list = append(list, written(b, now))
+		}
+	}
+	for _, t := range list {
+		switch {
 		case t == nil:
 		case found != nil && !found.Equal(*t):
 			return nil
@@ -93,6 +104,9 @@ func (p *page) far(now time.Time) (found *time.Time) {
 	}
 	return found
 }
+
+// posted begins a line that says when an article was published.
+var posted = regexp.MustCompile(`(?i)^(?:posted|published|first published|originally published|veröffentlicht|erschienen|publié|publicado|pubblicato)(?: on| am| le| el| il)?(?: the)?:? `)
 
 // inLine is the date in a short line by the headline.
 func (p *page) inLine(now time.Time) *time.Time {

@@ -56,7 +56,9 @@ var (
 	dateWords = set(`date datum dates published publish publishdate pubdate postdate dateline posted time datetime timestamp
 		publicationtime veröffentlicht fecha datepublished publication`)
 	publishWords = set(`published publish publishdate pubdate publicationtime datepublished publication posted veröffentlicht`)
-	changeWords  = set(`modified updated update changed aktualisiert geändert revised reviewed edited datemodified lastmod lastupdated`)
+	// todayWords name elements that show the reader's date.
+	todayWords  = set(`today todays current heute`)
+	changeWords = set(`modified updated update changed aktualisiert geändert revised reviewed edited datemodified lastmod lastupdated`)
 )
 
 func set(list string) map[string]bool {
@@ -121,6 +123,18 @@ func (s *scene) near(block int) bool {
 	return block >= from-linesBefore && block <= from+linesBehind
 }
 
+// beside returns the marks of a kind by the headline: those behind it first, as [scene.window] does.
+func (s *scene) beside(k kind) (out []mark) {
+	for _, behind := range []bool{true, false} {
+		for _, m := range s.marks {
+			if m.kind == k && s.near(m.block) && (m.block >= s.head) == behind {
+				out = append(out, m)
+			}
+		}
+	}
+	return out
+}
+
 // window returns the lines by the headline: those behind it first, since the byline is there more often.
 func (s *scene) window() []int {
 	var out []int
@@ -159,7 +173,17 @@ func unseen(n *html.Node) bool {
 	case atom.Body, atom.Main, atom.Article, atom.Html:
 		return false
 	}
-	return has(names(n, "class", "id"), foreign)
+	// A layout "with a sidebar" has it beside the article: what holds the headline is no sidebar itself.
+	return has(names(n, "class", "id"), foreign) && !holdsHeadline(n)
+}
+
+func holdsHeadline(n *html.Node) bool {
+	for h := range dom.Elements(n, atom.H1) {
+		if dom.Length(h) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func within(n *html.Node, name atom.Atom) bool {
