@@ -1,6 +1,7 @@
 package story
 
 import (
+	"iter"
 	"net/url"
 	"slices"
 	"strings"
@@ -77,4 +78,51 @@ func union(newer, older []string) []string {
 		}
 	}
 	return list
+}
+
+// aliasTable finds the articles that have an alias. Nearly every alias has one, so the rest has a table of its own.
+type aliasTable struct {
+	one  map[string]*doc
+	more map[string][]*doc // behind the one
+}
+
+func newAliasTable() aliasTable { return aliasTable{map[string]*doc{}, map[string][]*doc{}} }
+
+func (t *aliasTable) add(alias string, d *doc) {
+	if t.one[alias] == nil {
+		t.one[alias] = d
+	} else {
+		t.more[alias] = append(t.more[alias], d)
+	}
+}
+
+func (t *aliasTable) remove(alias string, d *doc) {
+	rest := t.more[alias]
+	switch {
+	case t.one[alias] != d:
+		rest = slices.DeleteFunc(rest, func(o *doc) bool { return o == d })
+	case len(rest) == 0:
+		delete(t.one, alias)
+	default:
+		t.one[alias], rest = rest[0], rest[1:]
+	}
+	if len(rest) == 0 {
+		delete(t.more, alias)
+	} else {
+		t.more[alias] = rest
+	}
+}
+
+// of yields the articles with an alias.
+func (t *aliasTable) of(alias string) iter.Seq[*doc] {
+	return func(yield func(*doc) bool) {
+		if d := t.one[alias]; d == nil || !yield(d) {
+			return
+		}
+		for _, d := range t.more[alias] {
+			if !yield(d) {
+				return
+			}
+		}
+	}
 }

@@ -51,23 +51,34 @@ type doc struct {
 	seen    int64
 	at      time.Time // when its first claim known here was stored
 	aliases []string
-	sketch  *sketch
+	sketch  *brief
+	number  int32 // in the table of bands, while there is a sketch
 	terms   terms
-	claims  map[uint64]claimed // by revision
+	claims  []claimed
 	member  *member
 }
 
 type claimed struct {
-	sequence uint64
-	aliases  []string
+	revision, sequence uint64
+	aliases            []string
+}
+
+// claim returns the claim of a revision, nil when there is none.
+func (d *doc) claim(revision uint64) *claimed {
+	for i := range d.claims {
+		if d.claims[i].revision == revision {
+			return &d.claims[i]
+		}
+	}
+	return nil
 }
 
 // index is the fold of the bucket.
 type index struct {
 	mu      sync.Mutex
 	docs    map[string]*doc
-	aliases map[string][]string // alias -> articles
-	bands   map[band][]string
+	aliases aliasTable
+	bands   bandTable
 	terms   map[uint32][]string
 	applied uint64
 	newest  time.Time
@@ -77,7 +88,7 @@ type index struct {
 }
 
 func newIndex() *index {
-	return &index{docs: map[string]*doc{}, aliases: map[string][]string{}, bands: map[band][]string{}, terms: map[uint32][]string{}, moved: make(chan struct{})}
+	return &index{docs: map[string]*doc{}, aliases: newAliasTable(), terms: map[uint32][]string{}, moved: make(chan struct{})}
 }
 
 func claimKey(article string, revision uint64) string {
@@ -115,8 +126,8 @@ func (x *index) take(e bus.Entry) {
 			return
 		}
 		if e.Deleted {
-			if d := x.docs[parts[1]]; d != nil && e.Revision > d.claims[revision].sequence {
-				delete(d.claims, revision)
+			if d := x.docs[parts[1]]; d != nil {
+				d.claims = slices.DeleteFunc(d.claims, func(c claimed) bool { return c.revision == revision && c.sequence < e.Revision })
 			}
 			return
 		}
@@ -130,7 +141,7 @@ func (x *index) take(e bus.Entry) {
 func (x *index) doc(article string) *doc {
 	d := x.docs[article]
 	if d == nil {
-		d = &doc{id: article, claims: map[uint64]claimed{}}
+		d = &doc{id: article}
 		x.docs[article] = d
 	}
 	return d
@@ -138,6 +149,15 @@ func (x *index) doc(article string) *doc {
 
 func (x *index) learn(article string, m member) {
 	d := x.doc(article)
+	// Most stories have one member and one of few relations: their texts are kept once.
+	if m.Story == d.id {
+		m.Story = d.id
+	}
+	for _, known := range []string{relationNew, relationExact, relationDuplicate, relationVersion} {
+		if m.Relation == known {
+			m.Relation = known
+		}
+	}
 	d.member = &m
 	if m.First > 0 && (d.first == 0 || m.First < d.first) {
 		d.first = m.First
@@ -158,40 +178,40 @@ func (x *index) claim(article string, revision uint64, e bus.Entry, c claim) {
 		d.at = e.Created
 	}
 	newest := true
-	for r := range d.claims {
-		newest = newest && r <= revision
+	for _, other := range d.claims {
+		newest = newest && other.revision <= revision
 	}
-	d.claims[revision] = claimed{e.Revision, c.Aliases}
-	for _, a := range c.Aliases {
-		if !slices.Contains(d.aliases, a) {
-			d.aliases = append(d.aliases, a)
-			x.aliases[a] = append(x.aliases[a], article)
+	if known := d.claim(revision); known != nil {
+		known.sequence, known.aliases = e.Revision, c.Aliases
+	} else {
+		d.claims = append(d.claims, claimed{revision, e.Revision, c.Aliases})
+	}
+	known := d.aliases
+	if len(known) == 0 {
+		d.aliases = slices.Clip(c.Aliases) // of the claim: most articles have no other one
+	}
+	for i, a := range c.Aliases {
+		if slices.Contains(known, a) || slices.Contains(c.Aliases[:i], a) {
+			continue
 		}
+		if len(known) > 0 {
+			d.aliases = append(d.aliases, a)
+		}
+		x.aliases.add(a, d)
 	}
 	if newest {
-		x.resketch(d, readSketch(c.Sketch))
+		x.resketch(d, readBrief(c.Sketch))
 		x.reterm(d, readTerms(c.Terms))
 	}
 }
 
 // resketch files an article under the bands of its newest text.
-func (x *index) resketch(d *doc, s *sketch) {
+func (x *index) resketch(d *doc, s *brief) {
 	if d.sketch != nil {
-		for _, b := range d.sketch.bands() {
-			x.bands[b] = slices.DeleteFunc(x.bands[b], func(id string) bool { return id == d.id })
-			if len(x.bands[b]) == 0 {
-				delete(x.bands, b)
-			}
-		}
+		x.bands.remove(d)
 	}
-	d.sketch = s
-	if s == nil {
-		return
-	}
-	for _, b := range s.bands() {
-		if len(x.bands[b]) < maxBand {
-			x.bands[b] = append(x.bands[b], d.id)
-		}
+	if d.sketch = s; s != nil {
+		x.bands.add(d)
 	}
 }
 
@@ -215,10 +235,7 @@ func (x *index) sweep() {
 		}
 		if age > retain {
 			for _, a := range d.aliases {
-				x.aliases[a] = slices.DeleteFunc(x.aliases[a], func(other string) bool { return other == id })
-				if len(x.aliases[a]) == 0 {
-					delete(x.aliases, a)
-				}
+				x.aliases.remove(a, d)
 			}
 			delete(x.docs, id)
 		}
@@ -251,10 +268,10 @@ func (x *index) candidates(d *doc) []candidate {
 	var exact, alike []candidate
 	seen := map[string]bool{d.id: true}
 	for _, a := range d.aliases {
-		for _, id := range x.aliases[a] {
-			if o := x.docs[id]; o != nil && !seen[id] && o.first > 0 && o.first < d.first {
-				seen[id] = true
-				exact = append(exact, candidate{id: id, relation: relationExact, first: o.first})
+		for o := range x.aliases.of(a) {
+			if !seen[o.id] && o.first > 0 && o.first < d.first {
+				seen[o.id] = true
+				exact = append(exact, candidate{id: o.id, relation: relationExact, first: o.first})
 			}
 		}
 	}
@@ -265,9 +282,9 @@ func (x *index) candidates(d *doc) []candidate {
 	if d.sketch == nil {
 		return nil
 	}
-	for _, b := range d.sketch.bands() {
-		for _, id := range x.bands[b] {
-			o := x.docs[id]
+	for i := range bands {
+		for o := range x.bands.in(i, d.sketch) {
+			id := o.id
 			if seen[id] || o.sketch == nil || o.first == 0 || o.first >= d.first || d.at.Sub(o.at) > window {
 				continue
 			}

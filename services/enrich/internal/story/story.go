@@ -99,8 +99,8 @@ func (s *Stories) known(id string, revision uint64) *member {
 	if d == nil || d.member == nil {
 		return nil
 	}
-	for r := range d.claims {
-		if r >= revision {
+	for _, c := range d.claims {
+		if c.revision >= revision {
 			return d.member
 		}
 	}
@@ -228,14 +228,17 @@ func (s *Stories) Forget(ctx context.Context, id string) error {
 	var newest uint64
 	var covered []uint64
 	if d := s.index.docs[id]; d != nil && d.member != nil {
-		for r := range d.claims {
-			newest = max(newest, r)
+		for _, c := range d.claims {
+			newest = max(newest, c.revision)
 		}
-		have := d.claims[newest].aliases
-		for r, c := range d.claims {
+		var have []string
+		if c := d.claim(newest); c != nil {
+			have = c.aliases
+		}
+		for _, c := range d.claims {
 			missing := slices.ContainsFunc(c.aliases, func(a string) bool { return !slices.Contains(have, a) })
-			if r != newest && (!missing || len(have) == maxAliases) {
-				covered = append(covered, r)
+			if c.revision != newest && (!missing || len(have) == maxAliases) {
+				covered = append(covered, c.revision)
 			}
 		}
 	}

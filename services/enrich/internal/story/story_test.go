@@ -298,7 +298,7 @@ func TestOldTextsLeaveTheWindow(t *testing.T) {
 		t.Error("its sketch is still held")
 	}
 	show(3, "c", at.Add(70*24*time.Hour))
-	if x.docs["a"] != nil || x.aliases["xa"] != nil {
+	if x.docs["a"] != nil || x.aliases.one["xa"] != nil {
 		t.Error("an article that the bucket forgot is still held")
 	}
 }
