@@ -92,6 +92,7 @@ func TestPublished(t *testing.T) {
 	for name, c := range map[string]struct{ head, body, want string }{
 		"linked data":                        {`<script type="application/ld+json">{"@type":"Article","dateModified":"2026-04-30","datePublished":"2026-04-01T08:00:00+02:00"}</script>`, headline + `<time datetime="2026-03-01">`, "2026-04-01T06:00:00Z"},
 		"linked data of the page":            {`<script type="application/ld+json">{"@type":"WebPage","datePublished":"2026-04-01"}</script>`, "", "2026-04-01T00:00:00Z"},
+		"linked data in an attribute":        {`<meta name="script:ld+json" content="{&quot;@type&quot;:&quot;Article&quot;,&quot;datePublished&quot;:&quot;2026-04-01&quot;}">`, "", "2026-04-01T00:00:00Z"},
 		"head":                               {`<meta property="article:published_time" content="2026-04-01T08:00:00Z">`, headline + `<p>Stand: 2. April 2026</p>`, "2026-04-01T08:00:00Z"},
 		"clock":                              {"", headline + `<time datetime="2026-04-01T08:00:00Z">gestern</time>`, "2026-04-01T08:00:00Z"},
 		"clock of a change":                  {"", headline + `<p>Last updated <time datetime="2026-04-01">1.4.</time></p>`, ""},
@@ -103,7 +104,7 @@ func TestPublished(t *testing.T) {
 		"line":                               {"", headline + `<p>Von Eva Muster | 1. April 2026</p>`, "2026-04-01T00:00:00Z"},
 		"line, far, the only one":            {"", headline + strings.Repeat("<p>Ein Absatz.</p>", 60) + `<p>Posted on the 15/04/2026 at 19:00 by Eva</p>`, "2026-04-15T00:00:00Z"},
 		"line, far, two":                     {"", headline + strings.Repeat("<p>Ein Absatz.</p>", 60) + `<p>Posted on April 1, 2026</p><p>Posted on April 2, 2026</p>`, ""},
-		"the reader's day":                   {"", `<p class="todays-date">April 29, 2026</p>` + headline + `<p>01.04.2026</p>`, "2026-04-01T00:00:00Z"},
+		"the reader's day":                   {"", `<div class="block-date"><p class="todays-date">April 29, 2026</p></div>` + headline + `<p>01.04.2026</p>`, "2026-04-01T00:00:00Z"},
 		"layout with a sidebar":              {"", `<section class="article--sidebar-right">` + headline + `<p>by Eva on April 1, 2026</p></section>`, "2026-04-01T00:00:00Z"},
 		"line of a change":                   {"", headline + `<p>Aktualisiert am 1. April 2026</p>`, ""},
 		"line, then its change":              {"", headline + `<p>April 1, 2026 - Updated April 20, 2026</p>`, "2026-04-01T00:00:00Z"},

@@ -45,6 +45,11 @@ func read(part *pipeline.Part) *page {
 				p.h1 = line(dom.Text(n), article.MaxTitle)
 			}
 		case atom.Meta:
+			// A framework that takes any name for a property writes scripts as such, too.
+			if strings.HasSuffix(strings.ToLower(dom.Attr(n, "name")), ":ld+json") {
+				p.linked(dom.Attr(n, "content"))
+				continue
+			}
 			p.property(n)
 		case atom.Script:
 			if strings.EqualFold(strings.TrimSpace(dom.Attr(n, "type")), "application/ld+json") && n.FirstChild != nil {

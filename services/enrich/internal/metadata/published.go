@@ -6,6 +6,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"golang.org/x/net/html"
+
 	"tidings.internal/services/enrich/internal/dates"
 	"tidings.internal/services/enrich/internal/dom"
 )
@@ -62,8 +64,21 @@ func (p *page) clock(now time.Time) *time.Time {
 // ofChange reports whether the names of a marked element, or the words before it, say that its date is of a change, or that
 // of the reader's day.
 func (p *page) ofChange(m mark) bool {
-	own := names(m.n, "class", "itemprop", "id")
-	return has(own, changeWords) || has(own, todayWords) || changed(m.lead) || m.lead == "" && changed(p.scene.before(m.block))
+	return has(names(m.n, "class", "itemprop", "id"), changeWords) || ofToday(m.n) || changed(m.lead) || m.lead == "" && changed(p.scene.before(m.block))
+}
+
+// ofToday reports whether an element, or one of the few within it, shows the reader's day.
+func ofToday(n *html.Node) bool {
+	few := 0
+	for c := range dom.Elements(n) {
+		if few++; few > maxElements {
+			return false
+		}
+		if has(names(c, "class", "id"), todayWords) {
+			return true
+		}
+	}
+	return false
 }
 
 // dated is the date written in an element by the headline that says it holds one.
