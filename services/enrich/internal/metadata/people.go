@@ -164,6 +164,9 @@ func (p *page) described() string {
 	}
 	found := ""
 	for _, b := range p.scene.blocks {
+		if len(alone) == 0 {
+			return ""
+		}
 		m := describing.FindStringSubmatch(b)
 		switch {
 		case m == nil || !alone[m[1]] || !has(humps(beginning(m[2], maxWork)), works):

@@ -72,7 +72,7 @@ func set(list string) map[string]bool {
 // look walks the page once. title is the best title known, by which the headline is found.
 func look(root *html.Node, title string) *scene {
 	s := &scene{head: -1}
-	hidden := map[*html.Node]bool{}
+	hidden, layout := map[*html.Node]bool{}, around(root)
 	var text strings.Builder
 	var current *html.Node
 	best, level := 0.0, 0
@@ -83,7 +83,7 @@ func look(root *html.Node, title string) *scene {
 		text.Reset()
 	}
 	for n := range dom.All(root) {
-		if hidden[n.Parent] || n.Type == html.ElementNode && unseen(n) {
+		if hidden[n.Parent] || n.Type == html.ElementNode && unseen(n, layout) {
 			hidden[n] = true
 			continue
 		}
@@ -164,8 +164,8 @@ func container(n *html.Node) *html.Node {
 }
 
 // unseen reports whether an element holds nothing that says who wrote this article: scripts, navigation, other
-// articles, comments.
-func unseen(n *html.Node) bool {
+// articles, comments. What is in layout surrounds the headline.
+func unseen(n *html.Node, layout map[*html.Node]bool) bool {
 	switch n.DataAtom {
 	case atom.Script, atom.Style, atom.Template, atom.Noscript, atom.Head, atom.Iframe, atom.Svg, atom.Object, atom.Textarea, atom.Select,
 		atom.Nav, atom.Footer, atom.Button, atom.Dialog:
@@ -173,17 +173,22 @@ func unseen(n *html.Node) bool {
 	case atom.Body, atom.Main, atom.Article, atom.Html:
 		return false
 	}
-	// A layout "with a sidebar" has it beside the article: what holds the headline is no sidebar itself.
-	return has(names(n, "class", "id"), foreign) && !holdsHeadline(n)
+	return !layout[n] && has(names(n, "class", "id"), foreign)
 }
 
-func holdsHeadline(n *html.Node) bool {
-	for h := range dom.Elements(n, atom.H1) {
-		if dom.Length(h) > 0 {
-			return true
+// around lists what a headline stands in. A layout "with a sidebar" has it beside the article: what holds the headline is
+// no sidebar itself.
+func around(root *html.Node) map[*html.Node]bool {
+	out := map[*html.Node]bool{}
+	for h := range dom.Elements(root, atom.H1) {
+		if dom.Length(h) == 0 {
+			continue
+		}
+		for n := h; n != nil && !out[n]; n = n.Parent {
+			out[n] = true
 		}
 	}
-	return false
+	return out
 }
 
 func within(n *html.Node, name atom.Atom) bool {

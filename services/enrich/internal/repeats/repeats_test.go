@@ -157,6 +157,18 @@ func TestWhatComesBackByChanceStays(t *testing.T) {
 	}
 }
 
+func TestOfABookTheEndsAreLookedAt(t *testing.T) {
+	t.Parallel()
+	var book strings.Builder
+	for i := range 3 * maxEdge {
+		fmt.Fprintf(&book, "<p>Chapter %s goes on as the one before.</p>", strings.Repeat("x", i%100+1))
+	}
+	text, a := through(t, taught(t, 4).Known(), "", book.String()+"<p>"+promo+" Call 3.</p>")
+	if strings.Contains(text, promo) || strings.Count(text, "Chapter") != 3*maxEdge || len(a.Blocks) != 8*maxBlocks {
+		t.Errorf("%d chapters, %d bytes of hashes, the promotion stayed: %v", strings.Count(text, "Chapter"), len(a.Blocks), strings.Contains(text, promo))
+	}
+}
+
 func TestTheMemoryForgets(t *testing.T) {
 	t.Parallel()
 	m := taught(t, 3)

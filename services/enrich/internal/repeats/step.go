@@ -3,6 +3,7 @@ package repeats
 import (
 	"context"
 	"math"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/html"
@@ -56,13 +57,13 @@ func (s Step) Run(ctx context.Context, d *pipeline.Draft) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if gone := doomed(list, known); len(gone) > 0 {
+	if gone := doomed(list, known, dom.Length(root)); len(gone) > 0 {
 		// The tree is shared with the draft that is kept in case of a failure: only a copy may change. Its blocks stand
 		// in the same order.
 		root = dom.Clone(root)
-		copied := blocks(root)
+		copied := leaves(root)
 		for _, i := range gone {
-			dom.Remove(copied[i].node)
+			dom.Remove(copied[i])
 		}
 	}
 	for _, b := range list {
@@ -77,25 +78,38 @@ func (s Step) Run(ctx context.Context, d *pipeline.Draft) error {
 // Degrade notes nothing: the article teaches nothing.
 func (Step) Degrade(d *pipeline.Draft) { d.Article.Blocks = nil }
 
+// leaves lists the blocks that hold no other block, but of a very long body the first and the last.
+func leaves(root *html.Node) []*html.Node {
+	var out []*html.Node
+	for n := range dom.Elements(root) {
+		if n != root && dom.IsBlock(n) && !dom.HasBlock(n) {
+			out = append(out, n)
+		}
+	}
+	if len(out) > 2*maxEdge {
+		out = slices.Concat(out[:maxEdge], out[len(out)-maxEdge:])
+	}
+	return out
+}
+
+// maxEdge is how many blocks at the beginning and at the end of a body are looked at: a book has its text in between.
+const maxEdge = 500
+
 // block is an innermost block of a body.
 type block struct {
-	node     *html.Node
 	length   int // of its text in bytes
 	hash     uint64
 	heading  bool
 	compared bool
 }
 
-// blocks lists the blocks that hold no other block. Cells and code are never compared: a table has its words in common
-// with the next one and says something else.
+// blocks reads the innermost blocks. Cells and code are never compared: a table has its words in common with the next one
+// and says something else.
 func blocks(root *html.Node) []block {
 	var out []block
-	for n := range dom.Elements(root) {
-		if n == root || !dom.IsBlock(n) || dom.HasBlock(n) {
-			continue
-		}
+	for _, n := range leaves(root) {
 		text := dom.Text(n)
-		b := block{node: n, length: len(text)}
+		b := block{length: len(text)}
 		least := minWords
 		for p := n; p != nil && p != root; p = p.Parent {
 			switch p.DataAtom {
@@ -115,16 +129,14 @@ func blocks(root *html.Node) []block {
 	return out
 }
 
-// doomed lists the blocks that go: those that are known, the most frequent first, up to the share that may go. A heading
-// goes only with what stands below it.
-func doomed(list []block, known map[uint64]int) []int {
+// doomed lists the blocks that go: those that are known, the most frequent first, up to the share of the text of so many
+// bytes that may go. A heading goes only with what stands below it.
+func doomed(list []block, known map[uint64]int, total int) []int {
 	if len(known) == 0 {
 		return nil
 	}
-	total := 0
 	var candidates []int
 	for i, b := range list {
-		total += b.length
 		if b.compared && !b.heading && known[b.hash] > 0 {
 			candidates = append(candidates, i)
 		}
