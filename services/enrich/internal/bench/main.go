@@ -29,7 +29,7 @@ import (
 func main() {
 	b := &bench{}
 	data := flag.String("data", "", "folder of the samples")
-	only := flag.String("only", "", "parts to measure: pages, keyphrases, names, copies, languages, speed, memory, unmeasured; all by default")
+	only := flag.String("only", "", "parts to measure: pages, keyphrases, names, copies, languages, tags, speed, memory, unmeasured; all by default")
 	flag.IntVar(&b.stories, "stories", 100_000, "how many articles stand in the window of stories when memory is measured")
 	child := flag.String("measure-memory", "", "measure the memory of this process with the journal of stories of that name; for the program's own use")
 	flag.Parse()
@@ -73,7 +73,7 @@ func (b *bench) run(ctx context.Context, out io.Writer, only string) error {
 	t := table{out: out}
 	t.head()
 	for _, p := range []part{
-		{"pages", b.pages}, {"keyphrases", b.keyphrases}, {"names", b.names}, {"copies", b.copies}, {"languages", b.languages},
+		{"pages", b.pages}, {"keyphrases", b.keyphrases}, {"names", b.names}, {"copies", b.copies}, {"languages", b.languages}, {"tags", b.tags},
 		{"speed", b.speed}, {"memory", b.memory}, {"unmeasured", b.unmeasured},
 	} {
 		if only != "" && !slices.Contains(strings.Split(only, ","), p.name) {
