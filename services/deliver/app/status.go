@@ -48,6 +48,12 @@ type DeliveryStatus struct {
 	Key       string `json:"key,omitempty"`
 	Reason    string `json:"reason,omitempty"`
 	Text      string `json:"text,omitempty"`
+	// EditedBy names the person whose words it has; Newer is a revision of the article that came since and changes
+	// nothing.
+	EditedBy string `json:"edited_by,omitempty"`
+	Newer    uint64 `json:"newer,omitempty"`
+	// Rush says that a person wants it now.
+	Rush bool `json:"now,omitempty"`
 }
 
 // Deliveries lists deliveries, the last changed first.
@@ -80,7 +86,10 @@ func statusOf(r *ledger.Row) DeliveryStatus {
 	s := DeliveryStatus{
 		Channel: r.Channel, Story: r.Story, Network: r.Network, Article: r.Article, State: string(r.State), Op: string(r.Op),
 		Revision: r.Revision, Attempt: r.Attempt, Published: r.Published, Due: r.Due, URL: r.URL, Remote: r.Remote.ID,
-		RemoteURL: r.Remote.URL, Key: r.Key, Reason: r.Reason, Text: r.Text,
+		RemoteURL: r.Remote.URL, Key: r.Key, Reason: r.Reason, Text: r.Text, EditedBy: r.EditedBy, Rush: r.Rush,
+	}
+	if r.EditedBy != "" && r.Seen > r.Revision {
+		s.Newer = r.Seen
 	}
 	if n := len(r.History); n > 0 {
 		s.Changed = r.History[n-1].At

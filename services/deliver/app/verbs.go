@@ -18,6 +18,8 @@ type Wish struct {
 	ID    string
 	Actor string
 	At    uint64
+	// Why is what the row keeps of a rejection.
+	Why string
 }
 
 // The verbs below are an operator's. They change the ledger alone, by compare-and-set; whoever holds the channel hears
@@ -29,19 +31,54 @@ func Approve(ctx context.Context, b *bus.Bus, w Wish) error {
 }
 
 // Reject ends a held delivery unsent.
-func Reject(ctx context.Context, b *bus.Bus, w Wish) error { return skip(ctx, b, w, ledger.Rejected) }
-
-// Skip ends any delivery that was not sent.
-func Skip(ctx context.Context, b *bus.Bus, w Wish) error { return skip(ctx, b, w, ledger.Operator) }
-
-// skip ends a delivery unsent. Once more is as good.
-func skip(ctx context.Context, b *bus.Bus, w Wish, reason string) error {
+// Once more is as good.
+func Reject(ctx context.Context, b *bus.Bus, w Wish) error {
 	return change(ctx, b, w, func(r *ledger.Row) (*ledger.Row, error) {
-		if r.State == ledger.Skipped && r.Reason == reason {
+		if r.State == ledger.Skipped && r.Reason == ledger.Rejected {
 			return nil, nil
 		}
-		return r.Skip(time.Now(), w.Actor, reason)
+		return r.Reject(time.Now(), w.Actor, w.Why)
 	})
+}
+
+// Skip ends any delivery that was not sent. Once more is as good.
+func Skip(ctx context.Context, b *bus.Bus, w Wish) error {
+	return change(ctx, b, w, func(r *ledger.Row) (*ledger.Row, error) {
+		if r.State == ledger.Skipped && r.Reason == ledger.Operator {
+			return nil, nil
+		}
+		return r.Skip(time.Now(), w.Actor, ledger.Operator)
+	})
+}
+
+// Hold stops a delivery that was about to go: for a time, or with zero until it is approved.
+func Hold(ctx context.Context, b *bus.Bus, w Wish, span time.Duration) error {
+	now := time.Now()
+	var due time.Time
+	if span > 0 {
+		due = now.Add(span)
+	}
+	return change(ctx, b, w, func(r *ledger.Row) (*ledger.Row, error) { return r.Hold(now, due, w.Actor) })
+}
+
+// Now lets a delivery go next, without regard to rate and quiet hours.
+func Now(ctx context.Context, b *bus.Bus, w Wish) error {
+	return change(ctx, b, w, func(r *ledger.Row) (*ledger.Row, error) { return r.Hurry(time.Now(), w.Actor) })
+}
+
+// Edit gives a delivery that did not begin to be sent the payload that was composed of a person's words.
+func Edit(ctx context.Context, b *bus.Bus, w Wish, p event.Post) error {
+	return change(ctx, b, w, func(r *ledger.Row) (*ledger.Row, error) {
+		if p.Article != r.Article || p.Network != r.Network {
+			return nil, fault.Errorf(fault.Invalid, "edit delivery %s: the words were composed for article %s on %s", r.ID(), p.Article, p.Network)
+		}
+		return r.Rewrite(p, time.Now(), w.Actor)
+	})
+}
+
+// Delete takes back what was posted. It is done by whoever holds the channel, as soon as the network takes it.
+func Delete(ctx context.Context, b *bus.Bus, w Wish) error {
+	return change(ctx, b, w, func(r *ledger.Row) (*ledger.Row, error) { return r.Withdraw(time.Now(), w.Actor) })
 }
 
 // Resolve settles a delivery of which nobody knows whether it arrived: a person looked. One that was sent may be given the

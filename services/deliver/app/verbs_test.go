@@ -1,10 +1,12 @@
 package app
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"tidings.internal/pkg/article"
+	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/natstest"
 )
@@ -62,6 +64,17 @@ func TestVerbsOfTheOperator(t *testing.T) {
 	if d, err := Delivery(ctx, b, three.ID); err != nil || d.State != "skipped" || d.Reason != "operator" || d.Version == 0 {
 		t.Errorf("%+v, %v", d, err)
 	}
+	why := Wish{ID: "hook/" + article.NewID("blog", "four"), Actor: "anna", Why: "not ours"}
+	emit(t, publisher, post(t, "hook", "four", 1, time.Now()))
+	until(t, "the fourth is held", inState(t, b, "held", 1))
+	for range 2 {
+		if err := Reject(ctx, b, why); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d, err := Delivery(ctx, b, why.ID); err != nil || d.Reason != "rejected" || d.Text != "not ours" {
+		t.Errorf("%+v, %v", d, err)
+	}
 	for what, err := range map[string]error{
 		"a sent one is resolved":     Resolve(ctx, b, Wish{ID: one}, true, ""),
 		"a sent one is approved":     Approve(ctx, b, Wish{ID: one, Actor: "anna"}),
@@ -74,5 +87,90 @@ func TestVerbsOfTheOperator(t *testing.T) {
 		if fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+func TestAPersonHoldsHurriesEditsAndDeletes(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	b, publisher, hook := server.Bus(t, Name), server.Bus(t, "publish"), newSink(t)
+	stop := start(t, b, document(hook, ", max_per_day: 1, approve: hold 1h"))
+	until(t, "the channel has its row", known(t, b))
+	ctx := t.Context()
+	wish := func(item string) Wish { return Wish{ID: "hook/" + article.NewID("blog", item), Actor: "anna"} }
+	for i, item := range []string{"one", "two", "three"} {
+		emit(t, publisher, post(t, "hook", item, 1, time.Now()))
+		until(t, item+" is held", inState(t, b, "held", i+1))
+	}
+	for range 2 {
+		if err := Hold(ctx, b, wish("one"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if d, err := Delivery(ctx, b, wish("one").ID); err != nil || d.Reason != "operator" || !d.Due.IsZero() || d.History[len(d.History)-1].Actor != "anna" {
+		t.Errorf("held: %+v, %v", d, err)
+	}
+	if err := Now(ctx, b, wish("two")); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a held one was sent now: %v", err)
+	}
+	for _, item := range []string{"two", "three"} { // the day has one post
+		if err := Approve(ctx, b, wish(item)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hook.await(t, 1)
+	until(t, "one of two is sent", inState(t, b, "sent", 1))
+	rest, err := Deliveries(ctx, b, DeliveryFilter{State: "approved"})
+	if err != nil || len(rest) != 1 {
+		t.Fatalf("%+v, %v", rest, err)
+	}
+	for range 2 {
+		err = Now(ctx, b, Wish{ID: rest[0].Channel + "/" + rest[0].Story, Actor: "anna"})
+		if err != nil && fault.KindOf(err) != fault.Invalid { // it may be out by now
+			t.Fatal(err)
+		}
+	}
+	hook.await(t, 2)
+	until(t, "both are sent", inState(t, b, "sent", 2))
+
+	p := event.Post{
+		Article: article.NewID("blog", "one"), Network: "webhook", Revision: 1, Text: "other words", Hash: "other",
+		Request: event.Request{Body: []byte(`{"id":"msg_one","type":"article.published","data":{"title":"other words"}}`)},
+	}
+	if err := Edit(ctx, b, wish("two"), p); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a sent one was edited, or another's words were taken: %v", err)
+	}
+	if err := Edit(ctx, b, wish("one"), p); err != nil {
+		t.Fatal(err)
+	}
+	emit(t, publisher, post(t, "hook", "one", 2, time.Now()))
+	until(t, "the newer revision is marked", func() bool {
+		d, err := Delivery(ctx, b, wish("one").ID)
+		return err == nil && d.Newer == 2 && d.Post == "other words" && d.EditedBy == "anna"
+	})
+	stop() // what a person decided stands in the ledger
+	start(t, b, document(hook, ", max_per_day: 1, approve: hold 1h"))
+	if err := Approve(ctx, b, wish("one")); err != nil {
+		t.Fatal(err)
+	}
+	if err := Now(ctx, b, wish("one")); err != nil {
+		t.Fatal(err)
+	}
+	if calls := hook.await(t, 3); !strings.Contains(string(calls[2].Body), "other words") {
+		t.Errorf("sent %s", calls[2].Body)
+	}
+	until(t, "all are sent", inState(t, b, "sent", 3))
+	for range 2 {
+		if err := Delete(ctx, b, wish("one")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	calls := hook.await(t, 4)
+	until(t, "it is deleted", inState(t, b, "deleted", 1))
+	if !strings.Contains(string(calls[3].Body), `"type":"article.removed"`) || len(hook.got()) != 4 {
+		t.Errorf("%d calls, the last %s", len(hook.got()), calls[3].Body)
+	}
+	if err := Delete(ctx, b, Wish{ID: "hook/aaaaaaaaaaaaaaaaaaaaaaaaaa"}); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("what is not there was deleted: %v", err)
 	}
 }

@@ -98,30 +98,55 @@ type PostPreview struct {
 	Selected bool `json:"selected"`
 }
 
-// PreviewPost composes a post for a channel of the configuration: of a stored article, or of a sample where none is
-// named, for which b may be nil. Nothing is emitted.
-func PreviewPost(ctx context.Context, b *bus.Bus, doc *config.Doc, channel, id string) (PostPreview, error) {
+// EditPost composes the post of a stored article for a channel with a person's words. Nothing is emitted.
+func EditPost(ctx context.Context, b *bus.Bus, doc *config.Doc, channel, id, words string) (event.Post, error) {
+	ch, site, err := find(doc, channel)
+	if err != nil {
+		return event.Post{}, err
+	}
+	a, err := stored(ctx, b, id)
+	if err != nil {
+		return event.Post{}, err
+	}
+	it, err := item.New(a, site)
+	if err != nil {
+		return event.Post{}, err
+	}
+	return ch.Edited(a, it, words)
+}
+
+// find returns a channel of the configuration, and the id of its site.
+func find(doc *config.Doc, channel string) (*compose.Channel, string, error) {
 	s := read(doc)
 	if err := doc.Err(); err != nil {
-		return PostPreview{}, err
+		return nil, "", err
 	}
 	i := slices.IndexFunc(s.channels, func(c *compose.Channel) bool { return c.ID == channel })
 	if i < 0 {
-		return PostPreview{}, fault.Errorf(fault.Invalid, "there is no channel %q in the configuration", channel)
+		return nil, "", fault.Errorf(fault.Invalid, "there is no channel %q in the configuration", channel)
+	}
+	return s.channels[i], feed.SiteID(s.site), nil
+}
+
+// PreviewPost composes a post for a channel of the configuration: of a stored article, or of a sample where none is
+// named, for which b may be nil. Nothing is emitted.
+func PreviewPost(ctx context.Context, b *bus.Bus, doc *config.Doc, channel, id string) (PostPreview, error) {
+	ch, site, err := find(doc, channel)
+	if err != nil {
+		return PostPreview{}, err
 	}
 	a := sampleArticle()
 	if id != "" {
-		var err error
 		if a, err = stored(ctx, b, id); err != nil {
 			return PostPreview{}, err
 		}
 	}
-	it, err := item.New(a, feed.SiteID(s.site))
+	it, err := item.New(a, site)
 	if err != nil {
 		return PostPreview{}, err
 	}
-	p, err := s.channels[i].Post(a, it, event.ActionCreate, false)
-	return PostPreview{p, s.channels[i].Takes(a)}, err
+	p, err := ch.Post(a, it, event.ActionCreate, false)
+	return PostPreview{p, ch.Takes(a)}, err
 }
 
 // sampleArticle is an article that has everything.

@@ -65,7 +65,7 @@ channels: [{id: hook, network: webhook, url: %q, allow_private: true, approve: m
 	p = start(t, dir, anyPort(), "run")
 	p.awaitReady(t)
 	posted(t, hook, p, 1)
-	if out := both(t, dir, 4, "deliveries", "reject", ids[1], "hook/aaaaaaaaaaaaaaaaaaaaaaaaaa"); !strings.Contains(out, "there is no delivery") {
+	if out := both(t, dir, 4, "deliveries", "reject", "--reason", "not ours", ids[1], "hook/aaaaaaaaaaaaaaaaaaaaaaaaaa"); !strings.Contains(out, "there is no delivery") {
 		t.Errorf("reject prints %q", out)
 	}
 	verb(t, dir, 0, "deliveries", "reject", ids[1]) // once more is as good
@@ -80,7 +80,7 @@ channels: [{id: hook, network: webhook, url: %q, allow_private: true, approve: m
 	if got := hook.published(); len(got) != 2 {
 		t.Errorf("posted %q", got)
 	}
-	if out := verb(t, dir, 0, "deliveries", "show", ids[1]); !strings.Contains(out, "rejected") {
+	if out := verb(t, dir, 0, "deliveries", "show", ids[1]); !strings.Contains(out, "rejected") || !strings.Contains(out, "not ours") {
 		t.Errorf("show prints %s", out)
 	}
 }

@@ -31,6 +31,7 @@ func commands() []shown {
 	const comeAndGo = "TestSourcesComeAndGoAtRunTime"
 	const composition = "TestTheShippedCompositionRuns"
 	const decides = "TestAPersonDecidesAboutHeldPosts"
+	const edits = "TestAPersonHoldsEditsSendsAndDeletes"
 	return []shown{
 		{command: "tidings", elsewhere: "TestReadmeShowsWhatTheFirstCommandPrints"},
 		{command: "tidings run --config tidings.yaml --data ./tidings-data", elsewhere: lost},
@@ -81,7 +82,11 @@ func commands() []shown {
 		{command: "tidings deliveries list --state uncertain", args: []string{"deliveries", "list", "--state", "uncertain"}, says: "no deliveries"},
 		{command: "tidings deliveries show channel/story", elsewhere: decides},
 		{command: "deliveries approve channel/story", elsewhere: decides},
-		{command: "deliveries reject channel/story", elsewhere: decides},
+		{command: `deliveries reject channel/story --reason "..."`, elsewhere: decides},
+		{command: "deliveries hold channel/story", elsewhere: edits},
+		{command: "deliveries now channel/story", elsewhere: edits},
+		{command: "deliveries edit channel/story --file words.txt", elsewhere: edits},
+		{command: "deliveries delete channel/story --yes", elsewhere: edits},
 		{command: "deliveries retry channel/story", elsewhere: decides},
 		{command: "deliveries skip channel/story", elsewhere: "TestVerbsOfTheOperator"},
 		{command: "deliveries resolve channel/story --not-sent", elsewhere: decides},

@@ -37,6 +37,15 @@ func (c *Channel) attempt(ctx context.Context, lease Lease, story string) error 
 		c.index.put(row, revision)
 		return nil
 	}
+	if op == ledger.Delete && row.State == ledger.Sent && !c.rules().CanDelete {
+		_, err := c.change(ctx, story, func(r *ledger.Row) (*ledger.Row, error) {
+			if r.State != ledger.Sent || r.Next == nil || r.Next.Op != ledger.Delete {
+				return nil, nil
+			}
+			return r.Unable(), nil
+		})
+		return err
+	}
 	if ok, err := c.identify(ctx); err != nil || !ok {
 		return err
 	}

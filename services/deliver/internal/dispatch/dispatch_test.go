@@ -112,13 +112,17 @@ func (r *rig) restart() {
 	if err := r.Open(r.t.Context()); err != nil {
 		r.t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(r.t.Context())
+	follow(r.t, r.Channel)
+}
+
+// follow lets a channel learn what the ledger knows.
+func follow(t *testing.T, c *dispatch.Channel) {
+	ctx, cancel := context.WithCancel(t.Context())
 	level, done := make(chan struct{}), make(chan struct{})
 	var once sync.Once
-	follow := r.Channel.Follow
 	go func() {
 		defer close(done)
-		_ = follow(ctx, func() { once.Do(func() { close(level) }) })
+		_ = c.Follow(ctx, func() { once.Do(func() { close(level) }) })
 	}()
 	<-level
 	cancel() // what this process does itself it knows; what it must learn from others is the watch's test

@@ -28,6 +28,7 @@ type item struct {
 	backfill  bool
 	missed    int       // how many times in a row it was not found
 	again     time.Time // it is left alone until then
+	rush      bool
 }
 
 const (
@@ -42,7 +43,7 @@ func newIndex() *index { return &index{items: map[string]item{}, filled: map[str
 func (x *index) put(r *ledger.Row, revision uint64) bool {
 	i := item{
 		revision: revision, state: r.State, op: r.Op, due: r.Due, deadline: r.Deadline, published: r.Published,
-		approved: r.ApprovedAt, ordinal: r.Ordinal, backfill: r.Backfill,
+		approved: r.ApprovedAt, ordinal: r.Ordinal, backfill: r.Backfill, rush: r.Rush,
 	}
 	follows := r.State == ledger.Sent && r.Next != nil
 	if follows {

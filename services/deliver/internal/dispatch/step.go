@@ -52,6 +52,8 @@ func (c *Channel) Step(ctx context.Context, lease Lease) (time.Duration, error) 
 		return 0, c.reconcile(ctx, s.doubtful.story)
 	case s.deletion.found():
 		return 0, c.attempt(ctx, lease, s.deletion.story)
+	case s.rush.found():
+		return 0, c.attempt(ctx, lease, s.rush.story)
 	case s.next.found():
 		return 0, c.attempt(ctx, lease, s.next.story)
 	}

@@ -22,6 +22,7 @@ type survey struct {
 	tooOld   choice // a first post past its age
 	doubtful choice // perhaps accepted, and it is time to look
 	deletion choice // goes before everything and waits for nothing
+	rush     choice // a person wants it now
 	next     choice // may go now
 	oldest   choice // the oldest of the queue
 	queued   int    // first posts that wait
@@ -29,7 +30,7 @@ type survey struct {
 }
 
 // survey looks at all rows once. Among equals the oldest comes first. Edits keep the quiet hours; first posts keep the
-// pace too.
+// pace too, unless a person wants them now.
 func (c *Channel) survey(state ledger.Channel, now time.Time) survey {
 	s := survey{wait: lookAgain}
 	quiet, pace := c.quiet.Wait(now), state.Pace.Wait(now, c.limits)
@@ -85,12 +86,17 @@ func (c *Channel) weigh(s *survey, story string, i item, now time.Time, later, q
 		if c.tooOld(i, now) {
 			s.tooOld.offer(story, i)
 		}
-		if i.state != ledger.Waiting { // a second try has paid already
+	}
+	turn := &s.rush
+	if !i.rush {
+		turn = &s.next
+		if i.op == ledger.Create && i.state != ledger.Waiting { // a second try has paid already
 			later = max(later, pace)
 		}
+		later = max(later, quiet)
 	}
-	if later = max(later, quiet); later == 0 {
-		s.next.offer(story, i)
+	if later == 0 {
+		turn.offer(story, i)
 	}
 	s.until(later)
 }

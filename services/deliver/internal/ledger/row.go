@@ -56,7 +56,11 @@ type Row struct {
 	// ApprovedAt is when a person or time cleared the row; ApprovedBy names the person.
 	ApprovedAt time.Time `json:"approved_at,omitzero"`
 	ApprovedBy string    `json:"approved_by,omitempty"`
-	Owner      string    `json:"owner,omitempty"`
+	// Rush says that a person wants the operation now: neither rate nor quiet hours hold it.
+	Rush bool `json:"rush,omitempty"`
+	// EditedBy names the person whose words the payload has.
+	EditedBy string `json:"edited_by,omitempty"`
+	Owner    string `json:"owner,omitempty"`
 	// Key is the idempotency key of the operation in hand. It is the same for every try.
 	Key string `json:"key,omitempty"`
 
@@ -90,6 +94,8 @@ type Next struct {
 	Due time.Time `json:"due,omitzero"`
 	// First is when it arrived.
 	First time.Time `json:"first"`
+	// By names the person who asked for it; empty when the article did.
+	By string `json:"by,omitempty"`
 }
 
 // Remote is how the network knows a post.
@@ -103,7 +109,7 @@ type Remote struct {
 // IsZero reports whether there is no receipt.
 func (r Remote) IsZero() bool { return r.ID == "" && r.URL == "" && len(r.Extra) == 0 }
 
-// Step is one transition. Actor is "deliver" or the name of a person.
+// Step is one transition, or something that a person did without one. Actor is "deliver" or the name of a person.
 type Step struct {
 	At     time.Time `json:"at"`
 	From   State     `json:"from,omitempty"`
@@ -124,12 +130,17 @@ func (r *Row) move(to State, now time.Time, actor, reason string) error {
 	if !slices.Contains(transitions[r.State], to) {
 		return &TransitionError{Channel: r.Channel, Story: r.Story, From: r.State, To: to}
 	}
-	r.History = append(r.History, Step{At: now.UTC(), From: r.State, To: to, Op: r.Op, Actor: actor, Reason: reason})
+	r.remember(Step{At: now.UTC(), From: r.State, To: to, Op: r.Op, Actor: actor, Reason: reason})
+	r.State, r.Reason = to, reason
+	return nil
+}
+
+// remember adds a step to the history, which forgets its oldest.
+func (r *Row) remember(s Step) {
+	r.History = append(r.History, s)
 	if n := len(r.History) - maxHistory; n > 0 {
 		r.History = slices.Clone(r.History[n:])
 	}
-	r.State, r.Reason = to, reason
-	return nil
 }
 
 // clone returns a copy that can be changed without touching r. Payloads are never changed in place and are shared.

@@ -27,9 +27,9 @@ const (
 // direct way is for a person who has deleted the post by hand.
 var transitions = map[State][]State{
 	"":        {Planned, Held, Skipped, Listed},
-	Planned:   {Sending, Skipped},
+	Planned:   {Sending, Held, Skipped}, // held by a person
 	Held:      {Approved, Skipped},
-	Approved:  {Sending, Skipped},
+	Approved:  {Sending, Held, Skipped},
 	Sending:   {Sent, Waiting, Uncertain, Failed, Deleted},
 	Waiting:   {Sending, Skipped, Failed},
 	Uncertain: {Sent, Waiting},

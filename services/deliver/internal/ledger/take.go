@@ -60,6 +60,10 @@ func Take(old *Row, p event.Post, ordinal uint64, rules Rules, now time.Time) (*
 	if p.Revision == old.Seen && old.State == Failed && ordinal > old.Arrived {
 		// The same post in a new place: an operator sent its dead letter back. A redelivery has the place it had.
 		r.Arrived = ordinal
+		if old.EditedBy != "" && p.Action != event.ActionDelete {
+			r.reset(now) // with the words of the person who edited it
+			return r, r.move(Planned, now, Self, "")
+		}
 		return r, r.again(p, now)
 	}
 	if p.Revision <= old.Seen {
@@ -123,6 +127,9 @@ func (r *Row) load(p event.Post) {
 
 // update takes up a newer revision.
 func (r *Row) update(p event.Post, rules Rules, now time.Time) error {
+	if r.EditedBy != "" {
+		return nil // a person's words stand; what was seen is newer than what is sent, and says so
+	}
 	switch r.State {
 	case Planned, Held, Approved:
 		if r.Op == Delete {
@@ -194,7 +201,7 @@ func (r *Row) again(p event.Post, now time.Time) error {
 
 // reset forgets the tries of an earlier operation.
 func (r *Row) reset(now time.Time) {
-	r.Attempt, r.Looks, r.Frozen, r.Due, r.Text = 0, 0, false, time.Time{}, ""
+	r.Attempt, r.Looks, r.Frozen, r.Rush, r.Due, r.Text = 0, 0, false, false, time.Time{}, ""
 	r.StartedAt, r.Deadline, r.Owner, r.First = time.Time{}, time.Time{}, "", now.UTC()
 }
 
@@ -237,13 +244,13 @@ func (r *Row) withdraw(p event.Post, rules Rules, now time.Time) error {
 	return nil
 }
 
-// honour drops a deletion that the channel does not want or the network cannot do.
+// honour drops a deletion that the channel does not want or the network cannot do. A person's is always wanted.
 func (r *Row) honour(rules Rules) {
 	if r.Next == nil || r.Next.Op != Delete {
 		return
 	}
 	switch {
-	case rules.OnRemove != OnDelete:
+	case rules.OnRemove != OnDelete && r.Next.By == "":
 		r.Next = nil
 	case !rules.CanDelete:
 		r.Next, r.Reason = nil, Unsupported

@@ -28,6 +28,7 @@ func (r *Row) Begin(now time.Time, limit time.Duration, owner string) (*Row, err
 	b := r.clone()
 	if b.State == Sent && b.Next != nil {
 		b.takeNext(now)
+		b.Rush = r.Rush // it is this operation that the person wanted now
 	}
 	if err := b.move(Sending, now, Self, ""); err != nil {
 		return nil, err
@@ -49,7 +50,7 @@ func (r *Row) Succeed(now time.Time, got Remote, rules Rules) (*Row, error) {
 	if err := s.move(to, now, Self, ""); err != nil {
 		return nil, err
 	}
-	s.Payload, s.Due, s.Text = nil, time.Time{}, "" // the hash stays
+	s.Payload, s.Due, s.Text, s.Rush = nil, time.Time{}, "", false // the hash stays
 	s.EditedAt = now.UTC()
 	switch s.Op {
 	case Delete:
@@ -96,7 +97,7 @@ func (r *Row) Refuse(now time.Time, kind fault.Kind, text string, rules Rules) (
 	if err := f.move(Failed, now, Self, string(kind)); err != nil {
 		return nil, err
 	}
-	f.Due = time.Time{}
+	f.Due, f.Rush = time.Time{}, false
 	f.say(text)
 	f.honour(rules)
 	if f.Next == nil {
@@ -167,6 +168,15 @@ func (r *Row) Skip(now time.Time, actor, reason string) (*Row, error) {
 	}
 	s.drop()
 	return s, nil
+}
+
+// Reject ends a held row, and keeps what the person said of it.
+func (r *Row) Reject(now time.Time, actor, why string) (*Row, error) {
+	s, err := r.Skip(now, actor, Rejected)
+	if err == nil {
+		s.say(why)
+	}
+	return s, err
 }
 
 // Fail ends a waiting row whose tries are used up.

@@ -18,6 +18,7 @@ type world struct {
 	gone           bool // a withdrawal has arrived
 	newest         uint64
 	held           string // the words at the network
+	edited         bool   // a person wrote the words before they went
 }
 
 // TestRandomWalkNeverPostsTwice lets posts arrive and requests end in any order and checks, against the model, that no
@@ -136,13 +137,41 @@ func TestRandomWalkNeverPostsTwice(t *testing.T) {
 					try(row.Skip(now, "anna", Rejected))
 				case row.State == Failed && row.Payload != nil:
 					try(row.Retry(now, "anna"))
+				case (row.State == Planned || row.State == Approved) && row.Op == Create:
+					try(row.Hold(now, time.Time{}, "anna"))
 				default:
 					t.Skip()
+				}
+			},
+			"wish": func(t *rapid.T) {
+				if row == nil {
+					t.Skip()
+				}
+				wish := func(r *Row, err error) {
+					if kind := fault.KindOf(err); err != nil && kind != fault.Invalid {
+						t.Fatalf("in state %s: %v", row.State, err)
+					}
+					if err == nil && r != nil { // a wish that does not fit changes nothing
+						check(t, row, r)
+						row = r
+					}
+				}
+				switch rapid.SampledFrom([]string{"now", "edit", "delete"}).Draw(t, "wish") {
+				case "now":
+					wish(row.Hurry(now, "anna"))
+				case "edit":
+					wish(row.Rewrite(composed(event.ActionCreate, row.Seen, "words of anna"), now, "anna"))
+					w.edited = row.EditedBy != ""
+				case "delete":
+					wish(row.Withdraw(now, "anna"))
 				}
 			},
 			"invariant": func(t *rapid.T) {
 				if w.creates > 1 {
 					t.Fatalf("%d posts of one story", w.creates)
+				}
+				if w.edited && w.there && w.held != "words of anna" {
+					t.Fatalf("a person's words were replaced by %q", w.held)
 				}
 				if row != nil && row.State == Deleted && w.there {
 					t.Fatal("deleted by the row, there at the network")

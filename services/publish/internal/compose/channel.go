@@ -78,7 +78,25 @@ func (c *Channel) input(it *item.Item, action string, revision uint64, backfill 
 
 // Post composes a post of an article. it is the article's item in full.
 func (c *Channel) Post(a *article.Article, it *item.Item, action string, backfill bool) (event.Post, error) {
-	in := c.input(it, action, a.Revision, backfill)
+	return c.compose(a, c.input(it, action, a.Revision, backfill))
+}
+
+// Edited composes a first post of an article with a person's words, under the limits and with the escapes of every other.
+// Words that are too long are an error: nothing of them is left out.
+func (c *Channel) Edited(a *article.Article, it *item.Item, words string) (event.Post, error) {
+	in := c.input(it, event.ActionCreate, a.Revision, false)
+	switch in.Words = tidy(words); {
+	case c.template == nil:
+		return event.Post{}, &Error{NoWords, fault.Errorf(fault.Invalid, "compose for channel %s: posts of network %s have no text to edit", c.ID, c.network.Name)}
+	case in.Words == "":
+		return event.Post{}, &Error{NoWords, fault.Errorf(fault.Invalid, "compose for channel %s: the text is empty", c.ID)}
+	case len(in.Words) > maxOutput:
+		return event.Post{}, &Error{PostTooLong, fault.Errorf(fault.TooLarge, "compose for channel %s: the text has %d bytes, more than %d", c.ID, len(in.Words), maxOutput)}
+	}
+	return c.compose(a, in)
+}
+
+func (c *Channel) compose(a *article.Article, in Input) (event.Post, error) {
 	d, err := c.network.Compose(in)
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok {
@@ -87,8 +105,8 @@ func (c *Channel) Post(a *article.Article, it *item.Item, action string, backfil
 		return event.Post{}, fault.Errorf(fault.Internal, "compose for channel %s: %w", c.ID, err)
 	}
 	p := event.Post{
-		Channel: c.ID, Network: c.network.Name, Story: in.Item.Story, Article: a.ID, Revision: a.Revision, Action: action,
-		Backfill: backfill, FirstSeen: a.FirstSeen.UTC(), Published: in.Item.Published, Title: in.Item.Title, URL: in.Item.URL,
+		Channel: c.ID, Network: c.network.Name, Story: in.Item.Story, Article: a.ID, Revision: a.Revision, Action: in.Action,
+		Backfill: in.Backfill, FirstSeen: a.FirstSeen.UTC(), Published: in.Item.Published, Title: in.Item.Title, URL: in.Item.URL,
 		Language: in.Item.Language, Text: d.Text, Count: d.Count, Request: d.Request, Media: d.Media,
 	}
 	if !a.Story.FirstSeen.IsZero() {

@@ -18,6 +18,9 @@ const maxRenders = 12
 // address is never cut, and neither is anything that the template wrote itself: markup that is cut in the middle is
 // worse than none.
 func Fit(in Input, f Fields, count func(string) int, limit int) (text string, used int, err error) {
+	if in.Words != "" {
+		return given(in.Words, count, limit)
+	}
 	t := &fitting{in: in, count: count, limit: limit}
 	if done := t.try(f); done {
 		return t.text, t.used, t.err
@@ -26,6 +29,14 @@ func Fit(in Input, f Fields, count func(string) int, limit int) (text string, us
 		return t.text, t.used, t.err
 	}
 	return "", 0, &Error{PostTooLong, fmt.Errorf("it has %d of %d even without summary and hashtags", t.used, limit)}
+}
+
+// given takes a person's text as it is, or not at all: what to leave out is for the person to say.
+func given(words string, count func(string) int, limit int) (string, int, error) {
+	if used := count(words); used > limit {
+		return "", 0, &Error{PostTooLong, fmt.Errorf("the text has %d of %d", used, limit)}
+	}
+	return words, count(words), nil
 }
 
 type fitting struct {

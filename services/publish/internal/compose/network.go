@@ -36,6 +36,8 @@ type Input struct {
 	Action   string // [event.ActionCreate] or [event.ActionEdit]
 	Revision uint64
 	Backfill bool
+	// Words is the text that a person wrote in place of the template's; empty where nobody did. It is never shortened.
+	Words string
 }
 
 // Draft is what a network makes of an input.
@@ -54,6 +56,7 @@ const (
 	TemplateError = "template_error" // the template cannot be applied to this article
 	PostTooLong   = "post_too_long"  // it does not fit even at its shortest
 	NoLink        = "no_link"        // the article has no address, or the template leaves it out
+	NoWords       = "no_words"       // a person's text is empty, or posts of the network have none
 )
 
 // Error is why there is no post.

@@ -99,7 +99,12 @@ func (c *Channel) apply(f Fields) (string, error) {
 	if err := c.template.Execute(out, f); err != nil {
 		return "", &Error{TemplateError, readable(err)}
 	}
-	lines := strings.Split(clean.Text(out.String()), "\n")
+	return tidy(out.String()), nil
+}
+
+// tidy takes out of a text what a reader does not see.
+func tidy(text string) string {
+	lines := strings.Split(clean.Text(text), "\n")
 	kept := lines[:0]
 	for _, l := range lines {
 		l = strings.TrimRightFunc(l, unicode.IsSpace)
@@ -108,7 +113,7 @@ func (c *Channel) apply(f Fields) (string, error) {
 		}
 		kept = append(kept, l)
 	}
-	return strings.TrimSpace(strings.Join(kept, "\n")), nil
+	return strings.TrimSpace(strings.Join(kept, "\n"))
 }
 
 func truncate(n int, s string) string { return clean.Shorten(s, n) }

@@ -3,10 +3,15 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"os"
 	"os/user"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
+	"tidings.internal/pkg/fault"
 	"tidings.internal/services/tidings/internal/ops"
 )
 
@@ -15,9 +20,13 @@ type deliveriesVerb struct {
 	Show    deliveryShowVerb    `cmd:"" help:"Show all that is known of one, its history included."`
 	Approve deliveryApproveVerb `cmd:"" help:"Let held deliveries go. Approving twice is one post."`
 	Reject  deliveryRejectVerb  `cmd:"" help:"End held deliveries unsent."`
+	Edit    deliveryEditVerb    `cmd:"" help:"Give a delivery that was not sent other words. They are held to the network's limit."`
+	Hold    deliveryHoldVerb    `cmd:"" help:"Stop deliveries that are about to go, until they are approved."`
+	Now     deliveryNowVerb     `cmd:"" help:"Send deliveries next, whatever the rate and the quiet hours."`
 	Retry   deliveryRetryVerb   `cmd:"" help:"Try failed deliveries again, with the payload that they have."`
 	Skip    deliverySkipVerb    `cmd:"" help:"End deliveries that were not sent."`
 	Resolve deliveryResolveVerb `cmd:"" help:"Settle a delivery of which nobody knows whether it arrived, once you have looked."`
+	Delete  deliveryDeleteVerb  `cmd:"" help:"Take back what was posted, where the network can."`
 }
 
 type deliveryListVerb struct {
@@ -71,8 +80,8 @@ func (v *deliveryShowVerb) Run(w *world) error {
 		for _, line := range [][2]string{
 			{"delivery", d.Channel + "/" + d.Story}, {"version", strconv.FormatUint(d.Version, 10)}, {"state", d.State}, {"reason", d.Reason},
 			{"operation", d.Op}, {"next", d.Next}, {"revision", strconv.FormatUint(d.Revision, 10)}, {"attempt", strconv.Itoa(d.Attempt)},
-			{"due", when(d.Due)}, {"article", d.Article}, {"url", d.URL}, {"title", d.Title}, {"text", d.Post}, {"posted as", d.Remote},
-			{"posted at", d.RemoteURL}, {"server said", d.Text},
+			{"due", when(d.Due)}, {"article", d.Article}, {"url", d.URL}, {"title", d.Title}, {"text", d.Post}, {"edited by", d.EditedBy},
+			{"newer", newer(d.DeliveryStatus)}, {"posted as", d.Remote}, {"posted at", d.RemoteURL}, {"was said", d.Text},
 		} {
 			if line[1] == "" || line[1] == "0" || line[1] == "-" {
 				continue
@@ -90,6 +99,14 @@ func (v *deliveryShowVerb) Run(w *world) error {
 		}
 		return w.table([]string{"TIME", "STATE", "OPERATION", "BY", "REASON"}, rows)
 	})
+}
+
+// newer tells of a revision of the article that came after a person wrote the words.
+func newer(d ops.DeliveryStatus) string {
+	if d.Newer == 0 {
+		return ""
+	}
+	return fmt.Sprintf("revision %d of the article came since; the words stay", d.Newer)
 }
 
 // wishes are deliveries that an operator wants something of.
@@ -157,11 +174,109 @@ func (v *deliveryApproveVerb) Run(w *world) error {
 	return v.each(w, "approved", func(ctx context.Context, o *ops.Ops, wish ops.Wish) error { return o.ApproveDelivery(ctx, wish) })
 }
 
-type deliveryRejectVerb struct{ wishes }
+type deliveryRejectVerb struct {
+	wishes
+	Reason string `help:"Why; it stays with the delivery." placeholder:"TEXT"`
+}
 
 // Run is the verb deliveries reject.
 func (v *deliveryRejectVerb) Run(w *world) error {
-	return v.each(w, "rejected", func(ctx context.Context, o *ops.Ops, wish ops.Wish) error { return o.RejectDelivery(ctx, wish) })
+	return v.each(w, "rejected", func(ctx context.Context, o *ops.Ops, wish ops.Wish) error {
+		wish.Why = v.Reason
+		return o.RejectDelivery(ctx, wish)
+	})
+}
+
+type deliveryHoldVerb struct {
+	wishes
+	For time.Duration `help:"Only for so long, such as 2h; then they are approved. Else until a person approves them."`
+}
+
+// Run is the verb deliveries hold.
+func (v *deliveryHoldVerb) Run(w *world) error {
+	if v.For < 0 {
+		return &usageError{"--for must not be negative"}
+	}
+	return v.each(w, "held", func(ctx context.Context, o *ops.Ops, wish ops.Wish) error { return o.HoldDelivery(ctx, wish, v.For) })
+}
+
+type deliveryNowVerb struct{ wishes }
+
+// Run is the verb deliveries now.
+func (v *deliveryNowVerb) Run(w *world) error {
+	return v.each(w, "next", func(ctx context.Context, o *ops.Ops, wish ops.Wish) error { return o.SendDeliveryNow(ctx, wish) })
+}
+
+type deliveryDeleteVerb struct {
+	wishes
+	Yes bool `help:"Yes, delete what readers may have seen and answered."`
+}
+
+// Run is the verb deliveries delete.
+func (v *deliveryDeleteVerb) Run(w *world) error {
+	if !v.Yes {
+		return &usageError{"deliveries delete removes posts that are out, with all answers to them; add --yes"}
+	}
+	return v.each(w, "to be deleted", func(ctx context.Context, o *ops.Ops, wish ops.Wish) error { return o.DeleteDelivery(ctx, wish) })
+}
+
+type deliveryEditVerb struct {
+	ID   string `arg:"" help:"The delivery, channel/story."`
+	File string `required:"" help:"File with the text, as readers are to see it; - for standard input." placeholder:"FILE"`
+	At   uint64 `help:"Only if the delivery is still at this version, as show prints it." placeholder:"VERSION"`
+	asJSON
+}
+
+// edited is what became of a text.
+type edited struct {
+	Delivery string    `json:"delivery"`
+	Outcome  string    `json:"outcome"`
+	Text     string    `json:"text"`
+	Count    ops.Count `json:"count"`
+}
+
+// Run is the verb deliveries edit.
+func (v *deliveryEditVerb) Run(w *world) error {
+	text, err := words(v.File)
+	if err != nil {
+		return err
+	}
+	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		p, err := o.EditDelivery(ctx, ops.Wish{ID: v.ID, Actor: actor(), At: v.At}, text)
+		if err != nil {
+			return err
+		}
+		if v.JSON {
+			return w.encode(edited{v.ID, "edited", p.Text, p.Count})
+		}
+		return w.printf("edited %s: %d of %d %s\n", plain(v.ID), p.Count.Used, p.Count.Limit, p.Count.Unit)
+	})
+}
+
+// maxWords is how much of a file is read: more than any network takes.
+const maxWords = 1 << 20
+
+// words reads a text that a person wrote.
+func words(file string) (string, error) {
+	in := io.ReadCloser(os.Stdin)
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return "", fault.Errorf(fault.Invalid, "read the text: %w", err)
+		}
+		in = f
+	}
+	defer func() { _ = in.Close() }() // it is read
+	text, err := io.ReadAll(io.LimitReader(in, maxWords+1))
+	switch {
+	case err != nil:
+		return "", fault.Errorf(fault.Invalid, "read the text: %w", err)
+	case len(text) > maxWords:
+		return "", fault.Errorf(fault.TooLarge, "read the text: %s is longer than %d bytes", file, maxWords)
+	case !utf8.Valid(text):
+		return "", fault.Errorf(fault.Invalid, "read the text: %s is not UTF-8", file)
+	}
+	return string(text), nil
 }
 
 type deliveryRetryVerb struct{ wishes }
@@ -195,7 +310,8 @@ func (v *deliveryResolveVerb) Run(w *world) error {
 	if url == "-" {
 		url = ""
 	}
-	return w.connected(func(ctx context.Context, o *ops.Ops) error {
-		return v.done(w, "delivery", v.ID, "resolved", o.ResolveDelivery(ctx, ops.Wish{ID: v.ID, Actor: actor(), At: v.At}, !v.NotSent, url))
+	one := wishes{IDs: []string{v.ID}, At: v.At, asJSON: v.asJSON}
+	return one.each(w, "resolved", func(ctx context.Context, o *ops.Ops, wish ops.Wish) error {
+		return o.ResolveDelivery(ctx, wish, !v.NotSent, url)
 	})
 }

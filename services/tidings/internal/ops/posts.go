@@ -10,9 +10,10 @@ import (
 	publish "tidings.internal/services/publish/app"
 )
 
-// Post is a post as it stands on the bus, PostPreview one as it would.
+// Post is a post as it stands on the bus, PostPreview one as it would, Count its length against the limit.
 type (
 	Post        = event.Post
+	Count       = event.Count
 	PostPreview = publish.PostPreview
 )
 

@@ -19,6 +19,7 @@ import (
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
 	"tidings.internal/services/publish/internal/compose"
 	"tidings.internal/services/publish/internal/item"
 )
@@ -152,6 +153,7 @@ func Conform(t *testing.T, n compose.Network) {
 	if n.Template != "" {
 		t.Run("bad templates are problems", func(t *testing.T) { t.Parallel(); templates(t, n) })
 	}
+	t.Run("a person's words go as they are", func(t *testing.T) { t.Parallel(); words(t, n) })
 	t.Run("there is a wire sample", func(t *testing.T) { t.Parallel(); wireSample(t, n) })
 	t.Run("the example is the manual", func(t *testing.T) { t.Parallel(); manual(t, n) })
 }
@@ -176,6 +178,40 @@ func check(t *testing.T, name string, p event.Post) {
 	}
 	if p.Hash == "" || p.Story == "" || p.Article == "" || p.Published.IsZero() || p.FirstSeen.IsZero() || p.Title == "" {
 		t.Errorf("%s: the post is not complete: %+v", name, p)
+	}
+}
+
+// words holds a network to a text that a person wrote: it is sent whole, escaped as any other, or not at all.
+func words(t *testing.T, n compose.Network) {
+	c := Channel(t, n, nil)
+	a := Articles()["german"]
+	it, err := item.New(&a, Site().ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n.Template == "" {
+		if _, err := c.Edited(&a, it, "other words"); compose.Class(err) != compose.NoWords {
+			t.Errorf("posts without a text take one: %v", err)
+		}
+		return
+	}
+	own := Post(t, c, a, event.ActionCreate)
+	p, err := c.Edited(&a, it, "  Ändern & <b>prüfen</b>\r\n\n\n\x1b"+own.URL+"  \n")
+	shown := strings.TrimPrefix(own.URL, "https://") // some networks show an address without its beginning
+	if rest, ok := strings.CutPrefix(p.Text, "Ändern & <b>prüfen</b>\n\n"); err != nil || !ok || rest != own.URL && rest != shown {
+		t.Fatalf("text %q, %v", p.Text, err)
+	}
+	check(t, "edited", p)
+	if p.Hash == own.Hash || p.Action != event.ActionCreate || p.Story != own.Story || p.Request.Path != own.Request.Path {
+		t.Errorf("it is no other first post of the same story: %+v", p)
+	}
+	if p, err := c.Edited(&a, it, "no link"); err != nil || p.Text != "no link" {
+		t.Errorf("without the link: %q, %v", p.Text, err)
+	}
+	for text, class := range map[string]string{" \n ": compose.NoWords, strings.Repeat("zu lang ", 9000): compose.PostTooLong, strings.Repeat("Wort ", own.Count.Limit): compose.PostTooLong} {
+		if _, err := c.Edited(&a, it, text); compose.Class(err) != class || fault.KindOf(err) != fault.Invalid && fault.KindOf(err) != fault.TooLarge {
+			t.Errorf("%.20q...: %v, want %s", text, err, class)
+		}
 	}
 }
 

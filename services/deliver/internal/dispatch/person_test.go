@@ -1,0 +1,159 @@
+package dispatch_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
+	"tidings.internal/services/deliver/internal/dispatch"
+	"tidings.internal/services/deliver/internal/ledger"
+	"tidings.internal/services/deliver/internal/send"
+	"tidings.internal/services/deliver/internal/send/sendtest"
+)
+
+// wish changes a row as an operator does, and lets the channel hear of it.
+func (r *rig) wish(n int, change func(*ledger.Row) (*ledger.Row, error)) {
+	r.t.Helper()
+	if _, _, err := r.book.Change(r.t.Context(), "ch", sendtest.Story(n), change); err != nil {
+		r.t.Fatal(err)
+	}
+	r.restart() // the watch shows the row
+}
+
+func TestNowSkipsRateAndQuietHours(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *config.Channel) {
+		c.MaxPerHour, c.MaxAge = 1, 0
+		c.Quiet = config.Quiet{From: "07:30", To: "20:00", Zone: "UTC"} // the clock begins at 08:00
+	})
+	for n := range 4 {
+		p := r.post(n, 1, event.ActionCreate)
+		p.Published = r.clock.Now().Add(time.Duration(n) * time.Second)
+		r.take(p)
+	}
+	r.work(time.Minute)
+	if n := len(r.net.log()); n != 0 {
+		t.Fatalf("%d requests in quiet hours", n)
+	}
+	now := func(row *ledger.Row) (*ledger.Row, error) { return row.Hurry(r.clock.Now(), "anna") }
+	r.wish(2, now)
+	r.wish(3, now)
+	begin := r.clock.Now()
+	r.work(time.Minute)
+	log := r.net.log()
+	if len(log) != 2 || log[0].story != sendtest.Story(2) || log[1].story != sendtest.Story(3) || log[1].at.Sub(begin) > time.Second {
+		t.Fatalf("sent %v", log)
+	}
+	// They count: what follows waits for the rate, two posts further on.
+	r.work(13 * time.Hour)
+	var at []time.Duration
+	for _, e := range r.net.log()[2:] {
+		at = append(at, e.at.Sub(begin).Round(time.Hour))
+	}
+	if fmt.Sprint(at) != "[12h0m0s 13h0m0s]" {
+		t.Errorf("the others were sent after %v", at)
+	}
+}
+
+func TestNowWaitsForAPauseAndForTheNetwork(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	if _, err := r.book.ChangeChannel(t.Context(), "ch", func(c *ledger.Channel) (*ledger.Channel, error) {
+		c.Pause = &ledger.Pause{At: r.clock.Now(), Reason: ledger.ByOperator}
+		return c, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	r.take(r.post(1, 1, event.ActionCreate))
+	r.wish(1, func(row *ledger.Row) (*ledger.Row, error) { return row.Hurry(r.clock.Now(), "anna") })
+	r.work(time.Hour)
+	if n := len(r.net.log()); n != 0 {
+		t.Fatalf("%d requests of a paused channel", n)
+	}
+	if _, err := r.book.ChangeChannel(t.Context(), "ch", func(c *ledger.Channel) (*ledger.Channel, error) {
+		c.Resume()
+		c.Wait, c.WaitReason = r.clock.Now().Add(time.Hour), "throttled"
+		return c, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	begin := r.clock.Now()
+	r.work(2 * time.Hour)
+	if log := r.net.log(); len(log) != 1 || log[0].at.Sub(begin) < time.Hour {
+		t.Errorf("sent %v", log)
+	}
+}
+
+func TestHeldByAPersonWaitsForOne(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *config.Channel) { c.Approve = config.Approve{Mode: config.ApproveHold, Hold: 10 * time.Minute} })
+	for n := range 2 {
+		r.take(r.post(n, 1, event.ActionCreate))
+	}
+	r.wish(0, func(row *ledger.Row) (*ledger.Row, error) { return row.Hold(r.clock.Now(), time.Time{}, "anna") })
+	r.wish(1, func(row *ledger.Row) (*ledger.Row, error) {
+		return row.Hold(r.clock.Now(), r.clock.Now().Add(time.Hour), "anna")
+	})
+	r.work(50 * time.Minute)
+	if n := len(r.net.log()); n != 0 {
+		t.Fatalf("%d requests for what is held", n)
+	}
+	r.work(1000 * time.Hour)
+	if log := r.net.log(); len(log) != 1 || log[0].story != sendtest.Story(1) || r.row(0).State != ledger.Held {
+		t.Errorf("sent %v; the other is %s", log, r.row(0).State)
+	}
+	r.wish(0, func(row *ledger.Row) (*ledger.Row, error) { return row.Approve(r.clock.Now(), "anna") })
+	r.work(time.Minute)
+	if r.row(0).State != ledger.Sent { // its age counts from the approval
+		t.Errorf("approved after weeks: %s (%s)", r.row(0).State, r.row(0).Reason)
+	}
+}
+
+func TestAPersonsDeletionIsSentOnce(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *config.Channel) { c.OnRemove = ledger.OnIgnore })
+	r.take(r.post(1, 1, event.ActionCreate))
+	r.work(time.Minute)
+	for range 2 {
+		r.wish(1, func(row *ledger.Row) (*ledger.Row, error) { return row.Withdraw(r.clock.Now(), "anna") })
+		r.work(time.Minute)
+	}
+	log := r.net.log()
+	if len(log) != 2 || log[1].op != ledger.Delete || r.row(1).State != ledger.Deleted {
+		t.Errorf("sent %v, %s", log, r.row(1).State)
+	}
+}
+
+// poster is the network without edits and deletions.
+type poster struct{ n *network }
+
+func (p poster) Send(_ context.Context, j send.Job) (send.Receipt, error) { return p.n.do(j) }
+func (p poster) Account() string                                          { return p.n.account }
+func (p poster) Credential() string                                       { return p.n.credential }
+
+func TestADeletionThatTheNetworkCannotDoIsNoError(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.take(r.post(1, 1, event.ActionCreate))
+	r.work(time.Minute)
+	o := r.Channel.Options
+	o.Sender = poster{r.net}
+	r.Channel = dispatch.New(o)
+	if err := r.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	row, _, err := r.book.Change(t.Context(), "ch", sendtest.Story(1), func(row *ledger.Row) (*ledger.Row, error) {
+		return row.Withdraw(r.clock.Now(), "anna")
+	})
+	if err != nil || row.Next == nil {
+		t.Fatal(row, err)
+	}
+	follow(t, r.Channel)
+	r.work(time.Minute)
+	if row := r.row(1); row.State != ledger.Sent || row.Next != nil || row.Reason != ledger.Unsupported || len(r.net.log()) != 1 {
+		t.Errorf("%s (%s), next %v, %v", row.State, row.Reason, row.Next, r.net.log())
+	}
+}

@@ -1,0 +1,153 @@
+package ledger
+
+import (
+	"slices"
+	"time"
+
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+)
+
+// The marks of a [Step] that leaves the state as it is.
+const (
+	markNow     = "now"
+	markEdited  = "edited"
+	markDelete  = "delete"
+	markCatchup = "catchup"
+)
+
+// The methods below are wishes of a person. They return nil where the row is so already: to wish twice is as good.
+
+// Hold stops a first post that was about to go, until due, or until a person approves it when due is zero.
+func (r *Row) Hold(now, due time.Time, actor string) (*Row, error) {
+	if r.Op != Create {
+		return nil, r.unfit("hold", "it is the "+string(r.Op)+" of what was posted; pause the channel to stop it")
+	}
+	h := r.clone()
+	reason := Operator
+	if !due.IsZero() {
+		reason = Hold
+	}
+	if r.State == Held {
+		if r.Reason == reason && r.Due.Equal(due) {
+			return nil, nil
+		}
+		h.Reason = reason
+		h.note(now, actor, reason)
+	} else if err := h.move(Held, now, actor, reason); err != nil {
+		return nil, err
+	}
+	h.Due, h.Rush, h.ApprovedAt, h.ApprovedBy = time.Time{}, false, time.Time{}, ""
+	if !due.IsZero() {
+		h.Due = due.UTC()
+	}
+	return h, nil
+}
+
+// Hurry lets what waits for its turn go next, without regard to rate and quiet hours. A pause of the channel, and a wait
+// that the network asked for, hold it all the same.
+func (r *Row) Hurry(now time.Time, actor string) (*Row, error) {
+	switch r.State {
+	case Planned, Approved, Waiting:
+		if r.Rush && r.Due.IsZero() {
+			return nil, nil
+		}
+	case Sent:
+		if r.Next == nil {
+			return nil, r.unfit("send now", "it is sent, and nothing follows")
+		}
+		if r.Rush {
+			return nil, nil
+		}
+	case Held:
+		return nil, r.unfit("send now", "it is held; approve it first")
+	default:
+		return nil, r.unfit("send now", "it is "+string(r.State)+", and nothing waits for its turn")
+	}
+	h := r.clone()
+	h.Rush = true
+	if h.State != Sent { // what follows keeps its distance to what was sent
+		h.Due = time.Time{}
+		if h.Op == Create && h.ApprovedBy == "" {
+			// Its age counts from here, and these are the words that go.
+			h.ApprovedAt, h.ApprovedBy = now.UTC(), actor
+		}
+	}
+	h.note(now, actor, markNow)
+	return h, nil
+}
+
+// Rewrite puts a payload with a person's words in place of the one that was composed. From here on a newer revision of the
+// article changes nothing but [Row.Seen]: the person's words stand, until the article is withdrawn.
+func (r *Row) Rewrite(p event.Post, now time.Time, actor string) (*Row, error) {
+	if n := len(p.Request.Body); n > MaxPayload {
+		return nil, fault.Errorf(fault.TooLarge, "edit delivery %s: %d bytes are more than %d", r.ID(), n, MaxPayload)
+	}
+	if r.posted() {
+		return nil, r.unfit("edit", "it is posted; correct the article at its source, or delete the post")
+	}
+	if !slices.Contains([]State{Planned, Held, Approved, Failed}, r.State) {
+		return nil, r.unfit("edit", "it is "+string(r.State)+"; only what did not begin to be sent can be edited")
+	}
+	if r.Payload == nil { // it goes with a withdrawal, and words of whoever must not bring it back
+		return nil, r.unfit("edit", "its payload is not kept any more")
+	}
+	if r.EditedBy == actor && r.Hash == p.Hash {
+		return nil, nil
+	}
+	e := r.clone()
+	p.Channel, p.Story, p.Action = r.Channel, r.Story, event.ActionCreate
+	e.load(p)
+	e.Seen, e.EditedBy = max(e.Seen, p.Revision), actor
+	e.Next = nil     // a newer revision that would follow what was approved
+	e.Frozen = false // what failed was refused for good: these are other words
+	e.note(now, actor, markEdited)
+	return e, nil
+}
+
+// Withdraw takes back what was posted, whatever the channel does about articles that are gone.
+func (r *Row) Withdraw(now time.Time, actor string) (*Row, error) {
+	switch {
+	case r.State == Deleted, r.Next != nil && r.Next.Op == Delete && r.Next.By != "", r.Op == Delete && r.State.Open():
+		return nil, nil
+	case r.State == Sending, r.State == Uncertain: // nobody knows yet whether there is something to delete
+	case !r.posted():
+		return nil, r.unfit("delete", "it is "+string(r.State)+" and was not posted; skip it instead")
+	}
+	w := r.clone()
+	w.Next = &Next{
+		Op: Delete, Revision: r.Seen, First: now.UTC(), By: actor,
+		Payload: &event.Post{Channel: r.Channel, Network: r.Network, Story: r.Story, Article: r.Article, Revision: r.Seen, Action: event.ActionDelete},
+	}
+	switch r.State {
+	case Sent, Sending, Uncertain:
+		w.note(now, actor, markDelete)
+	case Failed:
+		w.takeNext(now)
+		return w, w.move(Planned, now, actor, markDelete)
+	default: // an edit is due and was surely not accepted: what it would change is to go
+		w.takeNext(now)
+		w.note(now, actor, markDelete)
+	}
+	return w, nil
+}
+
+// Unable drops what follows a sent row because the network cannot do it. It is no error.
+func (r *Row) Unable() *Row {
+	u := r.clone()
+	u.Next, u.Rush, u.Reason = nil, false, Unsupported
+	return u
+}
+
+// note remembers what a person did that moved nothing.
+func (r *Row) note(now time.Time, actor, what string) {
+	op := r.Op
+	if r.Next != nil {
+		op = r.Next.Op
+	}
+	r.remember(Step{At: now.UTC(), From: r.State, To: r.State, Op: op, Actor: actor, Reason: what})
+}
+
+func (r *Row) unfit(verb, why string) error {
+	return fault.Errorf(fault.Invalid, "%s delivery %s: %s", verb, r.ID(), why)
+}

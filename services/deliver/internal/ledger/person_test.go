@@ -1,0 +1,177 @@
+package ledger
+
+import (
+	"testing"
+	"time"
+
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
+)
+
+// taken is the row of a post that has just arrived.
+func taken(t *testing.T, rules Rules) *Row {
+	t.Helper()
+	r, err := Take(nil, composed(event.ActionCreate, 1, "text 1"), 1, rules, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// did is a step that must succeed and change something.
+func did(t *testing.T, r *Row, err error) *Row {
+	t.Helper()
+	if err != nil || r == nil {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	return r
+}
+
+func TestHoldStopsWhatWasAboutToGo(t *testing.T) {
+	t.Parallel()
+	rules := everything()
+	rules.Approve = Auto
+	planned := taken(t, rules)
+	r, err := planned.Hold(start, time.Time{}, "anna")
+	held := did(t, r, err)
+	if _, ready := held.Ready(start.Add(time.Hour)); ready || held.State != Held || held.Reason != Operator || !held.Due.IsZero() {
+		t.Errorf("held: %+v", held)
+	}
+	if again, err := held.Hold(start, time.Time{}, "anna"); again != nil || err != nil {
+		t.Errorf("held twice: %+v, %v", again, err)
+	}
+	r, err = held.Hold(start, start.Add(time.Hour), "anna")
+	if timed := did(t, r, err); timed.Reason != Hold || !timed.Due.Equal(start.Add(time.Hour)) {
+		t.Errorf("held for an hour: %s until %v", timed.Reason, timed.Due)
+	}
+	r, err = held.Approve(start, "anna")
+	r, err = did(t, r, err).Hold(start, time.Time{}, "bert")
+	if back := did(t, r, err); back.State != Held || back.ApprovedBy != "" || !back.ApprovedAt.IsZero() {
+		t.Errorf("an approval outlives a hold: %+v", back)
+	}
+	if _, err := sent(t, rules).Hold(start, time.Time{}, "anna"); err == nil {
+		t.Error("a sent post was held")
+	}
+}
+
+func TestTheHoldOfAChannelBecomesAPersons(t *testing.T) {
+	t.Parallel()
+	rules := everything()
+	rules.Approve, rules.HoldFor = Hold, 10*time.Minute
+	r, err := taken(t, rules).Hold(start, time.Time{}, "anna")
+	if held := did(t, r, err); held.Reason != Operator || !held.Due.IsZero() || len(held.History) != 2 {
+		t.Errorf("still approved by time: %+v", held)
+	}
+}
+
+func TestNowNeedsSomethingThatWaits(t *testing.T) {
+	t.Parallel()
+	rules := everything()
+	rules.Approve = Auto
+	r, err := taken(t, rules).Hurry(start, "anna")
+	now := did(t, r, err)
+	if again, err := now.Hurry(start, "anna"); again != nil || err != nil || !now.Rush || now.ApprovedBy != "anna" {
+		t.Errorf("%+v, then %+v, %v", now, again, err)
+	}
+	r, err = now.Begin(start, time.Minute, "me")
+	r, err = did(t, r, err).Postpone(start, start.Add(time.Hour), "unreachable", "", rules)
+	if waiting := did(t, r, err); !waiting.Rush {
+		t.Error("a failed try ends the hurry")
+	} else if r, err = waiting.Hurry(start, "anna"); !did(t, r, err).Due.IsZero() {
+		t.Error("now waits for the next try")
+	}
+	if _, err := sent(t, rules).Hurry(start, "anna"); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a sent post with nothing to follow: %v", err)
+	}
+	rules.Approve = Manual
+	if _, err := taken(t, rules).Hurry(start, "anna"); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a held post: %v", err)
+	}
+}
+
+func TestWordsOfAPersonStand(t *testing.T) {
+	t.Parallel()
+	rules := everything()
+	rules.Approve = Manual
+	words := composed(event.ActionCreate, 1, "words of anna")
+	r, err := taken(t, rules).Rewrite(words, start, "anna")
+	edited := did(t, r, err)
+	if again, err := edited.Rewrite(words, start, "anna"); again != nil || err != nil {
+		t.Errorf("the same words once more: %+v, %v", again, err)
+	}
+	r, err = Take(edited, composed(event.ActionEdit, 2, "text 2"), 2, rules, start)
+	newer := did(t, r, err)
+	if newer.Payload.Text != "words of anna" || newer.Seen != 2 || newer.Revision != 1 || newer.Reason != Manual {
+		t.Errorf("a newer revision leaves %q, seen %d", newer.Payload.Text, newer.Seen)
+	}
+	r, err = newer.Approve(start, "anna")
+	r, err = did(t, r, err).Begin(start, time.Minute, "me")
+	r, err = did(t, r, err).Refuse(start, fault.Invalid, "too long", rules)
+	failed := did(t, r, err)
+	r, err = Take(failed, composed(event.ActionEdit, 2, "text 2"), 3, rules, start) // its dead letter was sent back
+	if back := did(t, r, err); back.State != Planned || back.Payload.Text != "words of anna" {
+		t.Errorf("a dead letter brings %s with %q", back.State, back.Payload.Text)
+	}
+	r, err = failed.Rewrite(composed(event.ActionCreate, 1, "shorter"), start, "anna")
+	r, err = did(t, r, err).Retry(start, "anna")
+	r, err = did(t, r, err).Begin(start, time.Minute, "me")
+	if r = did(t, r, err); r.Payload.Text != "shorter" || r.Key != CreateKey(r.Channel, r.Story) {
+		t.Errorf("sends %q with key %s", r.Payload.Text, r.Key)
+	}
+	if _, err := r.Rewrite(words, start, "anna"); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("what is being sent was edited: %v", err)
+	}
+	r, err = r.Succeed(start, Remote{ID: "7"}, rules)
+	posted := did(t, r, err)
+	r, err = Take(posted, composed(event.ActionEdit, 3, "text 3"), 4, rules, start)
+	if r = did(t, r, err); r.Next != nil {
+		t.Error("a newer revision edits away what a person wrote")
+	}
+	r, err = Take(r, composed(event.ActionDelete, 4, ""), 5, rules, start)
+	if r = did(t, r, err); r.Next == nil || r.Next.Op != Delete {
+		t.Error("a withdrawal does not reach an edited post")
+	}
+}
+
+func TestAPersonsDeletionIsWantedWhateverTheChannelSays(t *testing.T) {
+	t.Parallel()
+	rules := everything()
+	rules.Approve, rules.OnRemove = Auto, OnIgnore
+	if _, err := taken(t, rules).Withdraw(start, "anna"); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("what was not posted was deleted: %v", err)
+	}
+	posted := sent(t, rules)
+	r, err := posted.Withdraw(start, "anna")
+	wanted := did(t, r, err)
+	if again, err := wanted.Withdraw(start, "anna"); again != nil || err != nil {
+		t.Errorf("twice: %+v, %v", again, err)
+	}
+	r, err = Take(wanted, composed(event.ActionEdit, 2, "text 2"), 2, rules, start)
+	if op, ready := did(t, r, err).Ready(start); !ready || op != Delete {
+		t.Errorf("a newer revision leaves %s", op)
+	}
+	r, err = wanted.Begin(start, time.Minute, "me")
+	r, err = did(t, r, err).Postpone(start, start, "unreachable", "", rules)
+	r, err = did(t, r, err).Begin(start, time.Minute, "me")
+	r, err = did(t, r, err).Succeed(start, Remote{}, rules)
+	if r = did(t, r, err); r.State != Deleted || r.Payload != nil {
+		t.Errorf("ends %s", r.State)
+	}
+	// While the first request flies nobody knows whether there is something to delete.
+	r, err = taken(t, rules).Begin(start, time.Minute, "me")
+	r, err = did(t, r, err).Withdraw(start, "anna")
+	flying := did(t, r, err)
+	r, err = flying.Succeed(start, Remote{ID: "7"}, rules)
+	if r = did(t, r, err); r.Next == nil || r.Next.Op != Delete {
+		t.Error("a deletion wished for during the first request is forgotten")
+	}
+	r, err = flying.Postpone(start, start, "unreachable", "", rules)
+	if r = did(t, r, err); r.State != Skipped {
+		t.Errorf("what did not arrive is %s after its deletion", r.State)
+	}
+	rules.CanDelete = false
+	r, err = flying.Succeed(start, Remote{ID: "7"}, rules)
+	if r = did(t, r, err); r.Next != nil || r.Reason != Unsupported {
+		t.Errorf("a network that cannot delete leaves %+v (%s)", r.Next, r.Reason)
+	}
+}

@@ -1,0 +1,137 @@
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"tidings.internal/pkg/origintest"
+)
+
+// account is an account on a server with the statuses API, as far as a channel uses it.
+type account struct {
+	*httptest.Server
+	mu      sync.Mutex
+	token   string
+	texts   []string        // of all that was ever posted, in order
+	deleted map[string]bool // by id, the place in texts
+}
+
+const accountToken = "planted-token-71c2"
+
+func newAccount(t *testing.T) *account {
+	a := &account{token: accountToken, deleted: map[string]bool{}}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/v1/accounts/verify_credentials", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, `{"id":"42","acct":"news"}`)
+	})
+	mux.HandleFunc("POST /api/v1/statuses", func(w http.ResponseWriter, r *http.Request) {
+		var in struct{ Status string }
+		if err := json.NewDecoder(r.Body).Decode(&in); err != nil || in.Status == "" {
+			http.Error(w, `{"error":"Validation failed"}`, http.StatusUnprocessableEntity)
+			return
+		}
+		a.texts = append(a.texts, in.Status)
+		_, _ = fmt.Fprintf(w, `{"id":"%d","url":"https://social.example/@news/%[1]d"}`, len(a.texts)-1)
+	})
+	mux.HandleFunc("DELETE /api/v1/statuses/{id}", func(w http.ResponseWriter, r *http.Request) {
+		a.deleted[r.PathValue("id")] = true
+		_, _ = fmt.Fprint(w, `{}`)
+	})
+	a.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		if r.Header.Get("Authorization") != "Bearer "+a.token {
+			http.Error(w, `{"error":"The access token is invalid"}`, http.StatusUnauthorized)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+	t.Cleanup(a.Close)
+	return a
+}
+
+// posts lists what was posted, and how many of them were deleted.
+func (a *account) posts() (texts []string, deleted int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return append(texts, a.texts...), len(a.deleted)
+}
+
+// socialScene is an origin with one source and a channel to an account, configured in a directory.
+func socialScene(t *testing.T, keys string) (dir string, f *origintest.Feed, a *account) {
+	t.Helper()
+	dir, a = t.TempDir(), newAccount(t)
+	origin := origintest.New(t)
+	f = origin.Feed("news").Describe("News", "en")
+	write(t, filepath.Join(dir, "tidings.yaml"), fmt.Sprintf(`site: {title: Test, url: "http://127.0.0.1:1", language: en}
+ingest: {allow_networks: [127.0.0.0/8], revision_gap: 0s, hosts: {%q: {concurrency: 4, gap: 0s}}}
+sources: [{id: news, url: %q, every: 300ms}]
+channels: [{id: masto, network: mastodon, server: %q, token: %s, allow_private: true%s}]
+`, origin.Addr(), f.URL(origintest.RSS), a.URL, accountToken, keys))
+	return dir, f, a
+}
+
+// A person stops a post, writes other words, sends it in spite of a spent day, and takes it back: each once, through kills
+// in between.
+func TestAPersonHoldsEditsSendsAndDeletes(t *testing.T) {
+	t.Parallel()
+	dir, f, a := socialScene(t, ", approve: hold 2h, max_per_day: 1")
+	p := start(t, dir, anyPort(), "run")
+	p.awaitReady(t)
+	awaitChannel(t, dir)
+	f.Add(item(1), item(2))
+	ids := inState(t, dir, "held", 2)
+	first, second := ids[0], ids[1]
+
+	verb(t, dir, 0, "deliveries", "hold", first)
+	verb(t, dir, 0, "deliveries", "hold", first) // once more is as good
+	verb(t, dir, 1, "deliveries", "now", first)
+	words := filepath.Join(dir, "words.txt")
+	write(t, words, strings.Repeat("long ", 200))
+	if out := both(t, dir, 1, "deliveries", "edit", first, "--file", words); !strings.Contains(out, "999 of 500") {
+		t.Errorf("too long a text prints %q", out)
+	}
+	write(t, words, "Words of a person & <nobody>\n")
+	var done struct {
+		Outcome, Text string
+		Count         struct{ Used, Limit int }
+	}
+	decode(t, []byte(verb(t, dir, 0, "deliveries", "edit", first, "--file", words, "--json")), &done)
+	if done.Outcome != "edited" || done.Text != "Words of a person & <nobody>" || done.Count.Used != 28 || done.Count.Limit != 500 {
+		t.Errorf("edit tells %+v", done)
+	}
+	p.kill()
+	p = start(t, dir, anyPort(), "run")
+	p.awaitReady(t)
+	verb(t, dir, 0, "deliveries", "approve", second)
+	inState(t, dir, "sent", 1)
+	verb(t, dir, 0, "deliveries", "approve", first)
+	if texts, _ := a.posts(); len(texts) != 1 {
+		t.Errorf("posted %q although the day is spent", texts)
+	}
+	verb(t, dir, 0, "deliveries", "now", first)
+	inState(t, dir, "sent", 2)
+	if texts, _ := a.posts(); len(texts) != 2 || texts[1] != "Words of a person & <nobody>" {
+		t.Errorf("posted %q", texts)
+	}
+	verb(t, dir, 1, "deliveries", "edit", first, "--file", words)
+	verb(t, dir, 2, "deliveries", "delete", first)
+	verb(t, dir, 0, "deliveries", "delete", first, "--yes")
+	p.kill()
+	p = start(t, dir, anyPort(), "run")
+	p.awaitReady(t)
+	inState(t, dir, "deleted", 1)
+	verb(t, dir, 0, "deliveries", "delete", first, "--yes")
+	if texts, deleted := a.posts(); len(texts) != 2 || deleted != 1 {
+		t.Errorf("%d deleted of %q", deleted, texts)
+	}
+	if out := verb(t, dir, 0, "deliveries", "show", first); !strings.Contains(out, "edited by") || !strings.Contains(out, "deleted") {
+		t.Errorf("show prints %s", out)
+	}
+}
