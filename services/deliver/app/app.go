@@ -41,6 +41,8 @@ type Deps struct {
 
 // App is the running service.
 type App struct {
+	bus      *bus.Bus
+	log      *slog.Logger
 	client   *web.Client
 	channels []*dispatch.Channel
 }
@@ -58,7 +60,7 @@ func New(ctx context.Context, d Deps) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{client: client}
+	a := &App{bus: d.Bus, log: d.Log, client: client}
 	m := newMetrics(a)
 	owner := crand.Text()[:12]
 	for _, c := range s.channels {
@@ -99,7 +101,8 @@ func (a *App) Run(ctx context.Context) error {
 	for _, c := range a.channels {
 		group.Go(func() error { return c.Run(ctx) })
 	}
-	group.Go(func() error { <-ctx.Done(); return nil })
+	group.Go(func() error { return a.serve(ctx, verbChannel, a.policy) })
+	group.Go(func() error { return a.serve(ctx, verbTest, a.identity) })
 	return group.Wait()
 }
 

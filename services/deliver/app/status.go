@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
@@ -150,6 +151,67 @@ type ChannelStatus struct {
 	Pending int `json:"pending"`
 }
 
+// ChannelDetail is all that is known of one channel.
+type ChannelDetail struct {
+	ChannelStatus
+	// Person is the account id that the network gave for the credentials, empty until it was asked.
+	Person string `json:"person,omitempty"`
+	// LastDay is how many posts went in the last 24 hours, LastPost when the last one did.
+	LastDay  int       `json:"last_day"`
+	LastPost time.Time `json:"last_post,omitzero"`
+	// LastError is the delivery that went wrong last, as long as it is not settled; nil when none is.
+	LastError *DeliveryStatus `json:"last_error,omitempty"`
+	// Policy is how the running deliver has it configured; nil when none runs, or the channel is not configured.
+	Policy *Policy `json:"policy,omitempty"`
+}
+
+// ShowChannel tells of one channel: from the ledger, and where a deliver runs from its configuration.
+func ShowChannel(ctx context.Context, b *bus.Bus, id string) (ChannelDetail, error) {
+	if !article.ValidName(id) {
+		return ChannelDetail{}, fault.Errorf(fault.Invalid, "%.80q is no channel", id)
+	}
+	c, _, err := book(b).Channel(ctx, id)
+	if err != nil {
+		return ChannelDetail{}, err
+	}
+	if c == nil {
+		return ChannelDetail{}, fault.Errorf(fault.Invalid, "nothing was ever sent to a channel %s", id)
+	}
+	rows, err := book(b).Rows(ctx, id)
+	if err != nil {
+		return ChannelDetail{}, err
+	}
+	d := ChannelDetail{ChannelStatus: channelStatus(ctx, b, c), Person: c.Person}
+	yesterday := time.Now().Add(-24 * time.Hour)
+	for _, r := range rows {
+		d.Deliveries[string(r.State)]++
+		s := statusOf(r)
+		if r.Posted.After(d.LastPost) {
+			d.LastPost = r.Posted
+		}
+		if r.Posted.After(yesterday) {
+			d.LastDay++
+		}
+		if wrong(r) && (d.LastError == nil || s.Changed.After(d.LastError.Changed)) {
+			d.LastError = &s
+		}
+	}
+	var p Policy
+	switch err := b.Ask(ctx, Name, verbChannel, question{id}, &p); fault.KindOf(err) {
+	case "":
+		d.Policy = &p
+	case fault.Unreachable, fault.Invalid: // none runs, or it does not know the channel
+	default:
+		return ChannelDetail{}, err
+	}
+	return d, nil
+}
+
+// wrong reports whether a row is not settled because of something that went wrong.
+func wrong(r *ledger.Row) bool {
+	return r.State == ledger.Waiting || r.State == ledger.Uncertain || r.State == ledger.Failed
+}
+
 // Channels lists every channel that was ever sent to, by id.
 func Channels(ctx context.Context, b *bus.Bus) ([]ChannelStatus, error) {
 	rows, err := book(b).Channels(ctx)
@@ -161,29 +223,37 @@ func Channels(ctx context.Context, b *bus.Bus) ([]ChannelStatus, error) {
 		return nil, err
 	}
 	counts := map[string]map[string]int{}
-	for _, r := range deliveries {
-		if counts[r.Channel] == nil {
-			counts[r.Channel] = map[string]int{}
-		}
-		counts[r.Channel][string(r.State)]++
-	}
 	list := make([]ChannelStatus, 0, len(rows))
 	for _, c := range rows {
-		s := ChannelStatus{
-			ID: c.ID, Network: c.Network, Since: c.Since, Account: c.Account, Wait: c.Wait, WaitReason: c.WaitReason,
-			Failures: c.Failures, Deliveries: counts[c.ID], Pending: -1,
-		}
-		if s.Deliveries == nil {
-			s.Deliveries = map[string]int{}
-		}
-		if c.Pause != nil {
-			s.Paused, s.At, s.Text = c.Pause.Reason, c.Pause.At, c.Pause.Text
-		}
-		if l, err := b.Backlog(ctx, event.StreamPosts, event.ChannelConsumer(c.ID).Name); err == nil {
-			s.Pending = int(l.Lag())
-		}
+		s := channelStatus(ctx, b, c)
+		counts[c.ID] = s.Deliveries
 		list = append(list, s)
+	}
+	for _, r := range deliveries {
+		if of := counts[r.Channel]; of != nil {
+			of[string(r.State)]++
+		}
 	}
 	slices.SortFunc(list, func(a, b ChannelStatus) int { return strings.Compare(a.ID, b.ID) })
 	return list, nil
+}
+
+// channelStatus is what the channel's own row and its consumer tell; nothing is counted yet.
+func channelStatus(ctx context.Context, b *bus.Bus, c *ledger.Channel) ChannelStatus {
+	s := ChannelStatus{
+		ID: c.ID, Network: c.Network, Since: c.Since, Account: c.Account, Wait: c.Wait, WaitReason: c.WaitReason,
+		Failures: c.Failures, Deliveries: map[string]int{}, Pending: -1,
+	}
+	if c.Pause != nil {
+		s.Paused, s.At, s.Text = c.Pause.Reason, c.Pause.At, c.Pause.Text
+	}
+	if l, err := b.Backlog(ctx, event.StreamPosts, event.ChannelConsumer(c.ID).Name); err == nil {
+		s.Pending = int(l.Lag())
+	}
+	return s
+}
+
+// Settled reports whether nothing more becomes of a delivery by itself.
+func Settled(d DeliveryDetail) bool {
+	return d.Next == "" && !ledger.State(d.State).Open() || d.State == string(ledger.Uncertain)
 }

@@ -106,6 +106,27 @@ func Retry(ctx context.Context, b *bus.Bus, w Wish) error {
 	})
 }
 
+// Try puts a post that is marked as a test into the ledger: it is sent next and taken back at once, where the network can.
+// The name of its delivery is the channel and the story of the post.
+func Try(ctx context.Context, b *bus.Bus, p event.Post, actor string) (id string, err error) {
+	c, _, err := book(b).Channel(ctx, p.Channel)
+	switch {
+	case err != nil:
+		return "", err
+	case c == nil:
+		return "", fault.Errorf(fault.Invalid, "no deliver has worked on a channel %s yet", p.Channel)
+	case c.Pause != nil:
+		return "", fault.Errorf(fault.Refused, "channel %s is paused: %s %s", c.ID, c.Pause.Reason, c.Pause.Text)
+	}
+	r, err := ledger.Trial(p, time.Now(), actor)
+	if err != nil {
+		return "", err
+	}
+	// A crash behind this line leaves a delivery as any other: it is sent once and taken back.
+	_, err = book(b).Put(ctx, r, 0)
+	return r.ID(), err
+}
+
 // parts takes the name of a delivery apart.
 func parts(id string) (channel, story string, err error) {
 	channel, story, _ = strings.Cut(id, "/")

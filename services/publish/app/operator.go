@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	crand "crypto/rand"
 	"slices"
 	"time"
 
@@ -113,6 +114,27 @@ func EditPost(ctx context.Context, b *bus.Bus, doc *config.Doc, channel, id, wor
 		return event.Post{}, err
 	}
 	return ch.Edited(a, it, words)
+}
+
+// TestPost composes a post for a channel that says what it is: a test of the channel, of no article. Nothing is emitted.
+func TestPost(doc *config.Doc, channel string, now time.Time) (event.Post, error) {
+	ch, site, err := find(doc, channel)
+	if err != nil {
+		return event.Post{}, err
+	}
+	now = now.UTC()
+	a := &article.Article{
+		ID: article.NewID("channels-test", channel+" "+crand.Text()), Revision: 1, Title: "Test of channel " + channel + ", " + now.Format(time.RFC3339),
+		URL: cmp.Or(read(doc).site.URL, "https://example.org/"), Published: &now, FirstSeen: now, Fetched: now,
+		Summary:  "This post was sent to see whether the channel works. It is deleted again where the network allows that.",
+		Language: article.Language{Code: "en", Confidence: 1}, Source: article.Source{ID: "channels-test", Title: "Test"},
+	}
+	a.Story = article.Story{ID: a.ID, FirstSeen: now}
+	it, err := item.New(a, site)
+	if err != nil {
+		return event.Post{}, err
+	}
+	return ch.Post(a, it, event.ActionCreate, false)
 }
 
 // find returns a channel of the configuration, and the id of its site.

@@ -135,3 +135,57 @@ func TestAPersonHoldsEditsSendsAndDeletes(t *testing.T) {
 		t.Errorf("show prints %s", out)
 	}
 }
+
+// The credentials of a channel are tried without a post; a test post comes and goes when it is asked for.
+func TestAChannelIsTried(t *testing.T) {
+	t.Parallel()
+	dir, _, a := socialScene(t, `, approve: manual, max_per_hour: 4, quiet: {from: "22:00", to: "07:00", zone: Europe/Berlin}`)
+	verb(t, dir, 3, "channels", "test", "masto") // nothing runs
+	p := start(t, dir, anyPort(), "run")
+	p.awaitReady(t)
+	awaitChannel(t, dir)
+	if out := verb(t, dir, 0, "channels", "test", "masto"); out != "the network takes channel masto for news (42)\n" {
+		t.Errorf("test prints %q", out)
+	}
+	if texts, _ := a.posts(); len(texts) != 0 {
+		t.Errorf("a test without a post posted %q", texts)
+	}
+	var done struct {
+		Asked bool
+		Name  string
+		Post  struct{ State, Text string }
+	}
+	decode(t, []byte(verb(t, dir, 0, "channels", "test", "masto", "--post", "--json")), &done)
+	if !done.Asked || done.Name != "news" || done.Post.State != "deleted" {
+		t.Errorf("test tells %+v", done)
+	}
+	if texts, deleted := a.posts(); len(texts) != 1 || deleted != 1 || !strings.Contains(texts[0], "Test of channel masto") {
+		t.Errorf("%d deleted of %q", deleted, texts)
+	}
+	out := verb(t, dir, 0, "channels", "show", "masto")
+	for _, want := range []string{"1 deleted", "22:00 to 07:00 Europe/Berlin", "max per hour   4", "approve        manual", "account id     42", "state          sending"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("show prints no %q:\n%s", want, out)
+		}
+	}
+	var shown struct {
+		ID     string
+		Policy struct{ Deletes bool }
+	}
+	decode(t, []byte(verb(t, dir, 0, "channels", "show", "masto", "--json")), &shown)
+	if shown.ID != "masto" || !shown.Policy.Deletes {
+		t.Errorf("show tells %+v", shown)
+	}
+	verb(t, dir, 1, "channels", "show", "other")
+	verb(t, dir, 1, "channels", "test", "other")
+
+	a.mu.Lock()
+	a.token = "another"
+	a.mu.Unlock()
+	if out := both(t, dir, 1, "channels", "test", "masto"); !strings.Contains(out, "The access token is invalid") || strings.Contains(out, accountToken) {
+		t.Errorf("wrong credentials print %q", out)
+	}
+	if out := verb(t, dir, 0, "channels", "show", "masto"); strings.Contains(out, "paused") {
+		t.Errorf("a test pauses the channel:\n%s", out)
+	}
+}

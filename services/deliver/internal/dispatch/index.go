@@ -29,6 +29,23 @@ type item struct {
 	missed    int       // how many times in a row it was not found
 	again     time.Time // it is left alone until then
 	rush      bool
+	follows   bool // it is sent, and this is its next operation
+}
+
+func itemOf(r *ledger.Row, revision uint64) item {
+	i := item{
+		revision: revision, state: r.State, op: r.Op, due: r.Due, deadline: r.Deadline, published: r.Published,
+		approved: r.ApprovedAt, ordinal: r.Ordinal, backfill: r.Backfill, rush: r.Rush, follows: r.State == ledger.Sent && r.Next != nil,
+	}
+	if i.follows {
+		i.op, i.due = r.Next.Op, r.Next.Due
+	}
+	return i
+}
+
+// waits reports whether the row waits for nothing but its turn.
+func (i item) waits() bool {
+	return i.follows || i.state == ledger.Planned || i.state == ledger.Approved || i.state == ledger.Waiting
 }
 
 const (
@@ -41,14 +58,7 @@ func newIndex() *index { return &index{items: map[string]item{}, filled: map[str
 
 // put takes note of a row at a revision of the bucket. It reports whether that changed anything.
 func (x *index) put(r *ledger.Row, revision uint64) bool {
-	i := item{
-		revision: revision, state: r.State, op: r.Op, due: r.Due, deadline: r.Deadline, published: r.Published,
-		approved: r.ApprovedAt, ordinal: r.Ordinal, backfill: r.Backfill, rush: r.Rush,
-	}
-	follows := r.State == ledger.Sent && r.Next != nil
-	if follows {
-		i.op, i.due = r.Next.Op, r.Next.Due
-	}
+	i := itemOf(r, revision)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if r.Backfill && r.Reason != ledger.Baseline {
@@ -58,7 +68,7 @@ func (x *index) put(r *ledger.Row, revision uint64) bool {
 	if known && old.revision >= revision {
 		return false
 	}
-	if !follows && !r.State.Open() {
+	if !i.follows && !r.State.Open() {
 		// A finished row is forgotten: most are, and no late news of it can hurt, since rows are read again.
 		delete(x.items, r.Story)
 		return known

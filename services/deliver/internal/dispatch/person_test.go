@@ -157,3 +157,44 @@ func TestADeletionThatTheNetworkCannotDoIsNoError(t *testing.T) {
 		t.Errorf("%s (%s), next %v, %v", row.State, row.Reason, row.Next, r.net.log())
 	}
 }
+
+func TestOutlookSaysWhatGoesNext(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *config.Channel) {
+		c.MaxPerHour, c.MaxAge = 1, 0
+		c.Quiet = config.Quiet{From: "08:30", To: "11:00", Zone: "UTC"} // the clock begins at 08:00
+	})
+	outlook := func() (dispatch.Due, bool) {
+		t.Helper()
+		rows, err := r.book.Rows(t.Context(), "ch")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Outlook(*r.channel(), rows, r.clock.Now())
+	}
+	if next, ok := outlook(); ok {
+		t.Errorf("nothing waits, and %v is next", next)
+	}
+	begin := r.clock.Now()
+	for n := range 3 {
+		p := r.post(n, 1, event.ActionCreate)
+		p.Published = begin.Add(time.Duration(-n) * time.Second)
+		r.take(p)
+	}
+	if next, ok := outlook(); !ok || next.Story != sendtest.Story(2) || next.Op != ledger.Create || !next.At.Equal(begin) {
+		t.Errorf("next is %v", next)
+	}
+	r.work(time.Minute) // one goes; the second has its turn at nine, in quiet hours
+	next, ok := outlook()
+	if want := time.Date(begin.Year(), begin.Month(), begin.Day(), 11, 0, 0, 0, time.UTC); !ok || next.Story != sendtest.Story(1) || !next.At.Equal(want) {
+		t.Errorf("next is %v, want story 1 at %v", next, want)
+	}
+	r.work(next.At.Sub(r.clock.Now()) + time.Second)
+	if log := r.net.log(); len(log) != 2 || log[1].story != next.Story || log[1].at.Sub(next.At).Abs() > time.Second {
+		t.Errorf("sent %v, said %v", log, next)
+	}
+	r.wish(2, func(row *ledger.Row) (*ledger.Row, error) { return row.Withdraw(r.clock.Now(), "anna") })
+	if next, ok := outlook(); !ok || next.Op != ledger.Delete || next.At.After(r.clock.Now()) {
+		t.Errorf("a deletion waits for something: %v", next)
+	}
+}

@@ -90,15 +90,20 @@ func (c *Channel) weigh(s *survey, story string, i item, now time.Time, later, q
 	turn := &s.rush
 	if !i.rush {
 		turn = &s.next
-		if i.op == ledger.Create && i.state != ledger.Waiting { // a second try has paid already
-			later = max(later, pace)
-		}
-		later = max(later, quiet)
+		later = max(later, c.paced(i, pace), quiet)
 	}
 	if later == 0 {
 		turn.offer(story, i)
 	}
 	s.until(later)
+}
+
+// paced is how much of the pace's wait a row has to keep: first posts alone cost something, and a second try has paid.
+func (c *Channel) paced(i item, pace time.Duration) time.Duration {
+	if i.op != ledger.Create || i.state == ledger.Waiting {
+		return 0
+	}
+	return pace
 }
 
 // tooOld reports whether a first post has passed its age, counted from its approval where a person gave one. What the

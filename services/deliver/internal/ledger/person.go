@@ -13,6 +13,7 @@ const (
 	markNow     = "now"
 	markEdited  = "edited"
 	markDelete  = "delete"
+	markTest    = "test"
 	markCatchup = "catchup"
 )
 
@@ -115,10 +116,7 @@ func (r *Row) Withdraw(now time.Time, actor string) (*Row, error) {
 		return nil, r.unfit("delete", "it is "+string(r.State)+" and was not posted; skip it instead")
 	}
 	w := r.clone()
-	w.Next = &Next{
-		Op: Delete, Revision: r.Seen, First: now.UTC(), By: actor,
-		Payload: &event.Post{Channel: r.Channel, Network: r.Network, Story: r.Story, Article: r.Article, Revision: r.Seen, Action: event.ActionDelete},
-	}
+	w.Next = r.removal(now, actor)
 	switch r.State {
 	case Sent, Sending, Uncertain:
 		w.note(now, actor, markDelete)
@@ -130,6 +128,24 @@ func (r *Row) Withdraw(now time.Time, actor string) (*Row, error) {
 		w.note(now, actor, markDelete)
 	}
 	return w, nil
+}
+
+// Trial is the row of a post that is sent to see whether a channel works, and taken back at once. One that does not arrive
+// at its first try never leaves: who tries wants to know, not to wait.
+func Trial(p event.Post, now time.Time, actor string) (*Row, error) {
+	r := begin(p, 0, now)
+	r.Published, r.Rush, r.ApprovedAt, r.ApprovedBy = now.UTC(), true, now.UTC(), actor
+	r.load(p)
+	r.Next = r.removal(now, actor)
+	return r, r.move(Planned, now, actor, markTest)
+}
+
+// removal is the next operation by which a person takes a post back.
+func (r *Row) removal(now time.Time, actor string) *Next {
+	return &Next{
+		Op: Delete, Revision: r.Seen, First: now.UTC(), By: actor,
+		Payload: &event.Post{Channel: r.Channel, Network: r.Network, Story: r.Story, Article: r.Article, Revision: r.Seen, Action: event.ActionDelete},
+	}
 }
 
 // Unable drops what follows a sent row because the network cannot do it. It is no error.

@@ -175,3 +175,50 @@ func TestAPersonsDeletionIsWantedWhateverTheChannelSays(t *testing.T) {
 		t.Errorf("a network that cannot delete leaves %+v (%s)", r.Next, r.Reason)
 	}
 }
+
+func TestWhatWasPostedIsNotSkipped(t *testing.T) {
+	t.Parallel()
+	rules := everything()
+	r, err := Take(sent(t, rules), composed(event.ActionEdit, 2, "text 2"), 2, rules, start)
+	r, err2 := did(t, r, err).Begin(start.Add(time.Hour), time.Minute, "me")
+	r, err = did(t, r, err2).Postpone(start, start, "unreachable", "", rules)
+	waiting := did(t, r, err)
+	if _, err := waiting.Skip(start, "anna", Operator); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("an edit in doubt was skipped, and the post forgotten: %v", err)
+	}
+	r, err = waiting.Withdraw(start, "anna")
+	if op, ready := did(t, r, err).Ready(start); !ready || op != Delete {
+		t.Errorf("its deletion is %s, ready %v", op, ready)
+	}
+}
+
+func TestATrialGoesOnceOrNever(t *testing.T) {
+	t.Parallel()
+	rules := everything()
+	rules.OnRemove = OnIgnore
+	r, err := Trial(composed(event.ActionCreate, 1, "a test"), start, "anna")
+	trial := did(t, r, err)
+	r, err = trial.Begin(start, time.Minute, "me")
+	flying := did(t, r, err)
+	if !trial.Rush || flying.Op != Create {
+		t.Errorf("%+v", flying)
+	}
+	r, err = flying.Postpone(start, start, "unreachable", "connection refused", rules)
+	if r = did(t, r, err); r.State != Skipped || r.Text != "connection refused" || r.Payload != nil {
+		t.Errorf("a first try that failed leaves it %s: %s", r.State, r.Text)
+	}
+	r, err = flying.Refuse(start, fault.Invalid, "no", rules)
+	if r = did(t, r, err); r.State != Failed || r.Next != nil || r.Payload != nil {
+		t.Errorf("a refusal leaves it %s, next %v", r.State, r.Next)
+	}
+	r, err = flying.Succeed(start, Remote{ID: "7"}, rules)
+	posted := did(t, r, err)
+	if op, ready := posted.Ready(start); !ready || op != Delete {
+		t.Errorf("it is not taken back: %s, %v", op, ready)
+	}
+	r, err = posted.Begin(start, time.Minute, "me")
+	r, err = did(t, r, err).Succeed(start, Remote{}, rules)
+	if r = did(t, r, err); r.State != Deleted {
+		t.Errorf("it ends %s", r.State)
+	}
+}

@@ -78,14 +78,7 @@ func Take(old *Row, p event.Post, ordinal uint64, rules Rules, now time.Time) (*
 
 // first makes the row of a story that the channel has not seen.
 func first(p event.Post, ordinal uint64, rules Rules, now time.Time) (*Row, error) {
-	r := &Row{
-		Channel: p.Channel, Story: p.Story, Network: p.Network, Article: p.Article, Op: Create, Revision: p.Revision,
-		Seen: p.Revision, Ordinal: ordinal, Arrived: ordinal, Published: p.Published, FirstSeen: p.FirstSeen, Backfill: p.Backfill,
-		URL: p.URL, First: now.UTC(), Key: CreateKey(p.Channel, p.Story),
-	}
-	if r.Published.IsZero() {
-		r.Published = p.FirstSeen
-	}
+	r := begin(p, ordinal, now)
 	switch {
 	case p.Action == event.ActionDelete:
 		// The row is written although nothing was sent: an older revision may still be on its way here, and must find
@@ -98,6 +91,19 @@ func first(p event.Post, ordinal uint64, rules Rules, now time.Time) (*Row, erro
 	// stream keeps only the newest.
 	r.load(p)
 	return r, r.enter(rules, now)
+}
+
+// begin is a row without a state.
+func begin(p event.Post, ordinal uint64, now time.Time) *Row {
+	r := &Row{
+		Channel: p.Channel, Story: p.Story, Network: p.Network, Article: p.Article, Op: Create, Revision: p.Revision,
+		Seen: p.Revision, Ordinal: ordinal, Arrived: ordinal, Published: p.Published, FirstSeen: p.FirstSeen, Backfill: p.Backfill,
+		URL: p.URL, First: now.UTC(), Key: CreateKey(p.Channel, p.Story),
+	}
+	if r.Published.IsZero() {
+		r.Published = p.FirstSeen
+	}
+	return r
 }
 
 // enter gives a row without a state its first one.

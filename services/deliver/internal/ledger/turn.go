@@ -162,6 +162,9 @@ func (r *Row) Approve(now time.Time, actor string) (*Row, error) {
 
 // Skip ends a row that was never sent. Its payload goes.
 func (r *Row) Skip(now time.Time, actor, reason string) (*Row, error) {
+	if r.posted() { // else what is at the network would be forgotten, and its deletion with it
+		return nil, r.unfit("skip", "it was posted; delete it instead")
+	}
 	s := r.clone()
 	if err := s.move(Skipped, now, actor, reason); err != nil {
 		return nil, err

@@ -2,9 +2,71 @@ package ops
 
 import (
 	"context"
+	"time"
 
+	"tidings.internal/pkg/fault"
 	deliver "tidings.internal/services/deliver/app"
+	publish "tidings.internal/services/publish/app"
 )
+
+// ChannelDetail is what an operator sees of one channel alone, Identity who its network takes us for.
+type (
+	ChannelDetail = deliver.ChannelDetail
+	Identity      = deliver.Identity
+)
+
+// Channel tells of one.
+func (o *Ops) Channel(ctx context.Context, id string) (ChannelDetail, error) {
+	return deliver.ShowChannel(ctx, o.bus, id)
+}
+
+// TestChannel asks the network of a channel who its credentials belong to. Nothing is posted.
+func (o *Ops) TestChannel(ctx context.Context, id string) (Identity, error) {
+	return deliver.TestChannel(ctx, o.bus, id)
+}
+
+// lookEvery is how often a test post is looked at.
+const lookEvery = 200 * time.Millisecond
+
+// TestPost sends a post that says what it is, and has it deleted at once where the network can. It returns how the
+// delivery stands when that is done, or when within is over; what was not sent by then never is.
+func (o *Ops) TestPost(ctx context.Context, channel, actor string, within time.Duration) (DeliveryDetail, error) {
+	p, err := publish.TestPost(o.doc, channel, time.Now())
+	if err != nil {
+		return DeliveryDetail{}, err
+	}
+	id, err := deliver.Try(ctx, o.bus, p, actor)
+	if err != nil {
+		return DeliveryDetail{}, err
+	}
+	limit := time.NewTimer(within)
+	defer limit.Stop()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		d, err := deliver.Delivery(ctx, o.bus, id)
+		if err != nil || deliver.Settled(d) {
+			return d, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-limit.C:
+		case <-look.C:
+			continue
+		}
+		return o.giveUp(context.WithoutCancel(ctx), id, actor)
+	}
+}
+
+// giveUp ends a test that took too long, if it is not under way.
+func (o *Ops) giveUp(ctx context.Context, id, actor string) (DeliveryDetail, error) {
+	ctx, cancel := context.WithTimeout(ctx, closeLimit)
+	defer cancel()
+	if err := deliver.Skip(ctx, o.bus, Wish{ID: id, Actor: actor}); err != nil && fault.KindOf(err) != fault.Invalid {
+		return DeliveryDetail{}, err
+	}
+	return deliver.Delivery(ctx, o.bus, id)
+}
 
 // PauseChannel stops a channel and keeps its queue.
 func (o *Ops) PauseChannel(ctx context.Context, id string) error {
