@@ -145,6 +145,8 @@ type ChannelStatus struct {
 	Wait       time.Time `json:"wait,omitzero"`
 	WaitReason string    `json:"wait_reason,omitempty"`
 	Failures   int       `json:"failures,omitempty"`
+	// Rebind is since when the channel may go on with another account; zero when it may not.
+	Rebind time.Time `json:"rebind,omitzero"`
 	// Deliveries counts the channel's deliveries by state.
 	Deliveries map[string]int `json:"deliveries"`
 	// Pending counts the posts on the bus that are not in the ledger yet; -1 when the bus does not say.
@@ -246,6 +248,9 @@ func channelStatus(ctx context.Context, b *bus.Bus, c *ledger.Channel) ChannelSt
 	}
 	if c.Pause != nil {
 		s.Paused, s.At, s.Text = c.Pause.Reason, c.Pause.At, c.Pause.Text
+	}
+	if c.Rebind != nil {
+		s.Rebind = c.Rebind.At
 	}
 	if l, err := b.Backlog(ctx, event.StreamPosts, event.ChannelConsumer(c.ID).Name); err == nil {
 		s.Pending = int(l.Lag())

@@ -205,6 +205,39 @@ func Resume(ctx context.Context, b *bus.Bus, channel string) error {
 	})
 }
 
+// Rebind allows a channel to go on with the account that it is configured for, in place of the one that it posted to. It is
+// used up by the next deliver that finds another account. What is in doubt has to be settled before: behind that nobody can
+// ask the former account.
+func Rebind(ctx context.Context, b *bus.Bus, channel, actor string) error {
+	if !article.ValidName(channel) {
+		return fault.Errorf(fault.Invalid, "%.80q is no channel", channel)
+	}
+	rows, err := book(b).Rows(ctx, channel)
+	if err != nil {
+		return err
+	}
+	doubtful := 0
+	for _, r := range rows {
+		if r.State == ledger.Sending || r.State == ledger.Uncertain {
+			doubtful++
+		}
+	}
+	if doubtful > 0 {
+		return fault.Errorf(fault.Invalid, "rebind channel %s: nobody knows yet whether %d of its deliveries arrived; \"tidings deliveries list --channel %[1]s --state uncertain\" shows them", channel, doubtful)
+	}
+	return changeChannel(ctx, b, channel, func(c *ledger.Channel) bool {
+		stopped := c.Pause != nil && c.Pause.Reason == ledger.AccountChanged
+		if stopped {
+			c.Resume()
+		}
+		if c.Rebind != nil {
+			return stopped
+		}
+		c.Rebind = &ledger.Rebind{At: time.Now().UTC(), By: actor}
+		return true
+	})
+}
+
 func changeChannel(ctx context.Context, b *bus.Bus, id string, verb func(*ledger.Channel) bool) error {
 	if !article.ValidName(id) {
 		return fault.Errorf(fault.Invalid, "%.80q is no channel", id)

@@ -94,6 +94,8 @@ func commands() []shown {
 		{command: "tidings channels show ID", args: []string{"channels", "show", "{channel}"}, says: "network"},
 		{command: "tidings channels test ID", args: []string{"channels", "test", "{channel}"}, says: "--post finds out"},
 		{command: "tidings channels test ID --post", args: []string{"channels", "test", "{channel}", "--post"}, says: "posted and deleted again"},
+		{command: "tidings channels catchup ID --last 20", elsewhere: "TestAChannelCatchesUp"},
+		{command: "tidings channels rebind ID --yes", elsewhere: "TestAChannelIsRebound"},
 		{command: "tidings channels resume ID", args: []string{"channels", "resume", "{channel}"}},
 		{command: "tidings articles show ID", args: []string{"articles", "show", "{article}"}, says: "{article}"},
 		{command: "tidings posts list", args: []string{"posts", "list"}, says: "{channel}/"},

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tidings.internal/pkg/origintest"
 )
@@ -187,5 +189,101 @@ func TestAChannelIsTried(t *testing.T) {
 	}
 	if out := verb(t, dir, 0, "channels", "show", "masto"); strings.Contains(out, "paused") {
 		t.Errorf("a test pauses the channel:\n%s", out)
+	}
+}
+
+// What a source had before the channel came is sent when a person asks for it: the newest, the oldest of them first, once.
+// The article behind such a post can be taken down.
+func TestAChannelCatchesUp(t *testing.T) {
+	t.Parallel()
+	dir, f, a := socialScene(t, "")
+	for n := range 4 {
+		i := item(n)
+		i.Published = time.Now().Add(time.Duration(n-100) * time.Hour) // older than the channel's max_age
+		f.Add(i)
+	}
+	p := start(t, dir, anyPort(), "run")
+	p.awaitReady(t)
+	awaitChannel(t, dir)
+	type caught []struct{ Delivery, Title, Outcome string }
+	var list caught
+	within(t, 30*time.Second, "three stories", func() (bool, string) {
+		out := verb(t, dir, 0, "channels", "catchup", "masto", "--last", "3", "--dry-run", "--json")
+		decode(t, []byte(out), &list)
+		return len(list) == 3, out
+	})
+	if texts, _ := a.posts(); len(texts) != 0 {
+		t.Fatalf("a dry run, or the first poll, posted %q", texts)
+	}
+	verb(t, dir, 2, "channels", "catchup", "masto")
+	verb(t, dir, 1, "channels", "catchup", "other", "--last", "3")
+	if out := verb(t, dir, 0, "channels", "catchup", "masto", "--last", "3"); strings.Count(out, "planned") != 3 {
+		t.Errorf("catchup prints\n%s", out)
+	}
+	p.kill()
+	p = start(t, dir, anyPort(), "run")
+	p.awaitReady(t)
+	ids := inState(t, dir, "sent", 3)
+	decode(t, []byte(verb(t, dir, 0, "channels", "catchup", "masto", "--last", "3", "--json")), &list)
+	for i, c := range list {
+		if c.Outcome != "sent" {
+			t.Errorf("caught up twice: %+v", list)
+		}
+		if texts, _ := a.posts(); !strings.HasPrefix(texts[i], item(i+1).Title) {
+			t.Errorf("posted %q", texts)
+		}
+	}
+	var d struct{ Article string }
+	decode(t, []byte(verb(t, dir, 0, "deliveries", "show", ids[0], "--json")), &d)
+	verb(t, dir, 0, "articles", "takedown", d.Article, "--reason", "a test")
+	inState(t, dir, "deleted", 1)
+	if texts, deleted := a.posts(); len(texts) != 3 || deleted != 1 {
+		t.Errorf("%d deleted of %q", deleted, texts)
+	}
+	// Further back, one a day: the first goes now, and there is one that was not sent before.
+	decode(t, []byte(verb(t, dir, 0, "channels", "catchup", "masto", "--last", "9", "--per-day", "1", "--json")), &list)
+	inState(t, dir, "sent", 3)
+	if texts, _ := a.posts(); len(texts) != 4 || len(list) < 3 {
+		t.Errorf("posted %q of %+v", texts, list)
+	}
+}
+
+// A channel does not start with another account before a person allows it, and leaves what it posted behind.
+func TestAChannelIsRebound(t *testing.T) {
+	t.Parallel()
+	dir, f, a := socialScene(t, "")
+	p := start(t, dir, anyPort(), "run")
+	p.awaitReady(t)
+	awaitChannel(t, dir)
+	f.Add(item(1))
+	ids := inState(t, dir, "sent", 1)
+	if code := p.stop(t); code != 0 {
+		t.Fatalf("stop: %d", code)
+	}
+	b := newAccount(t)
+	file := filepath.Join(dir, "tidings.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, strings.ReplaceAll(string(text), a.URL, b.URL))
+	p = start(t, dir, anyPort(), "run")
+	if code := p.exit(t, 30*time.Second); code != 1 || !strings.Contains(p.errors(), "tidings channels rebind masto") {
+		t.Fatalf("a start with another account ends with %d: %s", code, p.errors())
+	}
+	verb(t, dir, 2, "channels", "rebind", "masto")
+	verb(t, dir, 1, "channels", "rebind", "other", "--yes")
+	verb(t, dir, 0, "channels", "rebind", "masto", "--yes")
+	p = start(t, dir, anyPort(), "run")
+	p.awaitReady(t)
+	f.Add(item(2))
+	inState(t, dir, "sent", 2)
+	if out := both(t, dir, 1, "deliveries", "delete", ids[0], "--yes"); !strings.Contains(out, "the channel has left") {
+		t.Errorf("delete prints %q", out)
+	}
+	first, _ := a.posts()
+	second, _ := b.posts()
+	if len(first) != 1 || len(second) != 1 || !strings.HasPrefix(second[0], item(2).Title) {
+		t.Errorf("posted %q, and to the new account %q", first, second)
 	}
 }

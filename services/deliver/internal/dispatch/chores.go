@@ -219,14 +219,23 @@ func (c *Channel) identify(ctx context.Context) (ok bool, err error) {
 	if !can || c.identified {
 		return true, nil
 	}
-	c.identified = true
 	asking, cancel := context.WithTimeout(ctx, c.Config.Timeout)
 	defer cancel()
 	who, err := p.Probe(asking)
 	if err != nil {
 		// A token may be allowed to post and not to read. What is wrong with it the post itself will tell.
 		c.Log.Debug("could not ask for the account", "err", err)
+		c.identified = true
 		return true, nil
+	}
+	if s, _, err := c.Ledger.Channel(ctx, c.id); err != nil {
+		return false, err
+	} else if s != nil && s.Rebind != nil && s.Person != "" && s.Person != who.ID {
+		if err := c.rebind(ctx, who.ID); err != nil {
+			return false, err
+		}
+		c.identified = true
+		return false, nil // the row in hand has changed: the next step looks at it again
 	}
 	ok = true
 	err = c.update(ctx, func(s *ledger.Channel) bool {
@@ -240,7 +249,33 @@ func (c *Channel) identify(ctx context.Context) (ok bool, err error) {
 		}
 		return c.pausing(ledger.AccountChanged, "the credentials belong to another account than before", c.Now())(s)
 	})
+	// Of a stranger it is asked again: a resume without other credentials must not send to him.
+	c.identified = err == nil && ok
 	return ok, err
+}
+
+// rebind makes the account that is configured that of the channel, as a person allowed. The rows go first: a crash in
+// between leaves the word of the person in the channel's row, and what was done is done again to the same end. Nothing is
+// sent meanwhile, since the lease is ours and the loop stands.
+func (c *Channel) rebind(ctx context.Context, person string) error {
+	rows, err := c.Ledger.Rows(ctx, c.id)
+	if err != nil {
+		return err
+	}
+	now := c.Now()
+	for _, r := range rows {
+		if _, err := c.change(ctx, r.Story, func(r *ledger.Row) (*ledger.Row, error) { return r.Leave(now, c.Config.Network) }); err != nil {
+			return err
+		}
+	}
+	return c.update(ctx, func(s *ledger.Channel) bool {
+		s.Network, s.Account, s.Person, s.Rebind = c.Config.Network, c.Sender.Account(), person, nil
+		if s.Pause != nil && s.Pause.Reason == ledger.AccountChanged {
+			s.Resume()
+		}
+		c.Log.Info("goes on with another account, as the operator allowed")
+		return true
+	})
 }
 
 // establish makes sure that the channel has its row and its consumer.
@@ -250,7 +285,12 @@ func (c *Channel) establish(ctx context.Context) error {
 		return err
 	}
 	if old != nil && old.Account != c.Sender.Account() {
-		return &AccountError{Channel: c.id, Was: old.Account, Is: c.Sender.Account()}
+		if old.Rebind == nil {
+			return &AccountError{Channel: c.id, Was: old.Account, Is: c.Sender.Account()}
+		}
+		if err := c.rebind(ctx, ""); err != nil {
+			return err
+		}
 	}
 	made, err := c.Bus.EnsureConsumer(ctx, event.ChannelConsumer(c.id))
 	if err != nil {
@@ -278,7 +318,7 @@ type AccountError struct{ Channel, Was, Is string }
 
 // Error tells what to do.
 func (e *AccountError) Error() string {
-	return "channel " + e.Channel + " posted to " + e.Was + " and is now configured for " + e.Is + "; give the new account a channel id of its own"
+	return "channel " + e.Channel + " posted to " + e.Was + " and is now configured for " + e.Is + "; give the new account a channel id of its own, or say \"tidings channels rebind " + e.Channel + "\""
 }
 
 // Unwrap gives the kind.

@@ -2,12 +2,14 @@ package dispatch_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
 
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
 	"tidings.internal/services/deliver/internal/dispatch"
 	"tidings.internal/services/deliver/internal/ledger"
 	"tidings.internal/services/deliver/internal/send"
@@ -196,5 +198,114 @@ func TestOutlookSaysWhatGoesNext(t *testing.T) {
 	r.wish(2, func(row *ledger.Row) (*ledger.Row, error) { return row.Withdraw(r.clock.Now(), "anna") })
 	if next, ok := outlook(); !ok || next.Op != ledger.Delete || next.At.After(r.clock.Now()) {
 		t.Errorf("a deletion waits for something: %v", next)
+	}
+}
+
+// allow is the operator's word that the channel may change its account.
+func (r *rig) allow() {
+	r.t.Helper()
+	if _, err := r.book.ChangeChannel(r.t.Context(), "ch", func(c *ledger.Channel) (*ledger.Channel, error) {
+		if c.Pause != nil && c.Pause.Reason == ledger.AccountChanged {
+			c.Resume()
+		}
+		c.Rebind = &ledger.Rebind{At: r.clock.Now(), By: "anna"}
+		return c, nil
+	}); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func TestAnotherAccountNeedsAPersonsWord(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *config.Channel) { c.MaxAge = 0 })
+	for n := range 2 {
+		r.take(r.post(n, 1, event.ActionCreate))
+	}
+	r.work(time.Minute)
+	r.net.next(fault.Errorf(fault.Uncertain, "reset"))
+	r.take(r.post(2, 1, event.ActionCreate))
+	r.work(time.Minute)
+	r.net.next(fault.Errorf(fault.Unreachable, "connection refused"))
+	r.take(r.post(0, 2, event.ActionEdit))
+	r.work(time.Second)
+	r.take(r.post(3, 1, event.ActionCreate))
+	before := len(r.net.log())
+
+	r.net.account = "other"
+	if err := dispatch.New(r.Channel.Options).Open(t.Context()); err == nil {
+		t.Fatal("the channel goes on with another account by itself")
+	} else if _, ok := errors.AsType[*dispatch.AccountError](err); !ok {
+		t.Fatal(err)
+	}
+	r.allow()
+	r.restart()
+	if c := r.channel(); c.Account != "other" || c.Rebind != nil {
+		t.Errorf("the channel's row: %+v", c)
+	}
+	r.take(r.post(1, 2, event.ActionEdit))
+	r.take(r.post(1, 3, event.ActionDelete))
+	r.work(100 * time.Hour)
+	log := r.net.log()[before:]
+	if len(log) != 1 || log[0].story != sendtest.Story(3) || log[0].op != ledger.Create {
+		t.Errorf("the new account got %v", log)
+	}
+	for n, want := range []ledger.State{ledger.Failed, ledger.Sent, ledger.Sent, ledger.Sent} {
+		if row := r.row(n); row.State != want || row.Left != (n < 3) || row.Payload != nil || row.Next != nil {
+			t.Errorf("story %d: %s, left %v, payload %v, next %v", n, row.State, row.Left, row.Payload != nil, row.Next)
+		}
+	}
+	if _, err := r.row(1).Withdraw(r.clock.Now(), "anna"); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a post of the former account is deleted at the new one: %v", err)
+	}
+	r.net.account = "five lines"
+	if err := dispatch.New(r.Channel.Options).Open(t.Context()); err == nil {
+		t.Error("the word of a person holds for more than one account")
+	}
+}
+
+// named is the network that says who its credentials belong to.
+type named struct {
+	*network
+	id string
+}
+
+func (n named) Probe(context.Context) (send.Identity, error) { return send.Identity{ID: n.id}, nil }
+
+func TestAStrangersCredentialsSendNothing(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	as := func(id string) {
+		t.Helper()
+		o := r.Channel.Options
+		o.Sender = named{r.net, id}
+		r.Channel = dispatch.New(o)
+		if err := r.Open(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		follow(t, r.Channel)
+	}
+	as("first")
+	r.take(r.post(1, 1, event.ActionCreate))
+	r.work(time.Minute)
+	as("second")
+	r.take(r.post(2, 1, event.ActionCreate))
+	r.work(time.Minute)
+	if p := r.channel().Pause; p == nil || p.Reason != ledger.AccountChanged {
+		t.Fatalf("pause %+v", p)
+	}
+	if _, err := r.book.ChangeChannel(t.Context(), "ch", func(c *ledger.Channel) (*ledger.Channel, error) { c.Resume(); return c, nil }); err != nil {
+		t.Fatal(err)
+	}
+	r.work(time.Minute)
+	if p := r.channel().Pause; p == nil || len(r.net.log()) != 1 {
+		t.Fatalf("a resume sends to a stranger: pause %+v, %v", p, r.net.log())
+	}
+	r.allow()
+	r.work(time.Minute)
+	if c := r.channel(); c.Pause != nil || c.Person != "second" || c.Rebind != nil {
+		t.Errorf("the channel's row: %+v", c)
+	}
+	if log := r.net.log(); len(log) != 2 || log[1].story != sendtest.Story(2) || !r.row(1).Left {
+		t.Errorf("sent %v", log)
 	}
 }

@@ -30,6 +30,14 @@ type Channel struct {
 	Failures int       `json:"failures,omitempty"`
 	Failing  time.Time `json:"failing,omitzero"`
 	Pause    *Pause    `json:"pause,omitempty"`
+	// Rebind allows the channel to go on with another account once; nil when nobody does.
+	Rebind *Rebind `json:"rebind,omitempty"`
+}
+
+// Rebind is a person's word that the channel may leave its account for the one that it is configured for.
+type Rebind struct {
+	At time.Time `json:"at"`
+	By string    `json:"by"`
 }
 
 // Resume ends a pause and everything that the channel waits for.

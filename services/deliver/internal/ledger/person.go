@@ -14,6 +14,7 @@ const (
 	markEdited  = "edited"
 	markDelete  = "delete"
 	markTest    = "test"
+	markRebind  = "rebind"
 	markCatchup = "catchup"
 )
 
@@ -111,6 +112,8 @@ func (r *Row) Withdraw(now time.Time, actor string) (*Row, error) {
 	switch {
 	case r.State == Deleted, r.Next != nil && r.Next.Op == Delete && r.Next.By != "", r.Op == Delete && r.State.Open():
 		return nil, nil
+	case r.Left:
+		return nil, r.unfit("delete", "it is at an account that the channel has left; delete it there")
 	case r.State == Sending, r.State == Uncertain: // nobody knows yet whether there is something to delete
 	case !r.posted():
 		return nil, r.unfit("delete", "it is "+string(r.State)+" and was not posted; skip it instead")
@@ -128,6 +131,67 @@ func (r *Row) Withdraw(now time.Time, actor string) (*Row, error) {
 		w.note(now, actor, markDelete)
 	}
 	return w, nil
+}
+
+// Leave is what becomes of a row whose channel goes on with another account, on the network that is named. What was not
+// sent goes to the new account if its payload is for that network. What was sent, and what perhaps was, is never sent
+// again, and is out of reach from here on: an edit or a deletion would meet a stranger's post under the same id. It returns
+// nil for a row that stays as it is, so that it may be repeated after a crash.
+func (r *Row) Leave(now time.Time, network string) (*Row, error) {
+	switch {
+	case r.Left, r.State == Skipped, r.State == Deleted, r.State == Listed:
+		return nil, nil
+	case r.State != Sending && r.State != Uncertain && !r.posted():
+		if r.Network == network {
+			return nil, nil
+		}
+		l := r.clone()
+		l.drop()
+		if r.State == Failed {
+			return l, nil // without a payload nobody tries it again
+		}
+		return l, l.move(Skipped, now, Self, Operator)
+	}
+	l := r.clone()
+	var err error
+	switch r.State {
+	case Sending: // the first post, an edit or a deletion, of which nobody will hear
+		if err = l.move(Uncertain, now, Self, markRebind); err == nil {
+			err = l.move(Sent, now, Self, markRebind)
+		}
+	case Uncertain:
+		err = l.move(Sent, now, Self, markRebind)
+	case Planned, Approved, Held: // an edit or a deletion
+		err = l.move(Skipped, now, Self, Operator)
+	case Waiting:
+		err = l.move(Failed, now, Self, markRebind)
+	}
+	l.drop()
+	l.Left, l.Rush, l.Due = true, false, time.Time{}
+	if l.Posted.IsZero() {
+		l.Posted = now.UTC()
+	}
+	return l, err
+}
+
+// CatchUp plans the first post of a story that a channel missed, not before due: one that it never heard of, or that was
+// skipped because of its age or of a full queue. It returns nil for every other: what was sent is never sent again, and
+// what a person ended stays so.
+func CatchUp(old *Row, p event.Post, due, now time.Time, actor string) (*Row, error) {
+	r := old
+	switch {
+	case old == nil:
+		r = begin(p, 0, now)
+	case old.posted(), old.Article != p.Article, old.State != Skipped, !slices.Contains([]string{Baseline, TooOld, Dropped}, old.Reason):
+		return nil, nil
+	default:
+		r = old.clone()
+	}
+	r.reset(now)
+	p.Action = event.ActionCreate
+	r.load(p)
+	r.Seen, r.Backfill, r.Due = max(r.Seen, p.Revision), true, due.UTC() // what is caught up has no age
+	return r, r.move(Planned, now, actor, markCatchup)
 }
 
 // Trial is the row of a post that is sent to see whether a channel works, and taken back at once. One that does not arrive

@@ -222,3 +222,89 @@ func TestATrialGoesOnceOrNever(t *testing.T) {
 		t.Errorf("it ends %s", r.State)
 	}
 }
+
+func TestLeavingAnAccountSendsNothingTwice(t *testing.T) {
+	t.Parallel()
+	rules := everything()
+	r, err := taken(t, rules).Begin(start, time.Minute, "me")
+	sending := did(t, r, err)
+	r, err = sending.Doubt(start, start, "uncertain", "")
+	uncertain := did(t, r, err)
+	r, err = sending.Refuse(start, fault.Invalid, "no", rules)
+	failed := did(t, r, err)
+	r, err = taken(t, rules).Skip(start, "anna", Operator)
+	skipped := did(t, r, err)
+	for name, c := range map[string]struct {
+		row     *Row
+		network string
+		state   State // empty when it stays as it is
+		left    bool
+	}{
+		"planned":                      {taken(t, rules), "mastodon", "", false},
+		"planned for another network":  {taken(t, rules), "bluesky", Skipped, false},
+		"failed for another network":   {failed, "bluesky", Failed, false},
+		"sent":                         {sent(t, rules), "mastodon", Sent, true},
+		"being sent":                   {sending, "mastodon", Sent, true},
+		"perhaps sent":                 {uncertain, "bluesky", Sent, true},
+		"skipped":                      {skipped, "bluesky", "", false},
+		"planned, an edit, after that": {take(t, sent(t, rules), composed(event.ActionEdit, 2, "text 2"), rules, start), "mastodon", Sent, true},
+	} {
+		r, err := c.row.Leave(start, c.network)
+		if err != nil || (r == nil) != (c.state == "") {
+			t.Errorf("%s: %+v, %v", name, r, err)
+			continue
+		}
+		if r == nil {
+			continue
+		}
+		if r.State != c.state || r.Left != c.left || r.Payload != nil || r.Next != nil {
+			t.Errorf("%s: %s, left %v, payload %v, next %v", name, r.State, r.Left, r.Payload, r.Next)
+		}
+		if _, ready := r.Ready(start.Add(1000 * time.Hour)); ready {
+			t.Errorf("%s: it is sent", name)
+		}
+		again, err := r.Leave(start, c.network)
+		if err != nil || again != nil && again.State != r.State {
+			t.Errorf("%s, again: %+v, %v", name, again, err)
+		}
+	}
+}
+
+func TestCatchingUpTakesOnlyWhatWasMissed(t *testing.T) {
+	t.Parallel()
+	rules := everything()
+	p := composed(event.ActionCreate, 3, "text 3")
+	due := start.Add(24 * time.Hour)
+	skipped := func(reason string) *Row {
+		r, err := taken(t, rules).Skip(start, Self, reason)
+		return did(t, r, err)
+	}
+	old := skipped(TooOld)
+	for name, row := range map[string]*Row{"never heard of": nil, "older than the channel": skipped(Baseline), "too old": old, "pushed out": skipped(Dropped)} {
+		r, err := CatchUp(row, p, due, start, "anna")
+		r = did(t, r, err)
+		if r.State != Planned || !r.Backfill || !r.Due.Equal(due) || r.Payload.Text != "text 3" || r.Seen != 3 || r.Key != CreateKey(p.Channel, p.Story) || r.Op != Create {
+			t.Errorf("%s: %+v", name, r)
+		}
+		if again, err := CatchUp(r, p, due, start, "anna"); again != nil || err != nil {
+			t.Errorf("%s, again: %+v, %v", name, again, err)
+		}
+		// The message by which the post came to the bus changes nothing.
+		if again, err := Take(r, p, 9, rules, start); again != nil || err != nil {
+			t.Errorf("%s, taken in: %+v, %v", name, again, err)
+		}
+	}
+	other := p
+	other.Article = "bbbbbbbbbbbbbbbbbbbbbbbbbb"
+	for name, c := range map[string]struct {
+		row  *Row
+		post event.Post
+	}{
+		"sent": {sent(t, rules), p}, "planned": {taken(t, rules), p}, "rejected": {skipped(Rejected), p}, "taken down": {skipped(TakenDown), p},
+		"ended by a person": {skipped(Operator), p}, "told by another article": {old, other},
+	} {
+		if r, err := CatchUp(c.row, c.post, due, start, "anna"); r != nil || err != nil {
+			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+}

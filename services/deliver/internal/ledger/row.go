@@ -79,6 +79,8 @@ type Row struct {
 	// Posted is when the first operation succeeded: from then on there is something at the network.
 	Posted time.Time `json:"posted,omitzero"`
 	Remote Remote    `json:"remote,omitzero"`
+	// Left says that the post is at an account that the channel has left: nothing here can change it any more.
+	Left bool `json:"left,omitempty"`
 	// Reason is a closed word: why skipped, or the kind of the last fault. Text is what the server said, redacted.
 	Reason  string `json:"reason,omitempty"`
 	Text    string `json:"text,omitempty"`

@@ -57,7 +57,7 @@ func Take(old *Row, p event.Post, ordinal uint64, rules Rules, now time.Time) (*
 		return nil, nil
 	}
 	r := old.clone()
-	if p.Revision == old.Seen && old.State == Failed && ordinal > old.Arrived {
+	if p.Revision == old.Seen && old.State == Failed && !old.Left && ordinal > old.Arrived {
 		// The same post in a new place: an operator sent its dead letter back. A redelivery has the place it had.
 		r.Arrived = ordinal
 		if old.EditedBy != "" && p.Action != event.ActionDelete {
@@ -70,6 +70,9 @@ func Take(old *Row, p event.Post, ordinal uint64, rules Rules, now time.Time) (*
 		return nil, nil
 	}
 	r.Seen, r.Arrived = p.Revision, ordinal
+	if r.Left {
+		return r, nil
+	}
 	if p.Action == event.ActionDelete {
 		return r, r.withdraw(p, rules, now)
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
 	"tidings.internal/services/publish/internal/compose"
 	"tidings.internal/services/publish/internal/item"
 )
@@ -131,4 +132,47 @@ func (c *Composer) fillOne(ctx context.Context, ch *compose.Channel, subject str
 		return err // a newer version of it, or another article of its story, was quicker
 	}
 	return c.emit(ctx, was, ch, event.TypePost, event.ActionCreate, env, it.Story, p.Revision, p)
+}
+
+// CatchUp returns the post of an article for a channel: the one that stands on the bus or, where there never was one, a
+// first post that is composed and emitted now, marked as backfill. With dry it is composed and not emitted. Where there is
+// none, why says so.
+func (c *Composer) CatchUp(ctx context.Context, ch *compose.Channel, subject string, dry bool) (p *event.Post, why string, err error) {
+	r, err := c.Bus.Last(ctx, subject)
+	if err != nil || r == nil || r.Marker {
+		return nil, "the article is gone", err
+	}
+	env, a, err := event.DecodeEnriched(r.Message)
+	if err != nil {
+		return nil, "the article was taken down", nil
+	}
+	it, err := item.New(&a, c.Site)
+	if err != nil {
+		return nil, err.Error(), nil
+	}
+	was, err := c.last(ctx, ch.ID, it.Story)
+	switch {
+	case err != nil:
+		return nil, "", err
+	case was.withdrawn != nil:
+		return nil, "the post was taken back", nil
+	case was.post != nil:
+		return was.post, "", nil
+	}
+	first, err := ch.Post(&a, it, event.ActionCreate, true)
+	if compose.Class(err) != "" {
+		return nil, err.Error(), nil
+	}
+	if err != nil || dry {
+		return &first, "", err
+	}
+	err = c.emit(ctx, was, ch, event.TypePost, event.ActionCreate, env, it.Story, first.Revision, first)
+	if err != nil && fault.KindOf(err) != fault.Conflict {
+		return nil, "", err
+	}
+	// Another may have been quicker: what stands there is what is edited and withdrawn later.
+	if was, err = c.last(ctx, ch.ID, it.Story); err != nil || was.post == nil {
+		return nil, "the post was taken back", err
+	}
+	return was.post, "", nil
 }

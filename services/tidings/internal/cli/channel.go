@@ -45,7 +45,7 @@ func (w *world) lines(list [][2]string) error {
 
 func channelLines(c ops.ChannelDetail, now time.Time) [][2]string {
 	list := [][2]string{
-		{"channel", c.ID}, {"network", c.Network}, {"account", c.Account}, {"account id", c.Person}, {"since", when(c.Since)},
+		{"channel", c.ID}, {"network", c.Network}, {"account", c.Account}, {"account id", c.Person}, {"may rebind", when(c.Rebind)}, {"since", when(c.Since)},
 		{"state", channelState(c.ChannelStatus, now)}, {"deliveries", counts(c.Deliveries)}, {"not taken in", strconv.Itoa(max(c.Pending, 0))},
 		{"last 24 hours", strconv.Itoa(c.LastDay)}, {"last post", when(c.LastPost)},
 	}
@@ -155,4 +155,71 @@ func failedTest(d *ops.DeliveryStatus) error {
 		return fault.Errorf(fault.Throttled, "%s was not sent in time, and never will be; \"tidings channels show %s\" says what the channel waits for", id, d.Channel)
 	}
 	return fault.Errorf(fault.Invalid, "%s did not arrive: %s", id, d.Text)
+}
+
+type channelCatchupVerb struct {
+	ID     string `arg:"" help:"Id of the channel."`
+	Last   int    `required:"" help:"How many of the newest stories to look at, 1 to 1000." placeholder:"N"`
+	PerDay int    `help:"So many a day; else as fast as the limits of the channel allow." placeholder:"K"`
+	DryRun bool   `help:"Tell what would be sent, and change nothing."`
+	asJSON
+}
+
+// maxCatchup is how many stories are caught up at most: more would be a flood whatever the rate.
+const maxCatchup = 1000
+
+// Run is the verb channels catchup.
+func (v *channelCatchupVerb) Run(w *world) error {
+	if v.Last < 1 || v.Last > maxCatchup || v.PerDay < 0 {
+		return &usageError{fmt.Sprintf("--last is 1 to %d, --per-day not negative", maxCatchup)}
+	}
+	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		list, err := o.CatchUp(ctx, v.ID, v.Last, v.PerDay, actor(), v.DryRun)
+		if err != nil {
+			return err
+		}
+		if v.JSON {
+			if list == nil {
+				list = []ops.Caught{}
+			}
+			return w.encode(list)
+		}
+		if len(list) == 0 {
+			return w.printf("no stories for channel %s\n", plain(v.ID))
+		}
+		rows := make([][]string, len(list))
+		for i, c := range list {
+			rows[i] = []string{c.Delivery, c.Outcome, when(c.Due), c.Reason, c.Title}
+		}
+		return w.table([]string{"DELIVERY", "OUTCOME", "DUE", "REASON", "TITLE"}, rows)
+	})
+}
+
+type channelRebindVerb struct {
+	ID  string `arg:"" help:"Id of the channel."`
+	Yes bool   `help:"Yes, what was posted to the former account can then neither be edited nor deleted from here."`
+	asJSON
+}
+
+// rebound is what was allowed.
+type rebound struct {
+	Channel string `json:"channel"`
+	Outcome string `json:"outcome"`
+}
+
+// Run is the verb channels rebind. A Tidings in one process does not start with another account, so the store is opened
+// where none runs.
+func (v *channelRebindVerb) Run(w *world) error {
+	if !v.Yes {
+		return &usageError{"channels rebind gives up what was posted to the former account: no edit and no deletion reaches it; add --yes"}
+	}
+	return w.store(func(ctx context.Context, o *ops.Ops) error {
+		if err := o.RebindChannel(ctx, v.ID, actor()); err != nil {
+			return err
+		}
+		if v.JSON {
+			return w.encode(rebound{v.ID, "allowed"})
+		}
+		return w.printf("channel %s goes on with the account of its configuration at the next start\n", plain(v.ID))
+	})
 }

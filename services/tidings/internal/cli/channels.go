@@ -9,11 +9,13 @@ import (
 )
 
 type channelsVerb struct {
-	List   channelListVerb   `cmd:"" help:"List every channel that was ever sent to."`
-	Show   channelShowVerb   `cmd:"" help:"Show all that is known of one: state, limits, counts, the last error, what is next."`
-	Test   channelTestVerb   `cmd:"" help:"Ask the network whether it takes the credentials. Posts nothing unless told to."`
-	Pause  channelPauseVerb  `cmd:"" help:"Stop a channel and keep its queue."`
-	Resume channelResumeVerb `cmd:"" help:"End a pause, whatever its reason. After a restore the channel begins anew, without what queued up."`
+	List    channelListVerb    `cmd:"" help:"List every channel that was ever sent to."`
+	Show    channelShowVerb    `cmd:"" help:"Show all that is known of one: state, limits, counts, the last error, what is next."`
+	Test    channelTestVerb    `cmd:"" help:"Ask the network whether it takes the credentials. Posts nothing unless told to."`
+	Pause   channelPauseVerb   `cmd:"" help:"Stop a channel and keep its queue."`
+	Resume  channelResumeVerb  `cmd:"" help:"End a pause, whatever its reason. After a restore the channel begins anew, without what queued up."`
+	Rebind  channelRebindVerb  `cmd:"" help:"Allow a channel to go on with another account."`
+	Catchup channelCatchupVerb `cmd:"" help:"Send the newest stories that the channel missed, the oldest first."`
 }
 
 type channelListVerb struct{ asJSON }

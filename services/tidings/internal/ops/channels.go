@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	deliver "tidings.internal/services/deliver/app"
 	publish "tidings.internal/services/publish/app"
@@ -76,4 +77,36 @@ func (o *Ops) PauseChannel(ctx context.Context, id string) error {
 // ResumeChannel ends a pause, whatever its reason. After a restore the channel begins anew at this moment.
 func (o *Ops) ResumeChannel(ctx context.Context, id string) error {
 	return deliver.Resume(ctx, o.bus, id)
+}
+
+// Caught is what became of a story that a channel may have missed.
+type Caught = deliver.Caught
+
+// CatchUp sends a channel the newest stories that it missed, at most so many, the oldest first, perDay each day. With dry
+// it tells what would be sent.
+func (o *Ops) CatchUp(ctx context.Context, channel string, most, perDay int, actor string, dry bool) ([]Caught, error) {
+	missed, err := publish.CatchUp(ctx, o.bus, o.doc, channel, most, dry)
+	if err != nil {
+		return nil, err
+	}
+	var posts []event.Post
+	for _, m := range missed {
+		if m.Post != nil {
+			posts = append(posts, *m.Post)
+		}
+	}
+	// A crash before this line leaves posts on the bus that the ledger skips as older than the channel; caught up once more
+	// they are found there.
+	done, err := deliver.CatchUp(ctx, o.bus, channel, posts, perDay, actor, dry)
+	for _, m := range missed {
+		if m.Post == nil {
+			done = append(done, Caught{Delivery: channel + "/" + m.Story, Title: m.Title, Outcome: deliver.LeftOut, Reason: m.Why})
+		}
+	}
+	return done, err
+}
+
+// RebindChannel allows a channel to go on with the account that it is configured for.
+func (o *Ops) RebindChannel(ctx context.Context, id, actor string) error {
+	return deliver.Rebind(ctx, o.bus, id, actor)
 }
