@@ -94,15 +94,19 @@ func (t *fitting) summary(f *Fields) bool {
 
 // shorterSummary gives the sentences that fit into a size if they fill half of it, else as many words as do.
 func shorterSummary(s string, size int) string {
-	end := 0
+	end, length := 0, 0
 	for {
 		next := sentenceEnd(s, end)
-		if next < 0 || clean.Length(s[:next]) > size {
+		if next < 0 {
 			break
 		}
-		end = next
+		longer := length + clean.Length(s[end:next])
+		if longer > size {
+			break
+		}
+		end, length = next, longer
 	}
-	if end > 0 && clean.Length(s[:end]) >= size/2 {
+	if end > 0 && length >= size/2 {
 		return s[:end]
 	}
 	return clean.Shorten(s, size)

@@ -9,6 +9,7 @@ import (
 	"text/template"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"tidings.internal/services/publish/internal/clean"
 	"tidings.internal/services/publish/internal/item"
@@ -64,7 +65,12 @@ var mentionForm = regexp.MustCompile(`(^|[^\w/=])@(\w)`)
 
 // Unmention writes the @ of a mention in its full width: it reads the same, also aloud, and calls nobody. An address
 // such as jane@example.org calls nobody either and stays.
-func Unmention(s string) string { return mentionForm.ReplaceAllString(s, "$1＠$2") }
+func Unmention(s string) string {
+	if !strings.Contains(s, "@") { // nearly every text
+		return s
+	}
+	return mentionForm.ReplaceAllString(s, "$1＠$2")
+}
 
 // parse reads a template. Its functions are a closed list: none of them reaches outside of the article.
 func (c *Channel) parse(text string) (*template.Template, error) {
@@ -142,20 +148,21 @@ func sentences(n int, s string) string {
 // sentenceEnd returns the end of the first sentence that ends behind a position, or -1. An end is a mark of its own,
 // followed by a space; one behind a single letter or digit is taken for an abbreviation or a date ("z. B.", "1. Mai").
 func sentenceEnd(s string, from int) int {
-	runes := []rune(s[from:])
-	at := from
-	for i, r := range runes {
-		at += len(string(r))
+	var r, last, other rune // the one in hand and the two before it
+	for at := from; at < len(s); other, last = last, r {
+		var size int
+		r, size = utf8.DecodeRuneInString(s[at:])
+		at += size
 		if !strings.ContainsRune(".!?…。！？", r) {
 			continue
 		}
 		if strings.ContainsRune("。！？", r) {
 			return at
 		}
-		if i+1 < len(runes) && !unicode.IsSpace(runes[i+1]) {
+		if next, size := utf8.DecodeRuneInString(s[at:]); size > 0 && !unicode.IsSpace(next) {
 			continue
 		}
-		if r == '.' && i > 0 && (unicode.IsDigit(runes[i-1]) || unicode.IsLetter(runes[i-1]) && (i == 1 || !unicode.IsLetter(runes[i-2]))) {
+		if r == '.' && (unicode.IsDigit(last) || unicode.IsLetter(last) && !unicode.IsLetter(other)) {
 			continue
 		}
 		return at

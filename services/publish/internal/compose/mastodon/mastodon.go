@@ -82,7 +82,10 @@ var (
 // accounts without their server.
 func length(text string, link int) int {
 	text = linkForm.ReplaceAllLiteralString(text, strings.Repeat("x", link))
-	return clean.Length(accountForm.ReplaceAllString(text, "$1$2"))
+	if strings.Contains(text, "@") {
+		text = accountForm.ReplaceAllString(text, "$1$2")
+	}
+	return clean.Length(text)
 }
 
 // iso639 gives the two letters that the API takes.
