@@ -19,7 +19,7 @@ type Settings struct {
 }
 
 // others are the keys of the composing side.
-var others = []string{"visibility", "spoiler_text", "sensitive", "media", "limit", "url_length"}
+var others = []string{"visibility", "spoiler_text", "sensitive", "media", "flavour", "limit", "url_length"}
 
 // Check reports what is wrong.
 func (s *Settings) Check(at config.At) {

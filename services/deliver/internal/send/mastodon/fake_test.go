@@ -19,12 +19,17 @@ import (
 
 const token = "planted-token-5f3a91c0"
 
-// fake is a server with the statuses API as far as deliver uses it. One flavour honours the Idempotency-Key, the other
-// ignores it.
+// flavour is how servers with the statuses API differ, as far as deliver notices.
+type flavour struct {
+	honours    bool // the Idempotency-Key
+	goToSocial bool // ids are letters, a post says what its text is, no key is honoured
+}
+
+// fake is a server with the statuses API as far as deliver uses it.
 type fake struct {
-	server  *sendtest.Server
-	clock   *sendtest.Clock
-	honours bool
+	flavour
+	server *sendtest.Server
+	clock  *sendtest.Clock
 
 	mu       sync.Mutex
 	next     int
@@ -42,8 +47,8 @@ type fakeStatus struct {
 	text    string
 }
 
-func newFake(t *testing.T, clock *sendtest.Clock, honours bool) *fake {
-	f := &fake{clock: clock, honours: honours, next: 100, keys: map[string]int{}, account: "42"}
+func newFake(t *testing.T, clock *sendtest.Clock, of flavour) *fake {
+	f := &fake{clock: clock, flavour: of, next: 100, keys: map[string]int{}, account: "42"}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/accounts/verify_credentials", func(w http.ResponseWriter, _ *http.Request) {
 		f.answer(w, map[string]string{"id": f.account, "acct": "news"})
@@ -70,13 +75,14 @@ func (f *fake) answer(w http.ResponseWriter, v any) {
 // status reads the text of a request. Unknown fields and a visibility in an edit are refused, as a strict server would.
 func (f *fake) status(w http.ResponseWriter, r *http.Request) (string, bool) {
 	var in struct {
-		Status     string `json:"status"`
-		Visibility string `json:"visibility"`
-		Language   string `json:"language"`
+		Status      string `json:"status"`
+		Visibility  string `json:"visibility"`
+		Language    string `json:"language"`
+		ContentType string `json:"content_type"`
 	}
 	dec := json.NewDecoder(r.Body)
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&in); err != nil || in.Status == "" || r.Method == http.MethodPut && in.Visibility != "" {
+	if err := dec.Decode(&in); err != nil || in.Status == "" || (in.ContentType == "text/plain") != f.goToSocial || r.Method == http.MethodPut && in.Visibility != "" {
 		http.Error(w, `{"error":"Validation failed"}`, http.StatusUnprocessableEntity)
 		return "", false
 	}
@@ -97,6 +103,9 @@ func (f *fake) create(w http.ResponseWriter, r *http.Request) {
 	}
 	f.next++
 	id := strconv.Itoa(f.next)
+	if f.goToSocial {
+		id = fmt.Sprintf("01JDB%021d", f.next)
+	}
 	f.keys[key] = len(f.statuses)
 	s := fakeStatus{ID: id, URL: f.server.URL + "/@news/" + id, Content: markup(text), Created: f.clock.Now(), text: text}
 	f.statuses = append(f.statuses, s)
@@ -168,7 +177,11 @@ func (f *fake) list(w http.ResponseWriter, r *http.Request) {
 func (f *fake) Server() *sendtest.Server { return f.server }
 
 func (f *fake) Keys(base string) ([]string, []string) {
-	return []string{"server: " + base, "token: " + token, "visibility: public"}, []string{token}
+	keys := []string{"server: " + base, "token: " + token, "visibility: public"}
+	if f.goToSocial {
+		keys = append(keys, "flavour: gotosocial")
+	}
+	return keys, []string{token}
 }
 
 func (f *fake) Post(story string, revision uint64, op ledger.Op, text string) event.Post {
@@ -180,7 +193,11 @@ func (f *fake) Post(story string, revision uint64, op ledger.Op, text string) ev
 		return p
 	}
 	p.Text = text + " https://example.org/a?b=1&c=" + story
-	body, _ := json.Marshal(map[string]string{"status": p.Text, "visibility": "public", "language": "de"})
+	fields := map[string]string{"status": p.Text, "visibility": "public", "language": "de"}
+	if f.goToSocial {
+		fields["content_type"] = "text/plain"
+	}
+	body, _ := json.Marshal(fields)
 	p.Request = event.Request{Method: "POST", Path: statuses, Body: body}
 	p.Hash = event.Hash(body)
 	return p

@@ -14,18 +14,18 @@ import (
 	"tidings.internal/services/deliver/internal/send/sendtest"
 )
 
-func flavours() map[string]bool {
-	return map[string]bool{"honours the key": true, "ignores the key": false}
+func flavours() map[string]flavour {
+	return map[string]flavour{"honours the key": {honours: true}, "ignores the key": {}, "gotosocial": {goToSocial: true}}
 }
 
 func TestConform(t *testing.T) {
 	t.Parallel()
-	for name, honours := range flavours() {
+	for name, of := range flavours() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sendtest.Conform(t, sendtest.Case{
-				Network: Network, Repeats: honours,
-				New: func(t *testing.T, clock *sendtest.Clock) sendtest.Fake { return newFake(t, clock, honours) },
+				Network: Network, Repeats: of.honours,
+				New: func(t *testing.T, clock *sendtest.Clock) sendtest.Fake { return newFake(t, clock, of) },
 			})
 		})
 	}
@@ -34,7 +34,7 @@ func TestConform(t *testing.T) {
 func opened(t *testing.T) (*fake, send.Sender, *sendtest.Clock) {
 	t.Helper()
 	clock := sendtest.NewClock()
-	f := newFake(t, clock, false)
+	f := newFake(t, clock, flavour{})
 	return f, sendtest.Open(t, Network, f, clock), clock
 }
 
@@ -167,12 +167,12 @@ func TestProbe(t *testing.T) {
 
 func TestSurvivesEveryCrash(t *testing.T) {
 	t.Parallel()
-	for name, honours := range flavours() {
+	for name, of := range flavours() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			sendtest.Survive(t, sendtest.Case{
-				Network: Network, Repeats: honours,
-				New: func(t *testing.T, clock *sendtest.Clock) sendtest.Fake { return newFake(t, clock, honours) },
+				Network: Network, Repeats: of.honours,
+				New: func(t *testing.T, clock *sendtest.Clock) sendtest.Fake { return newFake(t, clock, of) },
 			})
 		})
 	}
@@ -180,7 +180,9 @@ func TestSurvivesEveryCrash(t *testing.T) {
 
 func TestAReceiptThatCannotBeReadIsLookedUp(t *testing.T) {
 	t.Parallel()
-	r := sendtest.NewRig(t, sendtest.Case{Network: Network, New: func(t *testing.T, clock *sendtest.Clock) sendtest.Fake { return newFake(t, clock, true) }})
+	r := sendtest.NewRig(t, sendtest.Case{Network: Network, New: func(t *testing.T, clock *sendtest.Clock) sendtest.Fake {
+		return newFake(t, clock, flavour{honours: true})
+	}})
 	p := r.Start("")
 	if err := p.Take(r.Post(sendtest.Story(1), 1, ledger.Create, "one")); err != nil {
 		t.Fatal(err)
@@ -196,7 +198,7 @@ func TestATokenOfAnotherAccountPausesTheChannel(t *testing.T) {
 	t.Parallel()
 	var f *fake
 	r := sendtest.NewRig(t, sendtest.Case{Network: Network, New: func(t *testing.T, clock *sendtest.Clock) sendtest.Fake {
-		f = newFake(t, clock, true)
+		f = newFake(t, clock, flavour{honours: true})
 		return f
 	}})
 	p := r.Start("")

@@ -34,6 +34,7 @@ type status struct {
 	SpoilerText string  `json:"spoiler_text,omitempty"`
 	Sensitive   bool    `json:"sensitive,omitempty"`
 	MediaIDs    []media `json:"media_ids,omitempty"`
+	ContentType string  `json:"content_type,omitempty"` // gotosocial alone knows it
 }
 
 type media struct {
@@ -46,13 +47,17 @@ func composePost(in compose.Input) (compose.Draft, error) {
 		s = defaults().(*Settings)
 	}
 	spoiler := clean.Line(s.SpoilerText)
-	count := func(text string) int { return length(spoiler, s.URLLength) + length(text, s.URLLength) }
-	text, used, err := compose.Fit(in, compose.NewFields(in, compose.Unmention), count, s.Limit)
+	count := func(text string) int { return s.length(spoiler) + s.length(text) }
+	text, used, err := compose.Fit(in, compose.NewFields(in, compose.Unmention), count, s.limit())
 	if err != nil {
 		return compose.Draft{}, err
 	}
 	body := status{Status: text, Visibility: s.Visibility, Language: iso639(in.Item.Language), SpoilerText: spoiler, Sensitive: s.Sensitive}
-	d := compose.Draft{Text: text, Count: event.Count{Used: used, Limit: s.Limit, Unit: "grapheme"}}
+	d := compose.Draft{Text: text, Count: event.Count{Used: used, Limit: s.limit(), Unit: s.unit()}}
+	if s.Flavour == goToSocial {
+		// Else the account's own choice decides, which may be Markdown: a title is not to become markup.
+		body.ContentType = "text/plain"
+	}
 	if m := in.Item.Image; m != nil && s.Media == "image" {
 		body.MediaIDs = []media{{"image"}}
 		d.Media = []event.Asset{{

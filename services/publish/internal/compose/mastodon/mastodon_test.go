@@ -18,6 +18,66 @@ func TestConform(t *testing.T) {
 	composetest.Conform(t, Network)
 }
 
+// flavoured is the network as channels of another software have it.
+func flavoured() compose.Network {
+	n := Network
+	n.Settings = func() any {
+		s := defaults().(*Settings)
+		s.Flavour = goToSocial
+		return s
+	}
+	return n
+}
+
+func TestGoToSocialConforms(t *testing.T) {
+	t.Parallel()
+	composetest.Obey(t, flavoured())
+}
+
+func TestGoToSocialCountsWhatIsSent(t *testing.T) {
+	t.Parallel()
+	s := flavoured().Settings().(*Settings)
+	for text, want := range map[string]int{
+		"": 0, "ä": 1, "e\u0301": 2, "👨‍👩‍👧‍👦": 7, "https://example.org/" + strings.Repeat("x", 300): 320, "@jane@example.org hi": 20,
+	} {
+		if got := s.length(text); got != want {
+			t.Errorf("length(%q) = %d, want %d", text, got, want)
+		}
+	}
+	c := composetest.Channel(t, flavoured(), func(c *config.Channel) { c.Settings.(*Settings).SpoilerText = "Achtung" })
+	p := composetest.Post(t, c, composetest.Articles()["long"], event.ActionCreate)
+	if n := len([]rune(p.Text)) + 7; n != p.Count.Used || n > 5000 || n < 1000 || p.Count.Limit != 5000 || p.Count.Unit != "codepoint" {
+		t.Errorf("%d of 5000 are used, said to be %+v", n, p.Count)
+	}
+	var body map[string]any
+	if err := json.Unmarshal(p.Request.Body, &body); err != nil || body["content_type"] != "text/plain" {
+		t.Errorf("the server may read it as Markdown: %s, %v", p.Request.Body, err)
+	}
+	if p := composetest.Post(t, composetest.Channel(t, Network, nil), composetest.Articles()["german"], event.ActionCreate); strings.Contains(string(p.Request.Body), "content_type") || p.Count.Limit != 500 {
+		t.Errorf("mastodon gets %s of %d", p.Request.Body, p.Count.Limit)
+	}
+}
+
+func TestSettingsOfAFlavour(t *testing.T) {
+	t.Parallel()
+	for keys, problem := range map[string]string{
+		"flavour: gotosocial":                                  "",
+		"flavour: gotosocial, limit: 800":                      "",
+		"flavour: gotosocial, url_length: 25":                  "has no meaning on gotosocial",
+		"flavour: pleroma":                                     "pleroma",
+		"limit: 50":                                            "neither 0 nor within",
+		"limit: 120, spoiler_text: " + strings.Repeat("x", 61): "takes 61 of the 120",
+		"flavour: gotosocial, spoiler_text: " + strings.Repeat("x", 300): "",
+		"spoiler_text: " + strings.Repeat("x", 300):                      "takes 300 of the 500",
+	} {
+		doc := config.New("tidings.yaml", []byte("channels:\n  - {id: a, network: mastodon, server: x, token: y, "+keys+"}\n"), nil)
+		doc.Channels(func(string) (any, []string) { return defaults(), others }, "mastodon")
+		if err := doc.Err(); (err == nil) != (problem == "") || err != nil && !strings.Contains(err.Error(), problem) {
+			t.Errorf("%s: %v, want %q", keys, err, problem)
+		}
+	}
+}
+
 func TestLengthCountsAsTheServerDoes(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]int{
@@ -117,16 +177,18 @@ func TestRandomTextsKeepTheLimit(t *testing.T) {
 		}
 		return b.String()
 	}
-	c := composetest.Channel(t, Network, nil)
 	for range 1000 {
 		a := composetest.Articles()["german"]
 		a.Title, a.Summary = text(200), text(900)
 		for i := range a.Tags {
 			a.Tags[i].Label = map[string]string{"de": text(12)}
 		}
-		p := composetest.Post(t, c, a, event.ActionCreate)
-		if n := length(p.Text, 23); n > 500 || n != p.Count.Used || !strings.Contains(p.Text, p.URL) {
-			t.Fatalf("%d of 500, said to be %d:\n%s", n, p.Count.Used, p.Text)
+		for _, n := range []compose.Network{Network, flavoured()} {
+			c := composetest.Channel(t, n, func(c *config.Channel) { c.Settings.(*Settings).Limit = 500 })
+			p := composetest.Post(t, c, a, event.ActionCreate)
+			if n := c.Settings.(*Settings).length(p.Text); n > 500 || n != p.Count.Used || !strings.Contains(p.Text, p.URL) {
+				t.Fatalf("%d of 500, said to be %d:\n%s", n, p.Count.Used, p.Text)
+			}
 		}
 	}
 }
