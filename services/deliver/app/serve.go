@@ -59,6 +59,8 @@ type Identity struct {
 	Asked bool   `json:"asked"`
 	ID    string `json:"id,omitempty"`
 	Name  string `json:"name,omitempty"`
+	// Limits are what the network says that it takes, by the names of the channel's keys; none where it does not tell.
+	Limits map[string]int `json:"limits,omitempty"`
 }
 
 // serve answers operators until ctx ends.
@@ -147,7 +149,11 @@ func (a *App) identity(ctx context.Context, c *dispatch.Channel) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return Identity{Asked: asked, ID: who.ID, Name: who.Name}, nil
+	limits, err := c.Limits(ctx)
+	if err != nil {
+		a.log.Debug("could not ask for the limits", "channel", c.ID(), "err", err) // the credentials were the question
+	}
+	return Identity{Asked: asked, ID: who.ID, Name: who.Name, Limits: limits}, nil
 }
 
 // TestChannel has the running deliver ask the network of a channel who its credentials belong to. Nothing is posted.

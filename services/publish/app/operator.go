@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	crand "crypto/rand"
+	"fmt"
 	"slices"
 	"time"
 
@@ -135,6 +136,23 @@ func TestPost(doc *config.Doc, channel string, now time.Time) (event.Post, error
 		return event.Post{}, err
 	}
 	return ch.Post(a, it, event.ActionCreate, false)
+}
+
+// DifferentLimits compares the limits that a server named with those of a channel of the configuration, and returns the
+// lines to write into the channel, sorted; none when they agree.
+func DifferentLimits(doc *config.Doc, channel string, said map[string]int) ([]string, error) {
+	ch, _, err := find(doc, channel)
+	if err != nil || ch.Network().Limits == nil {
+		return nil, err
+	}
+	var lines []string
+	for key, mine := range ch.Network().Limits(ch.Settings) {
+		if theirs, ok := said[key]; ok && theirs != mine {
+			lines = append(lines, fmt.Sprintf("%s: %d", key, theirs))
+		}
+	}
+	slices.Sort(lines)
+	return lines, nil
 }
 
 // find returns a channel of the configuration, and the id of its site.

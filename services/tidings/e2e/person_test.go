@@ -20,6 +20,7 @@ type account struct {
 	*httptest.Server
 	mu      sync.Mutex
 	token   string
+	limit   int             // of characters
 	texts   []string        // of all that was ever posted, in order
 	deleted map[string]bool // by id, the place in texts
 }
@@ -27,10 +28,13 @@ type account struct {
 const accountToken = "planted-token-71c2"
 
 func newAccount(t *testing.T) *account {
-	a := &account{token: accountToken, deleted: map[string]bool{}}
+	a := &account{token: accountToken, limit: 500, deleted: map[string]bool{}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/v1/accounts/verify_credentials", func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = fmt.Fprint(w, `{"id":"42","acct":"news"}`)
+	})
+	mux.HandleFunc("GET /api/v2/instance", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(w, `{"configuration":{"statuses":{"max_characters":%d,"characters_reserved_per_url":23}}}`, a.limit)
 	})
 	mux.HandleFunc("POST /api/v1/statuses", func(w http.ResponseWriter, r *http.Request) {
 		var in struct{ Status string }
@@ -177,6 +181,12 @@ func TestAChannelIsTried(t *testing.T) {
 	decode(t, []byte(verb(t, dir, 0, "channels", "show", "masto", "--json")), &shown)
 	if shown.ID != "masto" || !shown.Policy.Deletes {
 		t.Errorf("show tells %+v", shown)
+	}
+	a.mu.Lock()
+	a.limit = 1000
+	a.mu.Unlock()
+	if out := verb(t, dir, 0, "channels", "test", "masto"); !strings.HasSuffix(out, "write there:\n    limit: 1000\n") {
+		t.Errorf("a server with other limits prints %q", out)
 	}
 	verb(t, dir, 1, "channels", "show", "other")
 	verb(t, dir, 1, "channels", "test", "other")

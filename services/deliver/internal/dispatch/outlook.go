@@ -44,6 +44,14 @@ func (c *Channel) Outlook(state ledger.Channel, rows []*ledger.Row, now time.Tim
 // Rules are what the channel measures posts by.
 func (c *Channel) Rules() ledger.Rules { return c.rules() }
 
+// Limits asks the network for its limits, by the names of the channel's keys; none where it does not tell.
+func (c *Channel) Limits(ctx context.Context) (map[string]int, error) {
+	if m, ok := c.Sender.(send.Measurer); ok {
+		return m.Limits(ctx)
+	}
+	return nil, nil
+}
+
 // Probe asks the network who the credentials belong to, without posting anything. ok is false when the network cannot be
 // asked.
 func (c *Channel) Probe(ctx context.Context) (who send.Identity, ok bool, err error) {

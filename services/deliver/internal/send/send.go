@@ -106,6 +106,12 @@ type Prober interface {
 	Probe(ctx context.Context) (Identity, error)
 }
 
+// Measurer is a sender whose server tells what it takes.
+type Measurer interface {
+	// Limits are the server's, by the names of the channel's keys on the composing side.
+	Limits(ctx context.Context) (map[string]int, error)
+}
+
 // Identity is who the network takes us for.
 type Identity struct {
 	ID   string

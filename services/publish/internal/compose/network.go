@@ -23,7 +23,10 @@ type Network struct {
 	// AnyChange asks for an edit whatever changed in an article. Without it only a new title or address counts:
 	// readers of a timeline are not to see a post marked as edited for a comma in the fourth paragraph.
 	AnyChange bool
-	Compose   func(Input) (Draft, error)
+	// Limits gives the keys of a channel that a server may have other values for, with those in force; nil when there
+	// are none.
+	Limits  func(settings any) map[string]int
+	Compose func(Input) (Draft, error)
 }
 
 // Input is what a network composes from.

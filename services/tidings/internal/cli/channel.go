@@ -85,6 +85,8 @@ type channelTestVerb struct {
 type tested struct {
 	Channel string `json:"channel"`
 	ops.Identity
+	// Write are the lines by which the channel would have the limits of its network; absent when it has them.
+	Write []string `json:"write,omitempty"`
 	// Post is the delivery of the test post; absent when none was asked for.
 	Post *ops.DeliveryStatus `json:"post,omitempty"`
 }
@@ -95,11 +97,11 @@ func (v *channelTestVerb) Run(w *world) error {
 		return &usageError{"--wait must be more than nothing"}
 	}
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
-		who, err := o.TestChannel(ctx, v.ID)
+		who, lines, err := o.TestChannel(ctx, v.ID)
 		if err != nil {
 			return err
 		}
-		t := tested{Channel: v.ID, Identity: who}
+		t := tested{Channel: v.ID, Identity: who, Write: lines}
 		if v.Post {
 			d, err := o.TestPost(ctx, v.ID, actor(), v.Wait)
 			if err != nil {
@@ -126,6 +128,9 @@ func (w *world) tested(t tested) error {
 		err = w.printf("the network takes channel %s for %s (%s)\n", plain(t.Channel), plain(t.Name), plain(t.ID))
 	case t.Post == nil:
 		err = w.printf("the network of channel %s does not say whether it takes the credentials; --post finds out\n", plain(t.Channel))
+	}
+	if err == nil && len(t.Write) > 0 {
+		err = w.printf("it has other limits than the channel; write there:\n    %s\n", strings.Join(t.Write, "\n    "))
 	}
 	if err != nil || t.Post == nil || !posted(t.Post) {
 		return err

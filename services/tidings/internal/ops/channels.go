@@ -21,9 +21,14 @@ func (o *Ops) Channel(ctx context.Context, id string) (ChannelDetail, error) {
 	return deliver.ShowChannel(ctx, o.bus, id)
 }
 
-// TestChannel asks the network of a channel who its credentials belong to. Nothing is posted.
-func (o *Ops) TestChannel(ctx context.Context, id string) (Identity, error) {
-	return deliver.TestChannel(ctx, o.bus, id)
+// TestChannel asks the network of a channel who its credentials belong to. Nothing is posted. The lines are to be written
+// into the channel, where the network says that it takes more or less than is configured.
+func (o *Ops) TestChannel(ctx context.Context, id string) (who Identity, lines []string, err error) {
+	if who, err = deliver.TestChannel(ctx, o.bus, id); err != nil {
+		return who, nil, err
+	}
+	lines, err = publish.DifferentLimits(o.doc, id, who.Limits)
+	return who, lines, err
 }
 
 // lookEvery is how often a test post is looked at.

@@ -113,6 +113,22 @@ func (d *sender) Delete(ctx context.Context, j send.Job) (send.Receipt, error) {
 	return send.Accepted(answer, j.Remote), nil
 }
 
+// Probe asks what the webhook is called, which is all that it says of itself.
+func (d *sender) Probe(ctx context.Context) (send.Identity, error) {
+	answer, err := d.call(ctx, http.MethodGet, "", nil, nil)
+	if err != nil {
+		return send.Identity{}, fmt.Errorf("ask for the webhook of channel %s: %w", d.channel, err)
+	}
+	var got struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	}
+	if err := json.Unmarshal(answer.Body, &got); err != nil || !numberForm.MatchString(got.ID) {
+		return send.Identity{}, fault.Errorf(fault.Malformed, "ask for the webhook of channel %s: the answer names none", d.channel)
+	}
+	return send.Identity{ID: got.ID, Name: send.Redact(got.Name, d.token)}, nil
+}
+
 // fields are those of a composed message. That nobody is called is said again here, whoever wrote the payload.
 func fields(j send.Job) (map[string]json.RawMessage, error) {
 	var in map[string]json.RawMessage

@@ -88,3 +88,30 @@ func TestAddressesThatAreNoWebhook(t *testing.T) {
 		}
 	}
 }
+
+func TestProbe(t *testing.T) {
+	t.Parallel()
+	clock := sendtest.NewClock()
+	f := newFake(t, clock)
+	who, err := sendtest.Open(t, Network, f, clock).(send.Prober).Probe(t.Context())
+	if err != nil || who != (send.Identity{ID: number, Name: "News"}) {
+		t.Errorf("%+v, %v", who, err)
+	}
+	wrong := strings.Replace(token, "planted", "another", 1)
+	keys, secrets := f.Keys(f.Server().URL)
+	for i := range keys {
+		keys[i] = strings.ReplaceAll(keys[i], token, wrong)
+	}
+	_, err = sendtest.OpenChannel(t, Network, sendtest.Channel(t, Network, keys, "allow_private: true"), clock).(send.Prober).Probe(t.Context())
+	if kind := fault.KindOf(err); kind != fault.Gone {
+		t.Errorf("wrong credentials: %s, %v", kind, err)
+	}
+	for _, secret := range append(secrets, wrong) {
+		if err != nil && strings.Contains(err.Error(), secret) {
+			t.Errorf("the error tells a secret: %v", err)
+		}
+	}
+	if n := len(f.Made()); n != 0 {
+		t.Errorf("a question made %d posts", n)
+	}
+}

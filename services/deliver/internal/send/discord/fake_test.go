@@ -38,6 +38,9 @@ func newFake(t *testing.T, clock *sendtest.Clock) *fake {
 	mux := http.NewServeMux()
 	base := "/api/webhooks/" + number + "/" + token
 	mux.HandleFunc("POST "+base, f.create)
+	mux.HandleFunc("GET "+base, func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(map[string]any{"id": number, "name": "News", "token": token, "channel_id": "1"})
+	})
 	mux.HandleFunc("PATCH "+base+"/messages/{id}", f.edit)
 	mux.HandleFunc("DELETE "+base+"/messages/{id}", f.remove)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { refuse(w, http.StatusNotFound, 10015, "Unknown Webhook") })

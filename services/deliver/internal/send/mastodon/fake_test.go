@@ -36,6 +36,7 @@ type fake struct {
 	statuses []fakeStatus
 	keys     map[string]int // status by Idempotency-Key
 	account  string
+	instance string // what it says of itself
 }
 
 type fakeStatus struct {
@@ -54,6 +55,7 @@ func newFake(t *testing.T, clock *sendtest.Clock, of flavour) *fake {
 		f.answer(w, map[string]string{"id": f.account, "acct": "news"})
 	})
 	mux.HandleFunc("GET /api/v1/accounts/{account}/statuses", f.list)
+	mux.HandleFunc("GET /api/v2/instance", func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprint(w, f.instance) })
 	mux.HandleFunc("POST /api/v1/statuses", f.create)
 	mux.HandleFunc("PUT /api/v1/statuses/{id}", f.edit)
 	mux.HandleFunc("DELETE /api/v1/statuses/{id}", f.remove)

@@ -167,6 +167,30 @@ func (m *sender) Probe(ctx context.Context) (send.Identity, error) {
 	return send.Identity{ID: a.ID, Name: send.Redact(a.Name, m.token)}, nil
 }
 
+// Limits asks the server how long a post may be and what an address counts (docs.joinmastodon.org, "Instance").
+func (m *sender) Limits(ctx context.Context) (map[string]int, error) {
+	answer, err := m.call(ctx, http.MethodGet, "/api/v2/instance", nil, nil, "")
+	if err != nil {
+		return nil, fmt.Errorf("ask for the limits of channel %s: %w", m.channel, err)
+	}
+	var said struct {
+		Configuration struct {
+			Statuses struct {
+				Characters int `json:"max_characters"`
+				URL        int `json:"characters_reserved_per_url"`
+			} `json:"statuses"`
+		} `json:"configuration"`
+	}
+	if err := json.Unmarshal(answer.Body, &said); err != nil || said.Configuration.Statuses.Characters <= 0 {
+		return nil, fault.Errorf(fault.Malformed, "ask for the limits of channel %s: the answer names none", m.channel)
+	}
+	limits := map[string]int{"limit": said.Configuration.Statuses.Characters}
+	if n := said.Configuration.Statuses.URL; n > 0 {
+		limits["url_length"] = n
+	}
+	return limits, nil
+}
+
 // posted reads a receipt. An answer that cannot be read leaves it empty: the status code has said that it was posted.
 func (m *sender) posted(a *web.Answer) send.Receipt {
 	var s status

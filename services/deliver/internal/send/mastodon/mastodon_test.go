@@ -2,6 +2,7 @@ package mastodon
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -162,6 +163,23 @@ func TestProbe(t *testing.T) {
 	who, err := s.(send.Prober).Probe(t.Context())
 	if err != nil || who != (send.Identity{ID: "42", Name: "news"}) {
 		t.Errorf("%+v, %v", who, err)
+	}
+}
+
+func TestLimitsAreTheServers(t *testing.T) {
+	t.Parallel()
+	f, s, _ := opened(t)
+	for said, want := range map[string]map[string]int{
+		`{"configuration":{"statuses":{"max_characters":1000,"characters_reserved_per_url":25}}}`: {"limit": 1000, "url_length": 25},
+		`{"configuration":{"statuses":{"max_characters":5000}}}`:                                  {"limit": 5000},
+		`{"configuration":{}}`: nil,
+		`no JSON`:              nil,
+	} {
+		f.instance = said
+		got, err := s.(send.Measurer).Limits(t.Context())
+		if !maps.Equal(got, want) || (err == nil) != (want != nil) {
+			t.Errorf("%s: %v, %v", said, got, err)
+		}
 	}
 }
 

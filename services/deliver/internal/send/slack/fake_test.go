@@ -40,7 +40,15 @@ func newFake(t *testing.T, clock *sendtest.Clock) *fake {
 	mux.HandleFunc("POST /api/chat.update", f.update)
 	mux.HandleFunc("POST /api/chat.delete", f.remove)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { refuse(w, "unknown_method") })
+	mux.HandleFunc("POST /api/auth.test", func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer "+token {
+			refuse(w, "invalid_auth")
+			return
+		}
+		answer(w, map[string]any{"ok": true, "team": "Kundennah", "team_id": "T0000001", "user": "news", "user_id": "U0000042"})
+	})
 	f.server = sendtest.NewServer(t, mux)
+	f.server.Aside = func(r *http.Request) bool { return r.URL.Path == "/api/auth.test" }
 	return f
 }
 

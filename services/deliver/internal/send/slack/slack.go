@@ -116,6 +116,27 @@ func (s *sender) Delete(ctx context.Context, j send.Job) (send.Receipt, error) {
 	return send.Accepted(answer, j.Remote), nil
 }
 
+// Probe asks whose token it is. Whether he may post to the room only a post tells.
+func (s *sender) Probe(ctx context.Context) (send.Identity, error) {
+	answer, err := s.call(ctx, "auth.test", map[string]json.RawMessage{}, true)
+	if err != nil {
+		return send.Identity{}, fmt.Errorf("ask for the account of channel %s: %w", s.channel, err)
+	}
+	var got struct {
+		Team string `json:"team_id"`
+		User string `json:"user_id"`
+		Name string `json:"user"`
+		Of   string `json:"team"`
+	}
+	if err := json.Unmarshal(answer.Body, &got); err != nil || !memberForm.MatchString(got.Team) || !memberForm.MatchString(got.User) {
+		return send.Identity{}, fault.Errorf(fault.Malformed, "ask for the account of channel %s: the answer names none", s.channel)
+	}
+	return send.Identity{ID: got.Team + ":" + got.User, Name: send.Redact(got.Name+" of "+got.Of, s.token)}, nil
+}
+
+// memberForm is the id of a team or of somebody in it.
+var memberForm = regexp.MustCompile(`^[A-Z0-9]{5,21}$`)
+
 // fields are those of a composed message.
 func fields(j send.Job) (map[string]json.RawMessage, error) {
 	var in map[string]json.RawMessage

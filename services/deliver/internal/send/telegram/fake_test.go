@@ -3,6 +3,7 @@ package telegram
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -41,7 +42,11 @@ func newFake(t *testing.T, clock *sendtest.Clock) *fake {
 	mux.HandleFunc("POST /bot"+token+"/editMessageText", f.edit)
 	mux.HandleFunc("POST /bot"+token+"/deleteMessage", f.remove)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { refuse(w, http.StatusUnauthorized, "Unauthorized") })
+	mux.HandleFunc("POST /bot"+token+"/getMe", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"ok":true,"result":{"id":777,"is_bot":true,"username":"news_bot"}}`)
+	})
 	f.server = sendtest.NewServer(t, mux)
+	f.server.Aside = func(r *http.Request) bool { return strings.HasSuffix(r.URL.Path, "/getMe") }
 	return f
 }
 

@@ -116,6 +116,24 @@ func (t *sender) Delete(ctx context.Context, j send.Job) (send.Receipt, error) {
 	return send.Accepted(answer, j.Remote), nil
 }
 
+// Probe asks which bot the token belongs to. Whether the bot may post to the chat only a post tells.
+func (t *sender) Probe(ctx context.Context) (send.Identity, error) {
+	answer, err := t.call(ctx, "getMe", map[string]json.RawMessage{}, true)
+	if err != nil {
+		return send.Identity{}, fmt.Errorf("ask for the account of channel %s: %w", t.channel, err)
+	}
+	var got struct {
+		Result struct {
+			ID   int64  `json:"id"`
+			Name string `json:"username"`
+		} `json:"result"`
+	}
+	if err := json.Unmarshal(answer.Body, &got); err != nil || got.Result.ID <= 0 {
+		return send.Identity{}, fault.Errorf(fault.Malformed, "ask for the account of channel %s: the answer names none", t.channel)
+	}
+	return send.Identity{ID: fmt.Sprint(got.Result.ID), Name: send.Redact(got.Result.Name, t.token)}, nil
+}
+
 // said reports whether the API refused with a sentence. Its errors have no other code for these cases than 400.
 func said(err error, sentence string) bool {
 	return err != nil && send.Status(err) == http.StatusBadRequest && strings.Contains(err.Error(), sentence)

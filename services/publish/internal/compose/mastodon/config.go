@@ -42,6 +42,18 @@ func (s *Settings) limit() int {
 	return 500
 }
 
+// limits are the keys that the server has a say in.
+func limits(settings any) map[string]int {
+	s, ok := settings.(*Settings)
+	switch {
+	case !ok:
+		return nil
+	case s.Flavour == goToSocial:
+		return map[string]int{"limit": s.limit()} // what it says of addresses is not what it does
+	}
+	return map[string]int{"limit": s.limit(), "url_length": cmp.Or(s.URLLength, 23)}
+}
+
 // length counts as the server does. GoToSocial says that an address counts as 25 and counts it whole.
 func (s *Settings) length(text string) int {
 	if s.Flavour == goToSocial {

@@ -23,6 +23,7 @@ var Network = compose.Network{
 	Others:   others,
 	Example:  example,
 	Template: "{{.Title}}\n\n{{.Summary}}\n\n{{.URL}}\n\n{{hashtags .Tags}}",
+	Limits:   limits,
 	Compose:  composePost,
 }
 
