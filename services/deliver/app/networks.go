@@ -4,6 +4,7 @@ import (
 	"tidings.internal/services/deliver/internal/send"
 	"tidings.internal/services/deliver/internal/send/bluesky"
 	"tidings.internal/services/deliver/internal/send/discord"
+	"tidings.internal/services/deliver/internal/send/linkedin"
 	"tidings.internal/services/deliver/internal/send/mastodon"
 	"tidings.internal/services/deliver/internal/send/matrix"
 	"tidings.internal/services/deliver/internal/send/slack"
@@ -17,6 +18,7 @@ func networks() []send.Network {
 	return []send.Network{
 		bluesky.Network,
 		discord.Network,
+		linkedin.Network,
 		mastodon.Network,
 		matrix.Network,
 		slack.Network,

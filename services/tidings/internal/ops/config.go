@@ -2,6 +2,7 @@ package ops
 
 import (
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -107,7 +108,8 @@ func manual(section string) string {
 func Networks() []string { return slices.Sorted(maps.Keys(publish.ChannelExamples())) }
 
 // ChannelExample returns an entry of the section channels with all keys that are a network's own: those of publish,
-// which say what a post looks like, and those of deliver, which say where and as whom it is sent.
+// which say what a post looks like, and those of deliver, which say where and as whom it is sent. A key of both stands as
+// deliver has it.
 func ChannelExample(network string) string {
 	var b strings.Builder
 	add := func(line string) {
@@ -120,11 +122,26 @@ func ChannelExample(network string) string {
 			b.WriteString(line)
 		}
 	}
+	sent := deliver.ChannelExamples()[network]
+	var about []string // what is said of the key that follows
 	for line := range strings.Lines(publish.ChannelExamples()[network]) {
-		add(line)
+		about = append(about, line)
+		key := keyForm.FindString(line)
+		switch {
+		case key == "":
+			continue
+		case key == "id:" || key == "network:" || !strings.Contains("\n"+sent, "\n"+key):
+			for _, l := range about {
+				add(l)
+			}
+		}
+		about = nil
+	}
+	for _, l := range about {
+		add(l)
 	}
 	add("\n")
-	for line := range strings.Lines(deliver.ChannelExamples()[network]) {
+	for line := range strings.Lines(sent) {
 		if !strings.HasPrefix(line, "id: ") && !strings.HasPrefix(line, "network: ") {
 			add(line)
 		}
@@ -154,3 +171,6 @@ func Schema() (map[string]any, error) {
 		return own[network][path]
 	}), nil
 }
+
+// keyForm is the key of a line of an example.
+var keyForm = regexp.MustCompile(`^[a-z_]+:`)

@@ -2,7 +2,6 @@
 //
 // The text is in LinkedIn's "little" format, in which some punctuation is markup: a sign that is not escaped cuts the post
 // there without a word. So everything is escaped but our own hashtags. The card is ours: LinkedIn fetches nothing.
-// Nothing of Tidings sends them; they are left on the bus.
 package linkedin
 
 import (
@@ -31,6 +30,7 @@ const (
 var Network = compose.Network{
 	Name:     "linkedin",
 	Settings: defaults,
+	Others:   others,
 	Example:  example,
 	Template: "{{.Title}}\n\n{{.Summary}}\n\n{{.URL}}\n\n{{hashtags .Tags}}",
 	Compose:  composePost,
@@ -41,6 +41,9 @@ type Settings struct {
 	Author string `yaml:"author"`
 	Media  string `yaml:"media"`
 }
+
+// others are the keys of the sending side, which knows the author, too.
+var others = []string{"server", "token", "token_file", "version"}
 
 var authorForm = regexp.MustCompile(`^urn:li:(person|organization):[A-Za-z0-9_-]+$`)
 
