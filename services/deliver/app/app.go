@@ -103,6 +103,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { return a.serve(ctx, verbChannel, a.policy) })
 	group.Go(func() error { return a.serve(ctx, verbTest, a.identity) })
+	group.Go(func() error { return a.serve(ctx, verbVerdict, a.verdict) })
 	return group.Wait()
 }
 

@@ -7,8 +7,10 @@ import (
 
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/deliver/internal/dispatch"
+	"tidings.internal/services/deliver/internal/ledger"
 )
 
 // The verbs that a running deliver answers, since it alone has the configuration in force and the credentials. They read
@@ -16,6 +18,7 @@ import (
 const (
 	verbChannel = "channel"
 	verbTest    = "test"
+	verbVerdict = "verdict"
 	// serveVersion is that of the verbs, in the form that micro services ask for.
 	serveVersion = "1.0.0"
 	// probeLimit is how long a network may take to say who we are: less than an operator waits for our answer.
@@ -25,6 +28,8 @@ const (
 // question is what an operator asks about a channel.
 type question struct {
 	ID string `json:"id"`
+	// Post is one whose fate is asked for, without what is sent.
+	Post *event.Post `json:"post,omitempty"`
 }
 
 // Policy is how a channel is configured, as far as it says when and what is sent.
@@ -64,7 +69,7 @@ type Identity struct {
 }
 
 // serve answers operators until ctx ends.
-func (a *App) serve(ctx context.Context, verb string, answer func(context.Context, *dispatch.Channel) (any, error)) error {
+func (a *App) serve(ctx context.Context, verb string, answer func(context.Context, *dispatch.Channel, question) (any, error)) error {
 	handle := func(ctx context.Context, request []byte) (any, error) {
 		var q question
 		if err := json.Unmarshal(request, &q); err != nil {
@@ -72,7 +77,7 @@ func (a *App) serve(ctx context.Context, verb string, answer func(context.Contex
 		}
 		for _, c := range a.channels {
 			if c.ID() == q.ID {
-				return answer(ctx, c)
+				return answer(ctx, c, q)
 			}
 		}
 		return nil, fault.Errorf(fault.Invalid, "there is no channel %.80q that is sent to; \"tidings config show\" shows what is configured", q.ID)
@@ -96,18 +101,13 @@ func (a *App) serve(ctx context.Context, verb string, answer func(context.Contex
 }
 
 // policy tells how a channel is configured and what it does next.
-func (a *App) policy(ctx context.Context, c *dispatch.Channel) (any, error) {
-	state, _, err := book(a.bus).Channel(ctx, c.ID())
-	if err != nil {
-		return nil, err
-	}
-	rows, err := book(a.bus).Rows(ctx, c.ID())
+func (a *App) policy(ctx context.Context, c *dispatch.Channel, _ question) (any, error) {
+	state, rows, err := a.present(ctx, c.ID())
 	if err != nil {
 		return nil, err
 	}
 	p := policyOf(c.Config)
-	rules := c.Rules()
-	p.Edits, p.Deletes = rules.CanEdit, rules.CanDelete
+	p.Edits, p.Deletes = c.Can()
 	if state == nil {
 		return p, nil
 	}
@@ -115,6 +115,57 @@ func (a *App) policy(ctx context.Context, c *dispatch.Channel) (any, error) {
 		p.Next = &NextDelivery{Delivery: c.ID() + "/" + next.Story, Op: string(next.Op), At: next.At.UTC()}
 	}
 	return p, nil
+}
+
+// present reads how a channel stands; the state is nil for one that nobody has worked on yet.
+func (a *App) present(ctx context.Context, channel string) (*ledger.Channel, []*ledger.Row, error) {
+	state, _, err := book(a.bus).Channel(ctx, channel)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, err := book(a.bus).Rows(ctx, channel)
+	return state, rows, err
+}
+
+// Verdict is what becomes of a post, or what has become of it.
+type Verdict struct {
+	// State and Reason are those that its delivery has or would have.
+	State  string `json:"state"`
+	Reason string `json:"reason,omitempty"`
+	// Known says that the channel has heard of the story.
+	Known bool `json:"known,omitempty"`
+	// At is when it is sent at the earliest, or when its hold ends.
+	At time.Time `json:"at,omitzero"`
+	// Paused is the reason why the channel sends nothing.
+	Paused string `json:"paused,omitempty"`
+}
+
+// verdict tells what would become of a post.
+func (a *App) verdict(ctx context.Context, c *dispatch.Channel, q question) (any, error) {
+	state, rows, err := a.present(ctx, c.ID())
+	if err != nil {
+		return nil, err
+	}
+	if state == nil || q.Post == nil {
+		return nil, fault.Errorf(fault.Invalid, "nobody has worked on channel %s yet", c.ID())
+	}
+	v, err := c.Verdict(*state, rows, *q.Post, c.Now())
+	if err != nil {
+		return nil, err
+	}
+	out := Verdict{State: string(v.State), Reason: v.Reason, Known: v.Known, At: v.At}
+	if state.Pause != nil {
+		out.Paused = state.Pause.Reason
+	}
+	return out, nil
+}
+
+// Judge has the running deliver tell what would become of a post. Without one that has the channel the error is unreachable
+// or invalid.
+func Judge(ctx context.Context, b *bus.Bus, p event.Post) (Verdict, error) {
+	p.Request, p.Media = event.Request{}, nil // nothing of them counts, and they are long
+	var v Verdict
+	return v, b.Ask(ctx, Name, verbVerdict, question{ID: p.Channel, Post: &p}, &v)
 }
 
 func policyOf(c config.Channel) Policy {
@@ -142,7 +193,7 @@ func span(d time.Duration) string {
 }
 
 // identity asks the network of a channel who its credentials belong to.
-func (a *App) identity(ctx context.Context, c *dispatch.Channel) (any, error) {
+func (a *App) identity(ctx context.Context, c *dispatch.Channel, _ question) (any, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeLimit)
 	defer cancel()
 	who, asked, err := c.Probe(ctx)
@@ -159,7 +210,7 @@ func (a *App) identity(ctx context.Context, c *dispatch.Channel) (any, error) {
 // TestChannel has the running deliver ask the network of a channel who its credentials belong to. Nothing is posted.
 func TestChannel(ctx context.Context, b *bus.Bus, id string) (Identity, error) {
 	var who Identity
-	if err := b.Ask(ctx, Name, verbTest, question{id}, &who); err != nil {
+	if err := b.Ask(ctx, Name, verbTest, question{ID: id}, &who); err != nil {
 		return Identity{}, err
 	}
 	row, _, err := book(b).Channel(ctx, id)

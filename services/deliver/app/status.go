@@ -199,7 +199,7 @@ func ShowChannel(ctx context.Context, b *bus.Bus, id string) (ChannelDetail, err
 		}
 	}
 	var p Policy
-	switch err := b.Ask(ctx, Name, verbChannel, question{id}, &p); fault.KindOf(err) {
+	switch err := b.Ask(ctx, Name, verbChannel, question{ID: id}, &p); fault.KindOf(err) {
 	case "":
 		d.Policy = &p
 	case fault.Unreachable, fault.Invalid: // none runs, or it does not know the channel

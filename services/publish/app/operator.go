@@ -185,7 +185,7 @@ func PreviewPost(ctx context.Context, b *bus.Bus, doc *config.Doc, channel, id s
 	if err != nil {
 		return PostPreview{}, err
 	}
-	p, err := ch.Post(a, it, event.ActionCreate, false)
+	p, err := ch.Post(a, it, event.ActionCreate, a.Backfill)
 	return PostPreview{p, ch.Takes(a)}, err
 }
 

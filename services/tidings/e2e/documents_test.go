@@ -100,7 +100,7 @@ func commands() []shown {
 		{command: "tidings articles show ID", args: []string{"articles", "show", "{article}"}, says: "{article}"},
 		{command: "tidings posts list", args: []string{"posts", "list"}, says: "{channel}/"},
 		{command: "tidings posts preview --channel ID", args: []string{"posts", "preview", "--channel", "{channel}"}, says: "tide gauges"},
-		{command: "tidings posts preview --channel ID --article ID", args: []string{"posts", "preview", "--channel", "{channel}", "--article", "{article}"}, says: "{channel} ("},
+		{command: "tidings posts preview --channel ID --article ID", args: []string{"posts", "preview", "--channel", "{channel}", "--article", "{article}"}, says: "The channel "},
 		{command: "tidings posts show channel/story", args: []string{"posts", "show", "{channel}/nothing"}, want: 1},
 		{command: "tidings status", args: []string{"status"}, says: "RAW"},
 		{command: "tidings status --watch"},

@@ -130,11 +130,16 @@ func (c *Channel) Paused() string {
 func (c *Channel) rules() ledger.Rules {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	return c.rulesOf(c.state, c.index.backfilled())
+}
+
+// rulesOf are the rules of a channel in a state, of which so many posts have come as backfill.
+func (c *Channel) rulesOf(state ledger.Channel, backfilled int) ledger.Rules {
 	_, edits := c.Sender.(send.Editor)
 	_, deletes := c.Sender.(send.Deleter)
 	r := ledger.Rules{
-		Since:    c.state.Since,
-		Backfill: !c.state.Closed && c.index.backfilled() < c.Config.Backfill,
+		Since:    state.Since,
+		Backfill: !state.Closed && backfilled < c.Config.Backfill,
 		Approve:  c.Config.Approve.Mode, HoldFor: c.Config.Approve.Hold, ExpireAfter: c.Config.ExpireAfter,
 		OnUpdate: c.Config.OnUpdate, OnRemove: c.Config.OnRemove,
 		CanEdit: edits, CanDelete: deletes, AnyChange: c.Network.Traits.AnyChange,

@@ -309,3 +309,59 @@ func TestAStrangersCredentialsSendNothing(t *testing.T) {
 		t.Errorf("sent %v", log)
 	}
 }
+
+func TestAVerdictIsWhatThenHappens(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		keys   func(*config.Channel)
+		post   func(*event.Post, time.Time)
+		state  ledger.State
+		reason string
+		at     time.Duration // after now; negative for never
+	}{
+		"sent at once":           {nil, nil, ledger.Planned, "", 0},
+		"in quiet hours":         {func(c *config.Channel) { c.Quiet = config.Quiet{From: "07:00", To: "09:00", Zone: "UTC"} }, nil, ledger.Planned, "", time.Hour},
+		"held by time":           {func(c *config.Channel) { c.Approve = config.Approve{Mode: config.ApproveHold, Hold: time.Minute} }, nil, ledger.Held, ledger.Hold, time.Minute},
+		"held for a person":      {func(c *config.Channel) { c.Approve = config.Approve{Mode: config.ApproveManual} }, nil, ledger.Held, ledger.Manual, 168 * time.Hour},
+		"older than the channel": {nil, func(p *event.Post, now time.Time) { p.FirstSeen = now.Add(-time.Hour) }, ledger.Skipped, ledger.Baseline, -1},
+		"too old":                {nil, func(p *event.Post, now time.Time) { p.Published = now.Add(-49 * time.Hour) }, ledger.Skipped, ledger.TooOld, -1},
+		"backfill":               {nil, func(p *event.Post, _ time.Time) { p.Backfill = true }, ledger.Skipped, ledger.Baseline, -1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, c.keys)
+			now := r.clock.Now()
+			p := r.post(1, 1, event.ActionCreate)
+			if c.post != nil {
+				c.post(&p, now)
+			}
+			judge := func() dispatch.Verdict {
+				rows, err := r.book.Rows(t.Context(), "ch")
+				if err != nil {
+					t.Fatal(err)
+				}
+				v, err := r.Verdict(*r.channel(), rows, p, now)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return v
+			}
+			v := judge()
+			if v.State != c.state || v.Reason != c.reason || v.Known || v.At.IsZero() != (c.at < 0) || c.at >= 0 && !v.At.Equal(now.Add(c.at)) {
+				t.Errorf("verdict %+v", v)
+			}
+			if rows, _ := r.book.Rows(t.Context(), "ch"); len(rows) != 0 {
+				t.Fatal("a question left a row")
+			}
+			r.take(p)
+			r.work(time.Second)
+			row := r.row(1)
+			if row.State != c.state && !(c.state == ledger.Planned && c.at == 0 && row.State == ledger.Sent) || row.Reason != c.reason {
+				t.Errorf("then it is %s (%s)", row.State, row.Reason)
+			}
+			if v := judge(); !v.Known || v.State != row.State {
+				t.Errorf("afterwards the verdict is %+v", v)
+			}
+		})
+	}
+}

@@ -82,28 +82,69 @@ func (v *postPreviewVerb) Run(w *world) error {
 	if v.JSON {
 		return w.encode(p)
 	}
-	if err := w.post(p.Post); err != nil {
+	if err := w.post(p.Post); err != nil || v.Article == "" {
 		return err
 	}
-	if v.Article != "" && !p.Selected {
-		return w.printf("\nThe channel does not select this article: it would not be posted.\n")
-	}
-	return nil
+	return w.printf("\n%s\n", fate(p))
 }
 
-func (v *postPreviewVerb) compose(w *world) (p ops.PostPreview, err error) {
+// preview is a post with what becomes of it; of a sample nothing does.
+type preview struct {
+	ops.PostPreview
+	Verdict *ops.Verdict `json:"verdict,omitempty"`
+}
+
+func (v *postPreviewVerb) compose(w *world) (p preview, err error) {
 	if v.Article == "" {
 		doc, _, err := w.target()
 		if err != nil {
 			return p, err
 		}
-		return ops.PreviewSample(w.ctx, doc, v.Channel)
+		p.PostPreview, err = ops.PreviewSample(w.ctx, doc, v.Channel)
+		return p, err
 	}
 	err = w.connected(func(ctx context.Context, o *ops.Ops) (err error) {
-		p, err = o.PreviewPost(ctx, v.Channel, v.Article)
+		if p.PostPreview, err = o.PreviewPost(ctx, v.Channel, v.Article); err == nil && p.Selected {
+			p.Verdict, err = o.Judge(ctx, p.Post)
+		}
 		return err
 	})
 	return p, err
+}
+
+// fate is the sentence on what becomes of a post.
+func fate(p preview) string {
+	v := p.Verdict
+	switch {
+	case !p.Selected:
+		return "The channel does not select this article: it would not be posted."
+	case v == nil:
+		return "No deliver runs that has the channel: what would become of it is not known."
+	}
+	var words string
+	switch {
+	case v.Known:
+		words = strings.TrimSpace(fmt.Sprintf("The channel knows the story: its delivery is %s %s", v.State, v.Reason))
+	case v.State == "held" && v.Reason == "manual":
+		words = "It would be held for a person to approve"
+	case v.State == "held":
+		words = "It would be held"
+	case v.State == "skipped":
+		words = "It would be skipped: " + v.Reason
+	default:
+		words = "It would be sent"
+	}
+	switch {
+	case v.At.IsZero():
+	case v.State == "held":
+		words += ", until " + when(v.At)
+	default:
+		words += ", at the earliest at " + when(v.At)
+	}
+	if v.Paused != "" {
+		words += "; the channel is paused: " + v.Paused
+	}
+	return words + "."
 }
 
 // post prints a post: what a reader sees, its length, and the request with its placeholders.

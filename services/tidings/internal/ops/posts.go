@@ -7,6 +7,7 @@ import (
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
+	deliver "tidings.internal/services/deliver/app"
 	publish "tidings.internal/services/publish/app"
 )
 
@@ -16,6 +17,21 @@ type (
 	Count       = event.Count
 	PostPreview = publish.PostPreview
 )
+
+// Verdict is what becomes of a post.
+type Verdict = deliver.Verdict
+
+// Judge tells what would become of a post if it were composed now; nil where no deliver runs that could tell.
+func (o *Ops) Judge(ctx context.Context, p Post) (*Verdict, error) {
+	v, err := deliver.Judge(ctx, o.bus, p)
+	switch fault.KindOf(err) {
+	case "":
+		return &v, nil
+	case fault.Unreachable, fault.Invalid:
+		return nil, nil
+	}
+	return nil, err
+}
 
 // PreviewSample composes a post of a sample article for a channel. It asks nobody.
 func PreviewSample(ctx context.Context, doc *config.Doc, channel string) (PostPreview, error) {
