@@ -1,11 +1,13 @@
 package app
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
 
 	"tidings.internal/pkg/article"
+	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/natstest"
@@ -87,6 +89,62 @@ func TestVerbsOfTheOperator(t *testing.T) {
 		if fault.KindOf(err) != fault.Invalid {
 			t.Errorf("%s: %v", what, err)
 		}
+	}
+}
+
+// told counts the notices of deliver by type.
+func told(t *testing.T, b *bus.Bus) map[string]int {
+	t.Helper()
+	state, err := b.StreamState(t.Context(), event.StreamEvents)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[string]int{}
+	for n := state.First; n <= state.Last; n++ {
+		m, err := b.At(t.Context(), event.StreamEvents, n)
+		if err != nil || m == nil {
+			t.Fatal(m, err)
+		}
+		if _, notice, err := event.DecodeNotice(m.Message); err == nil {
+			counts[notice.Type]++
+		}
+	}
+	return counts
+}
+
+func TestWhatAPersonDecidesIsToldOnce(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	b, publisher, hook := server.Bus(t, Name), server.Bus(t, "publish"), newSink(t)
+	stop := start(t, b, document(hook, ", approve: manual"))
+	until(t, "the channel has its row", known(t, b))
+	ctx := t.Context()
+	wish := func(item string) Wish { return Wish{ID: "hook/" + article.NewID("blog", item), Actor: "anna"} }
+	items := []string{"one", "two", "three"}
+	for i, item := range items {
+		emit(t, publisher, post(t, "hook", item, 1, time.Now()))
+		until(t, item+" is held", inState(t, b, "held", i+1))
+	}
+	if err := Pause(ctx, b, "hook"); err != nil { // else what is approved is sent, and the last step another's
+		t.Fatal(err)
+	}
+	for range 2 {
+		for i, verb := range []func(context.Context, *bus.Bus, Wish) error{Approve, Reject, Skip} {
+			if err := verb(ctx, b, wish(items[i])); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	until(t, "all three decisions are told", func() bool {
+		n := told(t, b)
+		return n["approved"] == 1 && n["rejected"] == 1 && n["skipped"] == 1 && n["held"] == 3
+	})
+	stop()
+	start(t, b, document(hook, ", approve: manual")) // reads the rows anew, and tells nothing of them
+	emit(t, publisher, post(t, "hook", "four", 1, time.Now()))
+	until(t, "the fourth is held and told", func() bool { return told(t, b)["held"] == 4 })
+	if n := told(t, b); n["approved"] != 1 || n["rejected"] != 1 || n["skipped"] != 1 {
+		t.Errorf("a restart tells of old decisions: %v", n)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tidings.internal/pkg/bus"
@@ -77,6 +78,9 @@ type Channel struct {
 	notices chan event.Notice
 	// wake says that the index has changed.
 	wake chan struct{}
+
+	// leveled says that the index has seen all that the ledger had when it was followed: what comes now is news.
+	leveled atomic.Bool
 
 	// filling lets one post of a backfill be counted at a time.
 	filling sync.Mutex

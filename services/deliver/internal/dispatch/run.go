@@ -104,6 +104,7 @@ func (c *Channel) Open(ctx context.Context) error {
 		return err
 	}
 	c.index.reset()
+	c.leveled.Store(false)
 	c.identified = false
 	return nil
 }
@@ -111,7 +112,10 @@ func (c *Channel) Open(ctx context.Context) error {
 // Follow keeps the index level with the ledger until ctx ends. level is called when it is so for the first time, and
 // after an outage again.
 func (c *Channel) Follow(ctx context.Context, level func()) error {
-	return c.Ledger.Watch(ctx, c.id, c.news, c.broken, level)
+	return c.Ledger.Watch(ctx, c.id, c.news, c.broken, func() {
+		c.leveled.Store(true)
+		level()
+	})
 }
 
 // loop does one step after the other.
@@ -146,6 +150,33 @@ func (c *Channel) loop(ctx context.Context, lease *bus.Lease) {
 func (c *Channel) news(r *ledger.Row, revision uint64) {
 	if c.index.put(r, revision) {
 		c.poke()
+		if c.leveled.Load() {
+			c.decided(r)
+		}
+	}
+}
+
+// decided tells what a person has decided about a row. What was decided before this process followed the ledger is no
+// news.
+func (c *Channel) decided(r *ledger.Row) {
+	if len(r.History) == 0 {
+		return
+	}
+	last := r.History[len(r.History)-1]
+	if last.Actor == ledger.Self {
+		return
+	}
+	switch {
+	case last.To == ledger.Held && (last.From != ledger.Held || last.Reason == ledger.Operator):
+		c.tell("held", r, r.Reason, "")
+	case last.To == ledger.Approved && last.From == ledger.Held:
+		c.tell("approved", r, "", "")
+	case last.To == ledger.Skipped && r.Reason == ledger.Rejected:
+		c.Observe.Delivered(c.id, c.Config.Network, r.Op, string(r.State), r.Reason)
+		c.tell("rejected", r, "", "")
+	case last.To == ledger.Skipped:
+		c.Observe.Delivered(c.id, c.Config.Network, r.Op, string(r.State), r.Reason)
+		c.tell("skipped", r, r.Reason, "")
 	}
 }
 
