@@ -47,6 +47,9 @@ type App struct {
 	channels []*dispatch.Channel
 }
 
+// oldVersion is the age from which the version of an API is warned of: LinkedIn keeps one for a year.
+const oldVersion = 11 * 30 * 24 * time.Hour
+
 // pulse is how long a channel's loop may be silent beyond its longest request.
 const pulse = 2 * time.Minute
 
@@ -67,6 +70,9 @@ func New(ctx context.Context, d Deps) (*App, error) {
 		sender, err := c.network.Open(send.Options{Channel: c.Channel, Client: client, Now: time.Now})
 		if err != nil {
 			return nil, err
+		}
+		if dated, ok := sender.(send.Dated); ok && dated.Age(time.Now()) > oldVersion {
+			d.Log.Warn("found a channel whose version of the network's API ends soon; set a newer one", "channel", c.ID, "network", c.Network)
 		}
 		a.channels = append(a.channels, dispatch.New(dispatch.Options{
 			Config: c.Channel, Network: c.network, Sender: sender, Ledger: book(d.Bus), Bus: d.Bus, Log: d.Log, Observe: m, Trace: d.Trace,

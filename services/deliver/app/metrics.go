@@ -7,6 +7,7 @@ import (
 
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/deliver/internal/ledger"
+	"tidings.internal/services/deliver/internal/send"
 )
 
 // metrics are what deliver counts. No label holds a URL, a host or a word of a server.
@@ -16,6 +17,7 @@ type metrics struct {
 	seconds    *prometheus.HistogramVec
 	open       *prometheus.Desc
 	paused     *prometheus.Desc
+	age        *prometheus.Desc
 }
 
 func newMetrics(a *App) *metrics {
@@ -32,6 +34,8 @@ func newMetrics(a *App) *metrics {
 			[]string{"channel", "state"}, nil),
 		paused: prometheus.NewDesc("tidings_channel_paused", "1 while a channel is paused, by the reason.",
 			[]string{"channel", "reason"}, nil),
+		age: prometheus.NewDesc("tidings_linkedin_version_age_days", "Age of the version of LinkedIn's API that a channel speaks; it ends at about 365.",
+			[]string{"channel"}, nil),
 	}
 }
 
@@ -60,7 +64,7 @@ func (m *metrics) Took(network string, took time.Duration) {
 }
 
 // Describe is for the registry.
-func (m *metrics) Describe(ch chan<- *prometheus.Desc) { ch <- m.open; ch <- m.paused }
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) { ch <- m.open; ch <- m.paused; ch <- m.age }
 
 // Collect asks the channels as they are now.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
@@ -73,6 +77,9 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		}
 		if reason := c.Paused(); reason != "" {
 			ch <- prometheus.MustNewConstMetric(m.paused, prometheus.GaugeValue, 1, c.ID(), reason)
+		}
+		if dated, ok := c.Sender.(send.Dated); ok {
+			ch <- prometheus.MustNewConstMetric(m.age, prometheus.GaugeValue, dated.Age(c.Now()).Hours()/24, c.ID())
 		}
 	}
 }

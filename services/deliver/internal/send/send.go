@@ -112,6 +112,12 @@ type Measurer interface {
 	Limits(ctx context.Context) (map[string]int, error)
 }
 
+// Dated is a sender that speaks a version of an API by its month, which the network refuses some day.
+type Dated interface {
+	// Age is how long ago the version's month began.
+	Age(now time.Time) time.Duration
+}
+
 // Identity is who the network takes us for.
 type Identity struct {
 	ID   string

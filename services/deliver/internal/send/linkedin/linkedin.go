@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"time"
 
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
@@ -67,6 +68,15 @@ func (l *sender) Account() string { return "linkedin " + web.HostPort(l.server) 
 
 // Credential changes with the token, and with the version, since another one ends the pause that an old one caused.
 func (l *sender) Credential() string { return send.Digest(l.channel, l.token, l.version) }
+
+// Age is how long ago the month of the version began.
+func (l *sender) Age(now time.Time) time.Duration {
+	month, err := time.Parse("200601", l.version)
+	if err != nil {
+		return 0 // it was checked when the channel was opened
+	}
+	return max(now.Sub(month), 0)
+}
 
 // Send creates a post.
 func (l *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {

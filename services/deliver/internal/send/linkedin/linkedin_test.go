@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/fault"
@@ -72,6 +73,17 @@ func TestAVersionOutOfForceNamesTheKey(t *testing.T) {
 	}
 	if next := sendtest.Open(t, Network, f, clock); next.Credential() == old.Credential() || next.Account() != old.Account() {
 		t.Error("another version does not end the pause, or is another account")
+	}
+}
+
+func TestAVersionHasAnAge(t *testing.T) {
+	t.Parallel()
+	_, s, _ := opened(t)
+	month := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	for after, want := range map[time.Duration]time.Duration{-time.Hour: 0, 0: 0, 1000 * time.Hour: 1000 * time.Hour} {
+		if got := s.(send.Dated).Age(month.Add(after)); got != want {
+			t.Errorf("%v after its month began it is %v old", after, got)
+		}
 	}
 }
 
