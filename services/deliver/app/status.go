@@ -249,7 +249,7 @@ func channelStatus(ctx context.Context, b *bus.Bus, c *ledger.Channel) ChannelSt
 	if c.Pause != nil {
 		s.Paused, s.At, s.Text = c.Pause.Reason, c.Pause.At, c.Pause.Text
 	}
-	if c.Rebind != nil {
+	if c.MayRebind(time.Now()) {
 		s.Rebind = c.Rebind.At
 	}
 	if l, err := b.Backlog(ctx, event.StreamPosts, event.ChannelConsumer(c.ID).Name); err == nil {

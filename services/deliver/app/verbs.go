@@ -206,7 +206,7 @@ func Resume(ctx context.Context, b *bus.Bus, channel string) error {
 }
 
 // Rebind allows a channel to go on with the account that it is configured for, in place of the one that it posted to. It is
-// used up by the next deliver that finds another account. What is in doubt has to be settled before: behind that nobody can
+// used up by the next deliver that finds another account, and holds for a day. What is in doubt has to be settled before: behind that nobody can
 // ask the former account.
 func Rebind(ctx context.Context, b *bus.Bus, channel, actor string) error {
 	if !article.ValidName(channel) {
@@ -230,7 +230,7 @@ func Rebind(ctx context.Context, b *bus.Bus, channel, actor string) error {
 		if stopped {
 			c.Resume()
 		}
-		if c.Rebind != nil {
+		if c.MayRebind(time.Now()) {
 			return stopped
 		}
 		c.Rebind = &ledger.Rebind{At: time.Now().UTC(), By: actor}

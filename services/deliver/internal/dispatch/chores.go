@@ -230,7 +230,7 @@ func (c *Channel) identify(ctx context.Context) (ok bool, err error) {
 	}
 	if s, _, err := c.Ledger.Channel(ctx, c.id); err != nil {
 		return false, err
-	} else if s != nil && s.Rebind != nil && s.Person != "" && s.Person != who.ID {
+	} else if s != nil && s.MayRebind(c.Now()) && s.Person != "" && s.Person != who.ID {
 		if err := c.rebind(ctx, who.ID); err != nil {
 			return false, err
 		}
@@ -285,7 +285,7 @@ func (c *Channel) establish(ctx context.Context) error {
 		return err
 	}
 	if old != nil && old.Account != c.Sender.Account() {
-		if old.Rebind == nil {
+		if !old.MayRebind(c.Now()) {
 			return &AccountError{Channel: c.id, Was: old.Account, Is: c.Sender.Account()}
 		}
 		if err := c.rebind(ctx, ""); err != nil {

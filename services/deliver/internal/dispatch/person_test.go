@@ -238,6 +238,11 @@ func TestAnotherAccountNeedsAPersonsWord(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.allow()
+	r.clock.Add(25 * time.Hour)
+	if err := dispatch.New(r.Channel.Options).Open(t.Context()); err == nil {
+		t.Fatal("the word of a person holds for ever")
+	}
+	r.allow()
 	r.restart()
 	if c := r.channel(); c.Account != "other" || c.Rebind != nil {
 		t.Errorf("the channel's row: %+v", c)
@@ -363,5 +368,29 @@ func TestAVerdictIsWhatThenHappens(t *testing.T) {
 				t.Errorf("afterwards the verdict is %+v", v)
 			}
 		})
+	}
+}
+
+func TestWhatAPersonWantsNowIsNeitherDroppedNorTooOld(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *config.Channel) {
+		c.Overflow, c.QueueCap, c.MaxAge = "drop_oldest", 1, time.Hour
+		c.Quiet = config.Quiet{From: "07:30", To: "20:00", Zone: "UTC"}
+	})
+	if _, err := r.book.ChangeChannel(t.Context(), "ch", func(c *ledger.Channel) (*ledger.Channel, error) {
+		c.Wait, c.WaitReason = r.clock.Now().Add(10*time.Minute), "throttled"
+		return c, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 2 {
+		p := r.post(n, 1, event.ActionCreate)
+		p.Published = r.clock.Now().Add(time.Duration(n)*time.Second - time.Hour)
+		r.take(p)
+	}
+	r.wish(0, func(row *ledger.Row) (*ledger.Row, error) { return row.Hurry(r.clock.Now(), "anna") })
+	r.work(time.Hour)
+	if log := r.net.log(); len(log) != 1 || log[0].story != sendtest.Story(0) || r.row(1).State != ledger.Skipped {
+		t.Errorf("sent %v; they are %s (%s) and %s (%s)", log, r.row(0).State, r.row(0).Reason, r.row(1).State, r.row(1).Reason)
 	}
 }

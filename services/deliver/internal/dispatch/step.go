@@ -38,7 +38,7 @@ func (c *Channel) Step(ctx context.Context, lease Lease) (time.Duration, error) 
 		return 0, c.release(ctx, s.held.story)
 	case s.tooOld.found():
 		return 0, c.skip(ctx, s.tooOld.story, ledger.TooOld)
-	case c.Config.Overflow == dropOldest && s.queued > c.Config.QueueCap:
+	case c.Config.Overflow == dropOldest && s.queued > c.Config.QueueCap && s.oldest.found():
 		return 0, c.skip(ctx, s.oldest.story, ledger.Dropped)
 	case state.Pause != nil:
 		resumed, err := c.tryResume(ctx, state)

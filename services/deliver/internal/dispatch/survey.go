@@ -82,7 +82,9 @@ func (c *Channel) weigh(s *survey, story string, i item, now time.Time, later, q
 		return
 	case ledger.Create:
 		s.queued++
-		s.oldest.offer(story, i)
+		if !i.rush {
+			s.oldest.offer(story, i)
+		}
 		if c.tooOld(i, now) {
 			s.tooOld.offer(story, i)
 		}

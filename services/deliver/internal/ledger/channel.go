@@ -40,6 +40,14 @@ type Rebind struct {
 	By string    `json:"by"`
 }
 
+// rebindFor is how long that word holds: one that was forgotten is not to let a slip in the configuration pass later.
+const rebindFor = 24 * time.Hour
+
+// MayRebind reports whether a person has allowed another account, not long ago.
+func (c *Channel) MayRebind(now time.Time) bool {
+	return c.Rebind != nil && now.Sub(c.Rebind.At) < rebindFor
+}
+
 // Resume ends a pause and everything that the channel waits for.
 func (c *Channel) Resume() {
 	c.Pause, c.Failures, c.Failing, c.Wait, c.WaitReason = nil, 0, time.Time{}, time.Time{}, ""

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -22,7 +23,10 @@ const (
 
 // Hold stops a first post that was about to go, until due, or until a person approves it when due is zero.
 func (r *Row) Hold(now, due time.Time, actor string) (*Row, error) {
-	if r.Op != Create {
+	switch {
+	case r.State != Planned && r.State != Approved && r.State != Held:
+		return nil, r.unfit("hold", "it is "+string(r.State)+"; only what waits for its turn can be held")
+	case r.Op != Create:
 		return nil, r.unfit("hold", "it is the "+string(r.Op)+" of what was posted; pause the channel to stop it")
 	}
 	h := r.clone()
@@ -70,9 +74,9 @@ func (r *Row) Hurry(now time.Time, actor string) (*Row, error) {
 	h.Rush = true
 	if h.State != Sent { // what follows keeps its distance to what was sent
 		h.Due = time.Time{}
-		if h.Op == Create && h.ApprovedBy == "" {
+		if h.Op == Create {
 			// Its age counts from here, and these are the words that go.
-			h.ApprovedAt, h.ApprovedBy = now.UTC(), actor
+			h.ApprovedAt, h.ApprovedBy = now.UTC(), cmp.Or(h.ApprovedBy, actor)
 		}
 	}
 	h.note(now, actor, markNow)

@@ -225,6 +225,6 @@ func (v *channelRebindVerb) Run(w *world) error {
 		if v.JSON {
 			return w.encode(rebound{v.ID, "allowed"})
 		}
-		return w.printf("channel %s goes on with the account of its configuration at the next start\n", plain(v.ID))
+		return w.printf("channel %s goes on with the account of its configuration at the next start, within a day\n", plain(v.ID))
 	})
 }
