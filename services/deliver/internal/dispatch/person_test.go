@@ -394,3 +394,26 @@ func TestWhatAPersonWantsNowIsNeitherDroppedNorTooOld(t *testing.T) {
 		t.Errorf("sent %v; they are %s (%s) and %s (%s)", log, r.row(0).State, r.row(0).Reason, r.row(1).State, r.row(1).Reason)
 	}
 }
+
+func TestATrialInDoubtIsTakenBackOnceAPersonKnows(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(c *config.Channel) { c.OnRemove = ledger.OnIgnore })
+	r.net.next(fault.Errorf(fault.Uncertain, "reset"))
+	trial, err := ledger.Trial(r.post(1, 1, event.ActionCreate), r.clock.Now(), "anna")
+	if err == nil {
+		_, err = r.book.Put(t.Context(), trial, 0)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.restart()
+	r.work(time.Hour)
+	if row := r.row(1); row.State != ledger.Uncertain || len(r.net.log()) != 1 {
+		t.Fatalf("in doubt it is %s after %v", row.State, r.net.log())
+	}
+	r.wish(1, func(row *ledger.Row) (*ledger.Row, error) { return row.Found(r.clock.Now(), "anna", "") })
+	r.work(time.Minute)
+	if log := r.net.log(); len(log) != 2 || log[1].op != ledger.Delete || r.row(1).State != ledger.Deleted {
+		t.Errorf("sent %v, %s", log, r.row(1).State)
+	}
+}

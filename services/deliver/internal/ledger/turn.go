@@ -194,7 +194,7 @@ func (r *Row) Found(now time.Time, actor, url string) (*Row, error) {
 	if err := f.move(Sent, now, actor, ""); err != nil {
 		return nil, err
 	}
-	f.Payload, f.Due, f.Text = nil, time.Time{}, ""
+	f.Payload, f.Due, f.Text, f.Rush = nil, time.Time{}, "", false
 	f.EditedAt = now.UTC()
 	if f.Posted.IsZero() {
 		f.Posted = now.UTC()

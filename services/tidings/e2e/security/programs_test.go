@@ -88,6 +88,8 @@ channels: [{id: sink, network: webhook, url: %[4]q, secret_file: %[5]q, allow_pr
 	if err := admin.Ask(t.Context(), event.UserIngest, "sources", nil, nil); err != nil {
 		t.Errorf("the operator asks ingest: %v", err)
 	}
+	w.operate(admin)
+	within("what the channel missed at the webhook", func() bool { return sink.count() >= 4 })
 	stop()
 	w.deniedNothing()
 	for user, subject := range map[string]string{event.UserIngest: "$O.blobs.M.", event.UserEnrich: "$JS.API.CONSUMER.CREATE.OBJ_blobs."} {
@@ -97,6 +99,34 @@ channels: [{id: sink, network: webhook, url: %[4]q, secret_file: %[5]q, allow_pr
 	}
 	if letters, err := admin.DeadList(t.Context(), bus.DeadFilter{}); err != nil || len(letters) > 0 {
 		t.Errorf("dead letters: %+v, %v", letters, err)
+	}
+}
+
+// operate has the operator look at the channel, ask its network, and send what it missed, each under his own permissions
+// and those of deliver.
+func (w *programs) operate(admin *bus.Bus) {
+	w.t.Helper()
+	ctx := w.t.Context()
+	if d, err := deliver.ShowChannel(ctx, admin, "sink"); err != nil || d.Policy == nil {
+		w.t.Errorf("the operator looks at a channel: %+v, %v", d, err)
+	}
+	if _, err := deliver.TestChannel(ctx, admin, "sink"); err != nil {
+		w.t.Errorf("the operator tries a channel: %v", err)
+	}
+	missed, err := publish.CatchUp(ctx, admin, config.New("tidings.yaml", []byte(w.text), nil), "sink", 10, false)
+	if err != nil || len(missed) != 3 {
+		w.t.Fatalf("the operator looks for what a channel missed: %+v, %v", missed, err)
+	}
+	var posts []event.Post
+	for _, m := range missed {
+		if m.Post == nil {
+			w.t.Fatalf("no post: %s", m.Why)
+		}
+		posts = append(posts, *m.Post)
+	}
+	list, err := deliver.CatchUp(ctx, admin, "sink", posts, 0, "anna", false)
+	if err != nil || len(list) != 3 || list[0].Outcome != "planned" || list[1].Outcome != "sent" {
+		w.t.Errorf("the operator sends what a channel missed: %+v, %v", list, err)
 	}
 }
 
