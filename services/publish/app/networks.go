@@ -6,6 +6,7 @@ import (
 	"tidings.internal/services/publish/internal/compose/discord"
 	"tidings.internal/services/publish/internal/compose/facebook"
 	"tidings.internal/services/publish/internal/compose/linkedin"
+	"tidings.internal/services/publish/internal/compose/list"
 	"tidings.internal/services/publish/internal/compose/mastodon"
 	"tidings.internal/services/publish/internal/compose/matrix"
 	"tidings.internal/services/publish/internal/compose/slack"
@@ -23,6 +24,7 @@ func networks() []compose.Network {
 		discord.Network,
 		facebook.Network,
 		linkedin.Network,
+		list.Network,
 		mastodon.Network,
 		matrix.Network,
 		slack.Network,
