@@ -128,6 +128,15 @@ func (k *Bucket) Put(ctx context.Context, key string, value []byte) (uint64, err
 	return rev, err
 }
 
+// Leave sets a key that must not exist, without looking at anything of the bucket: it needs the right to write this key and
+// no other. Nil means that the broker has it on disk. After an error it may be there or not.
+func (k *Bucket) Leave(ctx context.Context, key string, value []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, ackWait)
+	defer cancel()
+	_, err := k.bus.js.Publish(ctx, "$KV."+k.name+"."+key, value, jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithRetryAttempts(0))
+	return classify(err, "leave %s in %s", key, k.name)
+}
+
 // Delete removes a key and leaves a marker. A key that does not exist is no error.
 func (k *Bucket) Delete(ctx context.Context, key string) error {
 	return k.run(ctx, "delete", key, func(ctx context.Context, kv jetstream.KeyValue) error { return kv.Delete(ctx, key) })

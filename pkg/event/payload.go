@@ -136,6 +136,8 @@ type FeedChanged struct {
 	Updated time.Time `json:"updated"`
 	// Documents lists the public documents of the feed.
 	Documents []Document `json:"documents"`
+	// Hubs are those of others that the documents name beside ours: they want to be told that there is news.
+	Hubs []string `json:"hubs,omitempty"`
 }
 
 // Applied is the place in ARTICLES that a projection had reached. Created tells apart streams that reuse sequences.
@@ -146,8 +148,9 @@ type Applied struct {
 
 // Document is one format of a feed.
 type Document struct {
-	Format      string `json:"format"` // rss, atom, json
-	Topic       string `json:"topic"`  // its self URL
+	Format string `json:"format"` // rss, atom, json
+	Topic  string `json:"topic"`  // its self URL
+	// Hub is the address of our own hub, empty when it is off.
 	Hub         string `json:"hub,omitempty"`
 	ContentType string `json:"content_type"`
 	SHA256      string `json:"sha256"`

@@ -180,7 +180,7 @@ func inbox(role string) string { return "_INBOX_" + role + ".>" }
 // The right to write one key of a bucket is the right to empty the bucket: the header "Nats-Rollup: all" asks for it, and
 // a server that allows roll-ups, as buckets need, looks at no more than the subject. So a bucket is written by one service
 // alone. Only the leases are shared: whoever loses one finds out at its next renewal, and the compare-and-set on the
-// state is the true fence. What a public process leaves for another must have a bucket of its own.
+// state is the true fence. What a public process leaves for another has a bucket of its own, [BucketRequests].
 func Users() []User {
 	return []User{
 		service(UserIngest, "polls sources",
@@ -203,6 +203,7 @@ func Users() []User {
 			Grant{For: "articles: the projection, and the composer's consumer", Subjects: slices.Concat(fold(StreamArticles, All(SpaceEnriched)), eat(StreamArticles, ConsumerComposer))},
 			Grant{For: "posts, and how far each channel is behind", Subjects: slices.Concat(emit(SpacePost), behind(StreamPosts, "*"))},
 			Grant{For: "changes of feeds", Subjects: slices.Concat(look(StreamFeeds), emit(SpaceFeed))},
+			Grant{For: "requests of subscribing sites, left for deliver without reading any", Subjects: writeKeys(BucketRequests, RequestsOfSites+"*")},
 			Grant{For: "bodies too long for a message", Subjects: readObjects(StoreBlobs)},
 			Grant{For: "short cuts for the projection", Subjects: slices.Concat(readObjects(StoreSnapshots), writeObjects(StoreSnapshots)), Planned: true},
 			Grant{For: "a reader's preferences", Subjects: []string{AdminSubject(UserDeliver, "preferences")}, Planned: true},
@@ -210,11 +211,13 @@ func Users() []User {
 		service(UserDeliver, "sends posts; the only one with credentials of networks",
 			Grant{For: "posts: a consumer for each channel", Subjects: slices.Concat(durable(StreamPosts, All(SpacePost)), eat(StreamPosts, "*"), emit(SpacePost)[1:], []string{apiDirectGet + StreamPosts})},
 			Grant{For: "changes of feeds, for subscribing sites", Planned: true, Subjects: slices.Concat(
-				look(StreamFeeds), eat(StreamFeeds, ConsumerWebSub), emit(SpaceFeed)[1:], []string{AdminSubject(UserPublish, "compose"), AdminSubject(UserPublish, "document")})},
+				look(StreamFeeds), eat(StreamFeeds, ConsumerWebSub), emit(SpaceFeed)[1:], []string{AdminSubject(UserPublish, "document")})},
+			Grant{For: "posts that a person has changed", Planned: true, Subjects: []string{AdminSubject(UserPublish, "compose")}},
 			Grant{For: "bodies too long for a message", Subjects: readObjects(StoreBlobs), Planned: true},
 			Grant{For: "the ledger", Subjects: slices.Concat(readKeys(BucketDeliveries, ">"), writeKeys(BucketDeliveries, ">"))},
-			Grant{For: "subscriptions and subscribers", Planned: true, Subjects: slices.Concat(
-				readKeys(BucketSubscriptions, ">"), writeKeys(BucketSubscriptions, ">"), readKeys(BucketSubscribers, ">"), writeKeys(BucketSubscribers, ">"))},
+			Grant{For: "subscriptions, and the requests for them", Planned: true, Subjects: slices.Concat(
+				readKeys(BucketSubscriptions, ">"), writeKeys(BucketSubscriptions, ">"), readKeys(BucketRequests, ">"), writeKeys(BucketRequests, ">"))},
+			Grant{For: "subscribers", Planned: true, Subjects: slices.Concat(readKeys(BucketSubscribers, ">"), writeKeys(BucketSubscribers, ">"))},
 			Grant{For: "leases", Subjects: slices.Concat(guardKeys(BucketLeases, "deliver.>"), writeKeys(BucketLeases, "deliver.>"))},
 		),
 		{

@@ -26,6 +26,7 @@ const (
 	BucketDeliveries    = "deliveries"
 	BucketSubscriptions = "subscriptions"
 	BucketSubscribers   = "subscribers"
+	BucketRequests      = "requests"
 	BucketLeases        = "leases"
 )
 
@@ -53,7 +54,7 @@ const MaxChannels = 900
 
 // TopologyNumber rises with any change of the declarations below. A service is ready once what it finds has its own
 // number or a higher one.
-const TopologyNumber = 1
+const TopologyNumber = 2
 
 // The metadata that a stream carries.
 const (
@@ -196,8 +197,8 @@ func NewTopology(s Settings) (Topology, error) {
 	events := stream(StreamEvents, 2, 7*day, "what happened, without personal data", All(SpaceEvent))
 
 	leases := bucket(BucketLeases, 0.5, 1, 30*time.Second, "who owns what at the moment")
-	subscriptions := bucket(BucketSubscriptions, 1, 1, 0, "WebSub subscriptions")
-	subscribers := bucket(BucketSubscribers, 1, 1, 0, "readers of mailing lists")
+	subscriptions := bucket(BucketSubscriptions, 0.8, 1, 0, "WebSub subscriptions")
+	subscribers := bucket(BucketSubscribers, 0.8, 1, 0, "readers of mailing lists")
 	for _, b := range []*Stream{&leases, &subscriptions, &subscribers} {
 		b.MsgTTL, b.MarkerTTL = true, time.Minute
 	}
@@ -211,7 +212,10 @@ func NewTopology(s Settings) (Topology, error) {
 			bucket(BucketTaxonomy, 0.5, 5, 0, "run-time edits of the taxonomy"),
 			// No age: a ledger row that expires is a story posted twice. Deliver sweeps what is safe to forget.
 			bucket(BucketDeliveries, 5, 1, 0, "the ledger of what was sent"),
-			subscriptions, subscribers, leases,
+			subscriptions, subscribers,
+			// With an age, so that requests cannot fill it for good while deliver is away: who asked asks again.
+			bucket(BucketRequests, 0.4, 1, 7*day, "what the public front left for deliver"),
+			leases,
 			store(StoreBlobs, 10, s.Retention.Posts+10*day, "bodies too long for a message"),
 			store(StoreSnapshots, 2.5, 2*day, "short cuts for projections"),
 		},

@@ -181,6 +181,12 @@ func samples() []sample {
 				Feed: "kultur", Applied: event.Applied{Created: sampleTime.Add(-time.Hour), Sequence: 99}, Updated: sampleTime,
 				Documents: []event.Document{{Format: "atom", Topic: "https://news.example.org/kultur.atom", Hub: "https://news.example.org/hub", ContentType: "application/atom+xml", SHA256: event.Hash(nil), Bytes: 512}}})
 		}, reader(event.DecodeFeedChanged)},
+		{"feed.changed.hubs", func() (event.Message, error) {
+			return encode("feed.changed.kultur", event.Envelope{Type: event.TypeFeedChanged, ID: "kultur.100", Source: "publish"}, event.FeedChanged{
+				Feed: "kultur", Applied: event.Applied{Created: sampleTime.Add(-time.Hour), Sequence: 100}, Updated: sampleTime,
+				Documents: []event.Document{{Format: "rss", Topic: "https://news.example.org/kultur.rss", ContentType: "application/rss+xml", SHA256: event.Hash(nil), Bytes: 512}},
+				Hubs:      []string{"https://hub.example/"}})
+		}, reader(event.DecodeFeedChanged)},
 		{"event.channel_paused", func() (event.Message, error) {
 			return encode("event.deliver.channel_paused", event.Envelope{Type: event.NoticeType("channel_paused"), ID: "n1", Source: "deliver"},
 				event.Notice{Time: sampleTime, Service: "deliver", Type: "channel_paused", Channel: "masto", Reason: "refused", Text: "the network refused the token", Data: map[string]string{"status": "401"}})

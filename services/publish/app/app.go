@@ -5,6 +5,7 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -24,6 +25,7 @@ import (
 	"tidings.internal/services/publish/internal/announce"
 	"tidings.internal/services/publish/internal/composer"
 	"tidings.internal/services/publish/internal/feed"
+	"tidings.internal/services/publish/internal/hub"
 	"tidings.internal/services/publish/internal/limit"
 	"tidings.internal/services/publish/internal/projection"
 	"tidings.internal/services/publish/internal/site"
@@ -99,6 +101,9 @@ func build(d Deps, s settings, listener net.Listener) (*App, error) {
 		if err != nil {
 			return nil, err
 		}
+		if s.publish.Hub {
+			f.Join(a.base + hub.Path)
+		}
 		a.feeds = append(a.feeds, f)
 	}
 	m := newMetrics()
@@ -120,11 +125,15 @@ func build(d Deps, s settings, listener net.Listener) (*App, error) {
 		Composed: func(channel, network, outcome string) { m.composed.WithLabelValues(channel, network, outcome).Inc() },
 		Reduced:  func(reason string) { m.reduced.WithLabelValues(reason).Inc() },
 	})
-	pages, err := site.New(site.Config{
+	c := site.Config{
 		Feeds: a.projection, List: a.feeds, Base: a.base, Title: s.site.Title, Description: s.site.Description, Language: s.site.Language,
 		SitemapHosts: s.sitemapHosts(a.base),
 		Moved:        moved, Gone: gone, Served: m.served, Limit: limit.New(s.publish.RateLimit, s.publish.proxies(), time.Now),
-	})
+	}
+	if s.publish.Hub {
+		c.Hub = hub.New(a.feeds, a.leave, time.Now).Take
+	}
+	pages, err := site.New(c)
 	if err != nil {
 		return nil, err
 	}
@@ -139,6 +148,18 @@ func build(d Deps, s settings, listener net.Listener) (*App, error) {
 		return d.Bus.ProbeTopology(ctx, event.StreamArticles, event.StreamPosts, event.StreamFeeds)
 	})
 	return a, nil
+}
+
+// leave stores what a site asked the hub for, for deliver. Nil means that it is on disk.
+func (a *App) leave(ctx context.Context, r event.HubRequest) error {
+	value, err := json.Marshal(r)
+	if err == nil {
+		err = a.bus.Bucket(event.BucketRequests).Leave(ctx, event.RequestsOfSites+r.ID, value)
+	}
+	if err != nil {
+		a.log.Debug("could not leave a request for deliver", "feed", r.Feed, "kind", fault.KindOf(err), "err", err)
+	}
+	return err
 }
 
 // probeFeeds tells whether there is anything to serve.

@@ -30,6 +30,8 @@ type Settings struct {
 	Codings []document.Coding `yaml:"codings"`
 	// SitemapHosts are the hosts whose articles stand in the sitemap for news; without any, that of the site.
 	SitemapHosts []string `yaml:"sitemap_hosts"`
+	// Hub tells of the public feeds by WebSub.
+	Hub bool `yaml:"hub"`
 }
 
 // Automatic says which feeds come into being by themselves.

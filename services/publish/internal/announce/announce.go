@@ -137,16 +137,13 @@ func Version(applied event.Applied) event.Version {
 }
 
 func payload(c projection.Change) event.FeedChanged {
-	p := event.FeedChanged{Feed: c.Published.Feed.ID, Applied: c.Applied, Updated: c.Published.Updated}
+	f := c.Published.Feed
+	p := event.FeedChanged{Feed: f.ID, Applied: c.Applied, Updated: c.Published.Updated, Hubs: f.OtherHubs()}
 	for _, format := range render.Formats() {
 		d := c.Published.Documents[format]
-		one := event.Document{
-			Format: string(format), Topic: c.Published.Feed.Head.Self[format], ContentType: d.ContentType, SHA256: d.SHA256, Bytes: d.Size,
-		}
-		if hubs := c.Published.Feed.Head.Hubs; len(hubs) > 0 {
-			one.Hub = hubs[0]
-		}
-		p.Documents = append(p.Documents, one)
+		p.Documents = append(p.Documents, event.Document{
+			Format: string(format), Topic: f.Head.Self[format], Hub: f.Hub, ContentType: d.ContentType, SHA256: d.SHA256, Bytes: d.Size,
+		})
 	}
 	return p
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"testing"
 	"time"
 
@@ -28,6 +29,7 @@ func change(t *testing.T, content string, made time.Time, sequence uint64) proje
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.Join("https://news.example.org/hub")
 	p := &projection.Published{Feed: f, Documents: map[render.Format]*document.Document{}}
 	for _, format := range render.Formats() {
 		if p.Documents[format], err = document.New(format.ContentType(), []byte(content), made); err != nil {
@@ -80,7 +82,7 @@ func TestLaterNewsWins(t *testing.T) {
 		t.Error("a stream that was made anew cannot announce")
 	}
 	_, f := last(t, b)
-	if d := f.Documents[0]; len(f.Documents) != 3 || d.Format != "rss" || d.Topic != "https://news.example.org/feeds/all.rss" || d.Hub != "https://hub.example/" || d.Bytes != 5 || d.SHA256 == "" {
+	if d := f.Documents[0]; len(f.Documents) != 3 || d.Format != "rss" || d.Topic != "https://news.example.org/feeds/all.rss" || d.Hub != "https://news.example.org/hub" || !slices.Equal(f.Hubs, []string{"https://hub.example/"}) || d.Bytes != 5 || d.SHA256 == "" {
 		t.Errorf("announced %+v", f)
 	}
 }

@@ -148,12 +148,14 @@ func (c *Config) Check(at config.At) {
 
 // Feed is a feed made ready.
 type Feed struct {
-	ID          string
-	Head        render.Feed
-	Level       article.Syndicate // the most it passes on
-	Items       int
-	Index       bool
-	Policy      string
+	ID     string
+	Head   render.Feed
+	Level  article.Syndicate // the most it passes on
+	Items  int
+	Index  bool
+	Policy string
+	// Hub is the address of our own hub, empty when it is off or the feed private.
+	Hub         string
 	attribution string
 	ended       time.Time
 	last        *item.Item // of a feed that has ended
@@ -214,6 +216,23 @@ func New(c Config, site config.Site, base string) (*Feed, error) {
 		f.Level = article.Full
 	}
 	return f, nil
+}
+
+// Join has our own hub, at the address hub, tell of the feed. It is named before those of others: who takes the first one
+// is told by whoever knows first. A private feed stays as it is.
+func (f *Feed) Join(hub string) {
+	if !f.Private() {
+		f.Hub = hub
+		f.Head.Hubs = append([]string{hub}, f.Head.Hubs...)
+	}
+}
+
+// OtherHubs are those of others, which want to be told that there is news.
+func (f *Feed) OtherHubs() []string {
+	if f.Hub == "" {
+		return f.Head.Hubs
+	}
+	return f.Head.Hubs[1:]
 }
 
 // Automatic makes the feed of a reserved prefix ready. What it takes is told by its id alone.

@@ -38,7 +38,8 @@ func found(kind string, d *document.Document) *answer {
 	return a
 }
 
-// fail is an error with a sentence that says what is wrong and what to do. Nothing of the request stands in it.
+// fail is an answer that is no document but a sentence, as a rule an error that says what is wrong and what to do. Nothing
+// of the request stands in it.
 func (s *Site) fail(kind string, status int, format string, args ...any) *answer {
 	a := newAnswer(kind, status)
 	a.body = fmt.Appendf(nil, format+"\n", args...)

@@ -19,6 +19,7 @@ import (
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/publish/internal/document"
 	"tidings.internal/services/publish/internal/feed"
+	"tidings.internal/services/publish/internal/hub"
 	"tidings.internal/services/publish/internal/limit"
 	"tidings.internal/services/publish/internal/page"
 	"tidings.internal/services/publish/internal/projection"
@@ -49,6 +50,8 @@ type Config struct {
 	// Moved gives the ids of feeds by those that they had before, and Gone the ids of feeds that are no more.
 	Moved map[string]string
 	Gone  map[string]bool
+	// Hub takes the requests of sites that want to be told of news; nil when the hub is off.
+	Hub func(*http.Request) (status int, text string)
 	// Limit, when set, holds clients back that ask too often.
 	Limit *limit.Limiter
 	// Now is the clock by which tokens end; [time.Now] when it is nil.
@@ -66,6 +69,8 @@ const (
 	idleTimeout   = 120 * time.Second
 	// retryAfter is what a reader is told who comes before the feeds are built, in seconds.
 	retryAfter = "5"
+	// hubRetryAfter is what a site is told whose request could not be stored, in seconds.
+	hubRetryAfter = "60"
 )
 
 // Site is the handler of the public port.
@@ -156,8 +161,8 @@ func (s *Site) limited(r *http.Request) *answer {
 	a := s.answer(r)
 	points := limit.Whole
 	switch {
-	case a.dear && (a.status == http.StatusOK || a.status == http.StatusNotModified):
-		points = limit.Made // it may have been made only to be found unchanged
+	case a.dear && (a.status == http.StatusOK || a.status == http.StatusNotModified || a.status == http.StatusAccepted):
+		points = limit.Made // it may have been made only to be found unchanged, or have been written to disk
 	case a.status == http.StatusNotModified:
 		points = limit.Unchanged
 	}
@@ -169,6 +174,9 @@ func (s *Site) limited(r *http.Request) *answer {
 func (s *Site) answer(r *http.Request) *answer {
 	if len(r.RequestURI) > maxURL {
 		return s.fail("other", http.StatusRequestURITooLong, "This address is longer than %d bytes. Shorten it.", maxURL)
+	}
+	if r.URL.Path == hub.Path && s.Hub != nil {
+		return s.hub(r)
 	}
 	a := s.route(r)
 	if a.document == nil {
@@ -183,6 +191,22 @@ func (s *Site) answer(r *http.Request) *answer {
 	failed := s.fail(a.kind, http.StatusMethodNotAllowed, "This address can be read, with GET or HEAD, and nothing else.")
 	failed.header.Set("Allow", allowed)
 	return failed
+}
+
+// hub answers sites that want to be told of news.
+func (s *Site) hub(r *http.Request) *answer {
+	if r.Method != http.MethodPost {
+		a := s.fail("hub", http.StatusMethodNotAllowed, "This is a WebSub hub. Subscribe with a POST, as https://www.w3.org/TR/websub/ says in section 5.")
+		a.header.Set("Allow", http.MethodPost)
+		return a
+	}
+	status, text := s.Hub(r)
+	a := s.fail("hub", status, "%s", text)
+	if status == http.StatusServiceUnavailable {
+		a.header.Set("Retry-After", hubRetryAfter)
+	}
+	a.dear = true
+	return a
 }
 
 func (s *Site) route(r *http.Request) *answer {

@@ -524,3 +524,40 @@ func TestTheSitemapHoldsOnlyOurOwn(t *testing.T) {
 		t.Errorf("without an article: %d", res.StatusCode)
 	}
 }
+
+func TestTheHubAnswersOnlyToPosts(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	if res := ask(s, "POST", "/hub"); res.StatusCode != http.StatusNotFound {
+		t.Errorf("a hub that is off answers %d", res.StatusCode)
+	}
+	now := modified
+	s.Limit = limit.New(10, nil, func() time.Time { return now })
+	status := 0
+	s.Hub = func(*http.Request) (int, string) { return status, "A sentence with 100 %s." }
+	for _, c := range []struct {
+		method      string
+		hub, status int
+		header      [2]string
+	}{
+		{"GET", 0, 405, [2]string{"Allow", "POST"}},
+		{"OPTIONS", 0, 405, [2]string{"Allow", "POST"}},
+		{"POST", 202, 202, [2]string{"Content-Type", "text/plain; charset=utf-8"}},
+		{"POST", 400, 400, [2]string{"X-Content-Type-Options", "nosniff"}},
+		{"POST", 503, 503, [2]string{"Retry-After", "60"}},
+		{"POST", 202, 202, [2]string{}},
+		{"POST", 202, 429, [2]string{"Retry-After", "60"}}, // 1 + 1 + 3 + 1 + 1 + 3 points are gone
+	} {
+		status = c.hub
+		r := httptest.NewRequest(c.method, "/hub?hub.mode=subscribe", nil)
+		r.RemoteAddr = "198.51.100.7:4000"
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, r)
+		if w.Code != c.status || c.header[0] != "" && w.Header().Get(c.header[0]) != c.header[1] {
+			t.Errorf("%s, where the hub says %d: %d, %v", c.method, c.hub, w.Code, w.Header())
+		}
+		if c.hub == c.status && w.Body.String() != "A sentence with 100 %s.\n" {
+			t.Errorf("the answer is %q", w.Body)
+		}
+	}
+}

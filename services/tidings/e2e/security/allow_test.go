@@ -196,6 +196,10 @@ func (w *world) publish(t *testing.T, x exchange) {
 	c.can("emit the change of a feed", err)
 	_, err = c.Last(ctx, x.changed.Subject)
 	c.can("read the change of a feed", err)
+	c.can("leave a request", c.Bucket(event.BucketRequests).Leave(ctx, event.RequestsOfSites+"r1", []byte("{}")))
+	if err := c.Bucket(event.BucketRequests).Leave(ctx, event.RequestsOfSites+"r1", []byte("{}")); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("publish replaces a request: %v", err)
+	}
 	ref, err := w.admin.PutBlob(ctx, big[2:], time.Unix(1, 0))
 	if err != nil {
 		t.Fatal(err)
@@ -245,6 +249,9 @@ func (w *world) deliver(t *testing.T, x exchange) {
 	c.table(event.BucketDeliveries, "")
 	c.table(event.BucketSubscriptions, "")
 	c.table(event.BucketSubscribers, "")
+	c.table(event.BucketRequests, "other.")
+	c.look(event.BucketRequests, event.RequestsOfSites, 1)
+	c.can("remove a request that was left", c.Bucket(event.BucketRequests).Purge(ctx, event.RequestsOfSites+"r1"))
 	w.leases(c, "deliver.channel.")
 	c.buried(x.post, event.StreamPosts)
 	w.noticed(c)

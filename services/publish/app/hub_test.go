@@ -1,0 +1,105 @@
+package app
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/natstest"
+)
+
+const withHub = `
+site: {title: Kundennah, language: de, id: news.example.org}
+publish: {listen: "127.0.0.1:0", base_url: "https://news.example.org", hub: true}
+feeds:
+  - {id: crm, hubs: ["https://hub.example/"]}
+`
+
+// subscribe asks the hub of a service.
+func (s *service) subscribe(topic, callback string) (status int, header http.Header) {
+	s.t.Helper()
+	form := url.Values{"hub.mode": {"subscribe"}, "hub.topic": {topic}, "hub.callback": {callback}, "hub.secret": {"a-secret"}}
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.base+"/hub", strings.NewReader(form.Encode()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	res, err := client.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := res.Body.Close(); err != nil {
+		s.t.Fatal(err)
+	}
+	return res.StatusCode, res.Header
+}
+
+func requests(t *testing.T, b *bus.Bus) (list []event.HubRequest) {
+	t.Helper()
+	entries, err := b.Bucket(event.BucketRequests).Entries(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		var r event.HubRequest
+		if err := json.Unmarshal(e.Value, &r); err != nil || e.Key != event.RequestsOfSites+r.ID {
+			t.Fatal(e.Key, err)
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+func TestTheHubPromisesOnlyWhatIsStored(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	b := server.Bus(t, "publish")
+	s := start(t, b, withHub)
+	if status, _ := s.subscribe("https://news.example.org/feeds/crm.atom", "https://site.example/cb"); status != http.StatusAccepted {
+		t.Fatalf("the answer is %d", status)
+	}
+	// At the moment of the answer it is there, whatever becomes of either service.
+	list := requests(t, b)
+	if len(list) != 1 || list[0].Feed != "crm" || list[0].Callback != "https://site.example/cb" || list[0].Secret != "a-secret" {
+		t.Fatalf("there are %d requests", len(list))
+	}
+	server.Stop()
+	status, header := s.subscribe("https://news.example.org/feeds/crm.atom", "https://site.example/cb")
+	if status != http.StatusServiceUnavailable || header.Get("Retry-After") == "" {
+		t.Errorf("without the broker the answer is %d, %v", status, header)
+	}
+}
+
+func TestFeedsNameTheHub(t *testing.T) {
+	t.Parallel()
+	b := natstest.Run(t).Bus(t, "publish")
+	s := start(t, b, withHub)
+	emit(t, b, news("1", "Eins"))
+	const own, other = "https://news.example.org/hub", "https://hub.example/"
+	for path, words := range map[string][]string{
+		"/feeds/crm.rss":  {`<atom:link href="` + own + `" rel="hub"`, other, `href="https://news.example.org/feeds/crm.rss" rel="self"`},
+		"/feeds/crm.atom": {`href="` + own + `"`, other},
+		"/feeds/crm.json": {`"hubs":[{"type":"WebSub","url":"` + own + `"},{"type":"WebSub","url":"` + other + `"}]`},
+		"/feeds/crm":      {`<link rel="hub" href="` + own + `">`},
+		"/feeds/all.json": {`"hubs":[{"type":"WebSub","url":"` + own + `"}]`},
+		// Who filters has a document that nobody is told of.
+		"/feeds/all.json?limit=5": {"-" + own},
+	} {
+		s.shows(path, words...)
+		res, _ := s.get(path)
+		want := `<` + own + `>; rel="hub", <` + other + `>; rel="hub", <https://news.example.org` + path + `>; rel="self"`
+		if strings.HasPrefix(path, "/feeds/crm.") && (res.Header.Get("Link") != want || len(res.Header.Values("Link")) != 1) {
+			t.Errorf("%s: Link is %q", path, res.Header.Values("Link"))
+		}
+	}
+	off := start(t, b, sample)
+	off.shows("/feeds/all.json", "Eins", "-/hub")
+	if status, _ := off.subscribe("https://news.example.org/feeds/all.rss", "https://site.example/cb"); status != http.StatusNotFound {
+		t.Errorf("a hub that is off answers %d", status)
+	}
+}
