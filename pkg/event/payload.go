@@ -146,6 +146,14 @@ type Applied struct {
 	Sequence uint64    `json:"sequence"`
 }
 
+// After reports whether the place lies behind another one. All of a stream that was made later does.
+func (a Applied) After(b Applied) bool {
+	if !a.Created.Equal(b.Created) {
+		return a.Created.After(b.Created)
+	}
+	return a.Sequence > b.Sequence
+}
+
 // Document is one format of a feed.
 type Document struct {
 	Format string `json:"format"` // rss, atom, json

@@ -201,6 +201,15 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.projection.Run(ctx) })
 	group.Go(func() error { return a.announcer.Run(ctx) })
 	group.Go(func() error {
+		stop, err := a.bus.Serve(ctx, serveVersion, event.VerbDocument, a.document)
+		if err != nil {
+			return err
+		}
+		<-ctx.Done()
+		stop()
+		return nil
+	})
+	group.Go(func() error {
 		return a.bus.Follow(ctx, event.StreamArticles, event.All(event.SpaceEnriched), a.projection)
 	})
 	// Without a channel, too: articles that come before the first one is set up are not to be composed for it later.

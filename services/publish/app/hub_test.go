@@ -1,7 +1,11 @@
 package app
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -101,5 +105,78 @@ func TestFeedsNameTheHub(t *testing.T) {
 	off.shows("/feeds/all.json", "Eins", "-/hub")
 	if status, _ := off.subscribe("https://news.example.org/feeds/all.rss", "https://site.example/cb"); status != http.StatusNotFound {
 		t.Errorf("a hub that is off answers %d", status)
+	}
+}
+
+// announced waits for the announcement of a feed that is later than a place.
+func announced(t *testing.T, b *bus.Bus, id string, after event.Applied) (f event.FeedChanged) {
+	t.Helper()
+	subject, err := event.FeedSubject(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the announcement of "+id, func() (bool, string) {
+		r, err := b.Last(t.Context(), subject)
+		if err != nil || r == nil {
+			return false, fmt.Sprint(r, err)
+		}
+		_, f, err = event.DecodeFeedChanged(r.Message)
+		return err == nil && f.Applied.After(after), fmt.Sprint(f.Applied, err)
+	})
+	return f
+}
+
+func TestWhatNobodyToldIsToldAfterAStart(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	b := server.Bus(t, "publish")
+	s := start(t, b, withHub)
+	emit(t, b, news("1", "Eins"))
+	before := announced(t, b, "all", event.Applied{})
+	s.stop()
+	emit(t, b, news("2", "Zwei")) // as if publish had been killed before it told of it
+	start(t, b, withHub)
+	after := announced(t, b, "all", before.Applied)
+	if d := after.Documents[0]; d.Hub != "https://news.example.org/hub" || d.SHA256 == before.Documents[0].SHA256 {
+		t.Errorf("announced %+v", d)
+	}
+}
+
+func TestDeliverIsGivenTheDocumentsThatItIsToPush(t *testing.T) {
+	t.Parallel()
+	b := natstest.Run(t).Bus(t, "publish")
+	s := start(t, b, withHub+`  - {id: mine, tokens: [{name: anna, sha256: "`+strings.Repeat("ab", 32)+`"}]}`+"\n")
+	emit(t, b, news("1", "Eins"))
+	f := announced(t, b, "all", event.Applied{})
+	body := s.shows("/feeds/all.rss", "Eins")
+	ask := func(r event.DocumentRequest) (reply event.DocumentReply) {
+		t.Helper()
+		if err := b.Ask(t.Context(), "publish", event.VerbDocument, r, &reply); err != nil {
+			t.Fatal(err)
+		}
+		return reply
+	}
+	good := event.DocumentRequest{Feed: "all", Format: "rss", SHA256: f.Documents[0].SHA256, Applied: f.Applied}
+	reply := ask(good)
+	z, err := gzip.NewReader(bytes.NewReader(reply.Gzip))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := io.ReadAll(z)
+	if err != nil || string(got) != body || reply.State != event.DocumentHere || reply.SHA256 != event.Hash(got) {
+		t.Errorf("%s, %d bytes, %v; readers get %d", reply.State, len(got), err, len(body))
+	}
+	for want, change := range map[string]func(*event.DocumentRequest){
+		"here: it shows a later place":     func(r *event.DocumentRequest) { r.SHA256, r.Applied = event.Hash(nil), event.Applied{} },
+		"not_yet: it shows an earlier one": func(r *event.DocumentRequest) { r.SHA256, r.Applied.Sequence = event.Hash(nil), 1000 },
+		"gone: no such feed":               func(r *event.DocumentRequest) { r.Feed = "none" },
+		"gone: no such format":             func(r *event.DocumentRequest) { r.Format = "html5" },
+		"gone: a private feed":             func(r *event.DocumentRequest) { r.Feed = "mine" },
+	} {
+		r := good
+		change(&r)
+		if got := ask(r); !strings.HasPrefix(want, got.State+":") {
+			t.Errorf("want %s: got %s", want, got.State)
+		}
 	}
 }

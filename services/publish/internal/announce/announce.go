@@ -2,7 +2,7 @@
 //
 // Every replica sees every change. Each compares what it would say with what was said last: equal hashes need no second
 // word, and of two places in ARTICLES the later wins by compare-and-set, so that a replica that lags behind never
-// replaces newer news. Nothing is lost by a crash: the next change of the feed is announced with all documents.
+// replaces newer news. Nothing is lost by a crash: what the next start builds is compared with what was said last, too.
 package announce
 
 import (
@@ -44,6 +44,9 @@ func New(b Bus, log *slog.Logger, now func() time.Time) *Announcer {
 // waits.
 func (a *Announcer) Changed(c projection.Change) {
 	a.mu.Lock()
+	if before, waits := a.pending[c.Published.Feed.ID]; waits {
+		c.Start = c.Start && before.Start
+	}
 	a.pending[c.Published.Feed.ID] = c
 	a.mu.Unlock()
 	select {
@@ -115,9 +118,16 @@ func (a *Announcer) announce(ctx context.Context, c projection.Change) error {
 		return err
 	}
 	if last != nil && !last.Marker {
-		if _, said, err := event.DecodeFeedChanged(last.Message); err == nil && slices.Equal(said.Documents, changed.Documents) {
+		_, said, err := event.DecodeFeedChanged(last.Message)
+		if err == nil && slices.Equal(said.Documents, changed.Documents) {
 			return nil
 		}
+		// Another version or configuration may write other bytes of the same articles. That is no news.
+		if err == nil && c.Start && !c.Applied.After(said.Applied) {
+			return nil
+		}
+	} else if c.Start && c.Published.Items == 0 {
+		return nil // never anything to say
 	}
 	version := Version(c.Applied)
 	m, err := event.Encode(subject, event.Envelope{

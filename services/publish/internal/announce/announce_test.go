@@ -81,8 +81,20 @@ func TestLaterNewsWins(t *testing.T) {
 	if say(change(t, "three", created.Add(time.Hour), 1)) == second {
 		t.Error("a stream that was made anew cannot announce")
 	}
+	start := func(content string, sequence uint64) projection.Change {
+		c := change(t, content, created.Add(time.Hour), sequence)
+		c.Start = true
+		return c
+	}
+	third := say(start("three", 5))
+	if say(start("of another version", 1)) != third {
+		t.Error("a start with other bytes of the same articles is announced")
+	}
+	if say(start("of what nobody told", 6)) == third {
+		t.Error("what was not told before a kill is not told after it")
+	}
 	_, f := last(t, b)
-	if d := f.Documents[0]; len(f.Documents) != 3 || d.Format != "rss" || d.Topic != "https://news.example.org/feeds/all.rss" || d.Hub != "https://news.example.org/hub" || !slices.Equal(f.Hubs, []string{"https://hub.example/"}) || d.Bytes != 5 || d.SHA256 == "" {
+	if d := f.Documents[0]; len(f.Documents) != 3 || d.Format != "rss" || d.Topic != "https://news.example.org/feeds/all.rss" || d.Hub != "https://news.example.org/hub" || !slices.Equal(f.Hubs, []string{"https://hub.example/"}) || d.Bytes != 19 || d.SHA256 == "" {
 		t.Errorf("announced %+v", f)
 	}
 }

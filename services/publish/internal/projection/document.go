@@ -3,6 +3,7 @@ package projection
 import (
 	"time"
 
+	"tidings.internal/pkg/event"
 	"tidings.internal/services/publish/internal/document"
 	"tidings.internal/services/publish/internal/feed"
 	"tidings.internal/services/publish/internal/page"
@@ -18,6 +19,8 @@ type Published struct {
 	Documents map[render.Format]*document.Document
 	// Updated is when the newest change of any item was, zero when there are none.
 	Updated time.Time
+	// Applied is the place in ARTICLES that the documents show.
+	Applied event.Applied
 	Items   int
 }
 

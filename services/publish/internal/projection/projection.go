@@ -22,6 +22,9 @@ import (
 type Change struct {
 	Published *Published
 	Applied   event.Applied
+	// Start: the feed was built anew. Whether it changed, and why, is not known; a process that was killed may have known
+	// it and told nobody.
+	Start bool
 }
 
 // Observer is told what the projection does. Its methods must be quick and safe for concurrent use.
@@ -100,6 +103,7 @@ type mark struct {
 	since   time.Time // of the first change
 	stored  time.Time // of the last message that may have changed the bytes
 	news    bool      // an article or tombstone is the reason, and not a start or an expiry
+	start   bool      // the index was built anew
 	waiting time.Time // not to be tried again before
 }
 
@@ -362,7 +366,7 @@ func (p *Projection) CaughtUp(applied event.Applied) {
 	}
 	for _, f := range p.Feeds {
 		p.touch(f.ID, p.live.newest, false)
-		p.dirty[f.ID].since = time.Time{} // at once
+		p.dirty[f.ID].since, p.dirty[f.ID].start = time.Time{}, true // at once
 		p.last[f.ID] = time.Time{}
 	}
 }

@@ -390,15 +390,24 @@ func TestRenderingWaitsAndIsRare(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := newStream()
-		changes := 0
-		p, o := newProjection(s, feeds(t, feed.Config{ID: "all"}), func(Change) { changes++ })
+		changes, starts := 0, 0
+		p, o := newProjection(s, feeds(t, feed.Config{ID: "all"}), func(c Change) {
+			if c.Start {
+				starts++
+			} else {
+				changes++
+			}
+			if c.Applied != c.Published.Applied {
+				t.Errorf("a change of %+v tells of %+v", c.Published.Applied, c.Applied)
+			}
+		})
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- p.Run(ctx) }()
 		s.fold(t, p)
 		synctest.Wait()
-		if o.renders != 1 || !p.Ready() || changes != 0 {
-			t.Fatalf("after the start: %d renders, ready %v, %d announcements", o.renders, p.Ready(), changes)
+		if o.renders != 1 || !p.Ready() || changes != 0 || starts != 1 {
+			t.Fatalf("after the start: %d renders, ready %v, %d announcements, %d of the start", o.renders, p.Ready(), changes, starts)
 		}
 		time.Sleep(5 * time.Second) // of the bubble's clock
 		began := time.Now()
@@ -416,7 +425,7 @@ func TestRenderingWaitsAndIsRare(t *testing.T) {
 		}
 		time.Sleep(3 * time.Second)
 		synctest.Wait()
-		if got := o.renders - 1; got != 2 || changes != 2 {
+		if got := o.renders - 1; got != 2 || changes != 2 || starts != 1 {
 			t.Errorf("100 articles in a second: %d renders, %d announcements, want 2", got, changes)
 		}
 		cancel()

@@ -124,7 +124,7 @@ const itemSize = 2 << 10
 
 func (p *Projection) render(ctx context.Context, id string) {
 	started := time.Now()
-	m, x, s, rows, older, entries := p.choose(id)
+	m, x, s, applied, rows, older, entries := p.choose(id)
 	err := p.load(ctx, x, rows, entries)
 	var next *Published
 	changed := false
@@ -138,19 +138,18 @@ func (p *Projection) render(ctx context.Context, id string) {
 		p.retry(id, m, err)
 		return
 	}
+	next.Applied = applied
 	p.keep(id, next, rows)
 	p.Observe.Rendered(time.Since(started))
-	if changed && m.news {
-		p.mu.Lock()
-		applied := x.applied
-		p.mu.Unlock()
-		p.Changed(Change{next, applied})
+	if changed && m.news || m.start && !next.Feed.Private() {
+		p.Changed(Change{next, applied, !m.news})
 	}
 }
 
 // choose takes the mark off a feed and the rows of its current document from the index. entries have items only where
-// the index has them. older names the first page of the archive.
-func (p *Projection) choose(id string) (m mark, x *index, s *shelf, rows []*row, older string, entries []render.Entry) {
+// the index has them. applied is the place that they show: what comes while they are rendered is not in them, and another
+// change. older names the first page of the archive.
+func (p *Projection) choose(id string) (m mark, x *index, s *shelf, applied event.Applied, rows []*row, older string, entries []render.Entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	m, x = *p.dirty[id], p.live
@@ -164,7 +163,7 @@ func (p *Projection) choose(id string) (m mark, x *index, s *shelf, rows []*row,
 	for _, r := range rows {
 		entries = append(entries, render.Entry{Item: r.item, Also: s.also(r)})
 	}
-	return m, x, s, rows, older, entries
+	return m, x, s, x.applied, rows, older, entries
 }
 
 // load reads the articles whose items the index does not have.
@@ -208,7 +207,7 @@ func (p *Projection) retry(id string, m mark, err error) {
 		if now.stored.After(m.stored) {
 			m.stored = now.stored
 		}
-		m.news = m.news || now.news
+		m.news, m.start = m.news || now.news, m.start || now.start
 	}
 	m.waiting = time.Now().Add(pause)
 	p.dirty[id] = &m
