@@ -210,12 +210,12 @@ func Users() []User {
 		),
 		service(UserDeliver, "sends posts; the only one with credentials of networks",
 			Grant{For: "posts: a consumer for each channel", Subjects: slices.Concat(durable(StreamPosts, All(SpacePost)), eat(StreamPosts, "*"), emit(SpacePost)[1:], []string{apiDirectGet + StreamPosts})},
-			Grant{For: "changes of feeds, for subscribing sites", Planned: true, Subjects: slices.Concat(
+			Grant{For: "changes of feeds, for subscribing sites", Subjects: slices.Concat(
 				look(StreamFeeds), eat(StreamFeeds, ConsumerWebSub), emit(SpaceFeed)[1:], []string{AdminSubject(UserPublish, "document")})},
 			Grant{For: "posts that a person has changed", Planned: true, Subjects: []string{AdminSubject(UserPublish, "compose")}},
 			Grant{For: "bodies too long for a message", Subjects: readObjects(StoreBlobs), Planned: true},
 			Grant{For: "the ledger", Subjects: slices.Concat(readKeys(BucketDeliveries, ">"), writeKeys(BucketDeliveries, ">"))},
-			Grant{For: "subscriptions, and the requests for them", Planned: true, Subjects: slices.Concat(
+			Grant{For: "subscriptions, and the requests for them", Subjects: slices.Concat(
 				readKeys(BucketSubscriptions, ">"), writeKeys(BucketSubscriptions, ">"), readKeys(BucketRequests, ">"), writeKeys(BucketRequests, ">"))},
 			Grant{For: "subscribers", Planned: true, Subjects: slices.Concat(readKeys(BucketSubscribers, ">"), writeKeys(BucketSubscribers, ">"))},
 			Grant{For: "leases", Subjects: slices.Concat(guardKeys(BucketLeases, "deliver.>"), writeKeys(BucketLeases, "deliver.>"))},

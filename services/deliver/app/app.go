@@ -1,4 +1,5 @@
-// Package app is the deliver service: it puts the posts of the bus into the ledger and sends them to their channels.
+// Package app is the deliver service: it puts the posts of the bus into the ledger and sends them to their channels, and
+// pushes feeds that changed to the sites that subscribe to them.
 //
 // It holds the credentials and is the only service that does. It listens to nothing but the bus, and reaches others
 // only through package web.
@@ -23,6 +24,7 @@ import (
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/deliver/internal/dispatch"
 	"tidings.internal/services/deliver/internal/send"
+	"tidings.internal/services/deliver/internal/websub"
 )
 
 // Name is the service's name.
@@ -45,6 +47,9 @@ type App struct {
 	log      *slog.Logger
 	client   *web.Client
 	channels []*dispatch.Channel
+	// sites is the client by which subscribing sites are reached. What an operator opens for them is open to no channel.
+	sites *web.Client
+	hub   *websub.Hub
 }
 
 // oldVersion is the age from which the version of an API is warned of: LinkedIn keeps one for a year.
@@ -63,8 +68,17 @@ func New(ctx context.Context, d Deps) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{bus: d.Bus, log: d.Log, client: client}
+	sites, err := newSites(s)
+	if err != nil {
+		return nil, err
+	}
+	a := &App{bus: d.Bus, log: d.Log, client: client, sites: sites}
 	m := newMetrics(a)
+	a.hub = websub.New(websub.Options{
+		Bus: d.Bus, Client: sites, Log: d.Log, LeaseMin: s.deliver.Hub.LeaseMin, LeaseMax: s.deliver.Hub.LeaseMax,
+		PerTopic: s.deliver.Hub.PerTopic, PerHost: s.deliver.Hub.PerHost, Observe: m, Now: time.Now, Random: rand.Float64,
+		Tick: d.Checks.Alive("subscriptions", pulse).Tick,
+	})
 	owner := crand.Text()[:12]
 	for _, c := range s.channels {
 		sender, err := c.network.Open(send.Options{Channel: c.Channel, Client: client, Now: time.Now})
@@ -85,10 +99,27 @@ func New(ctx context.Context, d Deps) (*App, error) {
 	}
 	d.Checks.Add("nats", d.Bus.Probe)
 	d.Checks.Add("topology", func(ctx context.Context) error {
-		return d.Bus.ProbeTopology(ctx, event.StreamPosts, "KV_"+event.BucketDeliveries, "KV_"+event.BucketLeases)
+		return d.Bus.ProbeTopology(ctx, event.StreamPosts, event.StreamFeeds, "KV_"+event.BucketDeliveries, "KV_"+event.BucketLeases,
+			"KV_"+event.BucketSubscriptions, "KV_"+event.BucketRequests)
 	})
 	d.Checks.Degrade("channels", a.probe)
 	return a, nil
+}
+
+// newSites makes the way to subscribing sites.
+func newSites(s settings) (*web.Client, error) {
+	c := web.Config{UserAgent: userAgent(s.site), DenyPorts: s.denied}
+	for _, text := range s.deliver.Hub.AllowNetworks {
+		allowed, err := web.ParseAllowed(text)
+		if err != nil {
+			return nil, err
+		}
+		c.Allow = append(c.Allow, allowed)
+	}
+	for _, port := range s.deliver.Hub.AllowPorts {
+		c.AllowPorts = append(c.AllowPorts, uint16(port))
+	}
+	return web.New(c)
 }
 
 func userAgent(site config.Site) string {
@@ -103,6 +134,7 @@ func userAgent(site config.Site) string {
 // with an error: to go on would point receipts at the wrong account.
 func (a *App) Run(ctx context.Context) error {
 	defer a.client.Close()
+	defer a.sites.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	for _, c := range a.channels {
 		group.Go(func() error { return c.Run(ctx) })
@@ -110,6 +142,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.serve(ctx, verbChannel, a.policy) })
 	group.Go(func() error { return a.serve(ctx, verbTest, a.identity) })
 	group.Go(func() error { return a.serve(ctx, verbVerdict, a.verdict) })
+	group.Go(func() error { return a.hub.Run(ctx) })
 	return group.Wait()
 }
 

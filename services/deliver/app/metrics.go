@@ -18,6 +18,10 @@ type metrics struct {
 	open       *prometheus.Desc
 	paused     *prometheus.Desc
 	age        *prometheus.Desc
+	requests   *prometheus.CounterVec
+	pushes     *prometheus.CounterVec
+	fanout     prometheus.Histogram
+	sites      *prometheus.Desc
 }
 
 func newMetrics(a *App) *metrics {
@@ -36,12 +40,24 @@ func newMetrics(a *App) *metrics {
 			[]string{"channel", "reason"}, nil),
 		age: prometheus.NewDesc("tidings_linkedin_version_age_days", "Age of the version of LinkedIn's API that a channel speaks; it ends at about 365.",
 			[]string{"channel"}, nil),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidings_websub_requests_total", Help: "Requests of sites to our hub by what became of them.",
+		}, []string{"outcome"}),
+		pushes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidings_websub_deliveries_total", Help: "Documents pushed to subscribing sites by the outcome: sent, failed or gone.",
+		}, []string{"outcome"}),
+		fanout: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tidings_websub_fanout_seconds", Help: "Time until a changed document was pushed once to all its subscriptions.",
+			Buckets: []float64{.03, .1, .3, 1, 3, 10, 30, 100},
+		}),
+		sites: prometheus.NewDesc("tidings_websub_subscriptions", "Subscriptions to our feeds where this replica works on them: in order, failing, or waiting to be verified.",
+			[]string{"state"}, nil),
 	}
 }
 
 // register makes the metrics visible, all or none.
 func (m *metrics) register(r prometheus.Registerer) error {
-	all := []prometheus.Collector{m.deliveries, m.seconds, m}
+	all := []prometheus.Collector{m.deliveries, m.seconds, m.requests, m.pushes, m.fanout, m}
 	for i, c := range all {
 		if err := r.Register(c); err != nil {
 			for _, done := range all[:i] {
@@ -63,11 +79,31 @@ func (m *metrics) Took(network string, took time.Duration) {
 	m.seconds.WithLabelValues(network).Observe(took.Seconds())
 }
 
+// Asked counts a request of a site.
+func (m *metrics) Asked(outcome string) { m.requests.WithLabelValues(outcome).Inc() }
+
+// Pushed counts a push to a site.
+func (m *metrics) Pushed(outcome string) { m.pushes.WithLabelValues(outcome).Inc() }
+
+// FannedOut observes a distribution.
+func (m *metrics) FannedOut(took time.Duration) { m.fanout.Observe(took.Seconds()) }
+
 // Describe is for the registry.
-func (m *metrics) Describe(ch chan<- *prometheus.Desc) { ch <- m.open; ch <- m.paused; ch <- m.age }
+func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
+	ch <- m.open
+	ch <- m.paused
+	ch <- m.age
+	ch <- m.sites
+}
 
 // Collect asks the channels as they are now.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
+	if m.app.hub != nil {
+		live, failing, pending := m.app.hub.Counts()
+		for state, n := range map[string]int{"live": live, "failing": failing, "pending": pending} {
+			ch <- prometheus.MustNewConstMetric(m.sites, prometheus.GaugeValue, float64(n), state)
+		}
+	}
 	for _, c := range m.app.channels {
 		counts := c.Counts()
 		for _, s := range ledger.States() {

@@ -5,8 +5,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/web"
 	"tidings.internal/services/deliver/internal/send"
 )
 
@@ -32,15 +34,50 @@ func ChannelExamples() map[string]string {
 type Settings struct {
 	// MaxOpen is how many posts of one channel may be open before no more are taken in.
 	MaxOpen int `yaml:"max_open"`
+	Hub     Hub `yaml:"hub"`
+}
+
+// Hub is what sites that subscribe to feeds are given.
+type Hub struct {
+	LeaseMin      time.Duration `yaml:"lease_min"`
+	LeaseMax      time.Duration `yaml:"lease_max"`
+	PerTopic      int           `yaml:"per_topic"`
+	PerHost       int           `yaml:"per_host"`
+	AllowNetworks []string      `yaml:"allow_networks"`
+	AllowPorts    []int         `yaml:"allow_ports"`
 }
 
 // DefaultSettings returns the section as it is when the file has none.
-func DefaultSettings() Settings { return Settings{MaxOpen: 10_000} }
+func DefaultSettings() Settings {
+	return Settings{MaxOpen: 10_000, Hub: Hub{LeaseMin: 5 * time.Minute, LeaseMax: 30 * 24 * time.Hour, PerTopic: 10_000, PerHost: 200}}
+}
 
 // Check reports what is wrong.
 func (s *Settings) Check(at config.At) {
 	if s.MaxOpen < 1 || s.MaxOpen > 100_000 {
 		at.Key("max_open").Problemf("%d is not within 1 and 100000", s.MaxOpen)
+	}
+	s.Hub.check(at.Key("hub"))
+}
+
+func (h *Hub) check(at config.At) {
+	at.Key("lease_min").Between(h.LeaseMin, time.Minute, 24*time.Hour)
+	at.Key("lease_max").Between(h.LeaseMax, h.LeaseMin, 365*24*time.Hour)
+	if h.PerTopic < 1 || h.PerTopic > 100_000 {
+		at.Key("per_topic").Problemf("%d is not within 1 and 100000", h.PerTopic)
+	}
+	if h.PerHost < 1 || h.PerHost > 100_000 {
+		at.Key("per_host").Problemf("%d is not within 1 and 100000", h.PerHost)
+	}
+	for i, text := range h.AllowNetworks {
+		if _, err := web.ParseAllowed(text); err != nil {
+			at.Key("allow_networks").Index(i).Problemf("%s", strings.TrimPrefix(err.Error(), "read allowed network "))
+		}
+	}
+	for i, port := range h.AllowPorts {
+		if port < 1 || port > 65535 {
+			at.Key("allow_ports").Index(i).Problemf("%d is not a port; use 1 to 65535", port)
+		}
 	}
 }
 
@@ -49,6 +86,7 @@ type settings struct {
 	deliver  Settings
 	site     config.Site
 	channels []channel
+	denied   []uint16 // ports of our own, which no callback may name
 }
 
 // channel is a channel that is to be sent to.
@@ -63,6 +101,10 @@ func read(doc *config.Doc) settings {
 	s := settings{deliver: DefaultSettings(), site: config.DefaultSite()}
 	doc.Section("deliver", &s.deliver)
 	doc.Section("site", &s.site)
+	nats, admin := config.DefaultNATS(), config.DefaultAdmin()
+	doc.Peek("nats", &nats)
+	doc.Peek("admin", &admin)
+	s.denied = config.OwnPorts(nats.URL, nats.Listen, admin.Listen)
 	list := networks()
 	find := func(name string) int {
 		return slices.IndexFunc(list, func(n send.Network) bool { return n.Name == name })

@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"tidings.internal/pkg/config"
 )
 
@@ -32,8 +35,8 @@ func TestExampleIsTheTruthAboutTheSection(t *testing.T) {
 	if err := doc.Err(); err != nil {
 		t.Fatal(err)
 	}
-	if s != DefaultSettings() {
-		t.Errorf("the example states %+v, the defaults are %+v", s, DefaultSettings())
+	if diff := cmp.Diff(DefaultSettings(), s, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("the example does not state the defaults (-defaults +example):\n%s", diff)
 	}
 }
 

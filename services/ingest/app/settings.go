@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -176,7 +174,7 @@ func read(doc *config.Doc) settings {
 	s.raw = nats.Retention.Raw
 	admin := config.DefaultAdmin()
 	doc.Peek("admin", &admin)
-	s.denied = ports(nats.URL, nats.Listen, admin.Listen, s.ingest.WebSub.Listen)
+	s.denied = config.OwnPorts(nats.URL, nats.Listen, admin.Listen, s.ingest.WebSub.Listen)
 	return s
 }
 
@@ -186,26 +184,6 @@ func filters(f config.Filters) *article.Filters {
 		return nil
 	}
 	return &article.Filters{Drop: f.Drop, Keep: f.Keep}
-}
-
-// natsPort is where a broker listens unless it is told otherwise.
-const natsPort = 4222
-
-// ports collects the ports of addresses, which no source may reach whatever is allowed.
-func ports(addresses ...string) []uint16 {
-	list := []uint16{natsPort}
-	for _, many := range addresses {
-		for one := range strings.SplitSeq(many, ",") {
-			if _, after, ok := strings.Cut(one, "://"); ok {
-				one = after
-			}
-			_, port, err := net.SplitHostPort(strings.TrimSpace(one))
-			if n, e := strconv.ParseUint(port, 10, 16); err == nil && e == nil && n > 0 && !slices.Contains(list, uint16(n)) {
-				list = append(list, uint16(n))
-			}
-		}
-	}
-	return list
 }
 
 // maxHeadersFile bounds a file of headers.

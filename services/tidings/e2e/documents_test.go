@@ -110,6 +110,8 @@ func commands() []shown {
 		{command: "ingest reload", elsewhere: kills},
 		{command: "tidings feeds list", args: []string{"feeds", "list"}, says: "everybody"},
 		{command: "tidings feeds token ID", args: []string{"feeds", "token", "all"}, says: "sha256: "},
+		{command: "tidings subscriptions list", args: []string{"subscriptions", "list"}, says: "no subscriptions"},
+		{command: "tidings subscriptions end ID", elsewhere: "TestTheHubKeepsItsWordThroughKills"},
 		{command: "tidings taxonomy list", args: []string{"taxonomy", "list"}, says: "CRM"},
 		{command: "tidings taxonomy show CONCEPT", args: []string{"taxonomy", "show", "crm"}, says: "kunden"},
 		{command: "tidings taxonomy why ARTICLE", args: []string{"taxonomy", "why", "{article}"}, says: "BECAUSE OF"},

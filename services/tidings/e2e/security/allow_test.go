@@ -215,7 +215,7 @@ func (w *world) publish(t *testing.T, x exchange) {
 
 func (w *world) deliver(t *testing.T, x exchange) {
 	c, ctx := w.caller(t, event.UserDeliver), t.Context()
-	c.can("probe its streams", c.ProbeTopology(ctx, event.StreamPosts, "KV_deliveries", "KV_leases"))
+	c.can("probe its streams", c.ProbeTopology(ctx, event.StreamPosts, event.StreamFeeds, "KV_deliveries", "KV_leases", "KV_subscriptions", "KV_requests"))
 	channel := event.ChannelConsumer("news")
 	for i := range 2 {
 		made, err := c.EnsureConsumer(ctx, channel)

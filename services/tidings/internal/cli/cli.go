@@ -24,28 +24,29 @@ type grammar struct {
 	Config string `help:"Configuration file. Else $$TIDINGS_CONFIG, else ./tidings.yaml if present." placeholder:"FILE"`
 	Data   string `help:"Data directory. Else $$TIDINGS_DATA, else ./tidings-data." placeholder:"DIR"`
 
-	Init       initVerb       `cmd:"" help:"Make what a first start needs: the keys of the users of NATS."`
-	Run        runVerb        `cmd:"" default:"withargs" help:"Run everything in this process (the default). Without a configuration: a demo."`
-	Check      checkVerb      `cmd:"" help:"Report every problem of the configuration and start nothing."`
-	Settings   configVerb     `cmd:"" name:"config" help:"Show the configuration."`
-	Status     statusVerb     `cmd:"" help:"Show whether articles flow: streams, stages, sources, channels, dead letters."`
-	Sources    sourcesVerb    `cmd:"" help:"Sources: how they stand, what one gives."`
-	Tail       tailVerb       `cmd:"" help:"Print events as they flow."`
-	Dead       deadVerb       `cmd:"" help:"Messages that no service could take."`
-	Topology   topologyVerb   `cmd:"" help:"Streams and consumers: what is, what shall be."`
-	Feeds      feedsVerb      `cmd:"" help:"Feeds: what there is, tokens of private ones."`
-	Channels   channelsVerb   `cmd:"" help:"Channels: how they stand, pause, resume."`
-	Posts      postsVerb      `cmd:"" help:"Posts: what was composed, and what would be."`
-	Deliveries deliveriesVerb `cmd:"" help:"Deliveries: how posts stand, and what a person decides about them."`
-	Articles   articlesVerb   `cmd:"" help:"Articles: the way of one, a takedown."`
-	Taxonomy   taxonomyVerb   `cmd:"" help:"Concepts: what there is, how tags come about, changes and verdicts."`
-	Replay     replayVerb     `cmd:"" help:"Enrich stored articles again, after a change of the taxonomy. Posts nothing twice."`
-	Backup     backupVerb     `cmd:"" help:"Write everything into one file, while Tidings runs."`
-	Restore    restoreVerb    `cmd:"" help:"Put a backup into an empty instance that does not run."`
-	Reload     reloadVerb     `cmd:"" help:"Have the running process take the configuration over anew, as a whole or not at all."`
-	Support    supportVerb    `cmd:"" help:"Gather what somebody who helps needs: configuration, status, metrics, last log lines. Secrets are ***."`
-	Health     healthVerb     `cmd:"" help:"Ask the running process whether it is ready; exit 0 or 1."`
-	Version    versionVerb    `cmd:"" help:"Print the build."`
+	Init          initVerb          `cmd:"" help:"Make what a first start needs: the keys of the users of NATS."`
+	Run           runVerb           `cmd:"" default:"withargs" help:"Run everything in this process (the default). Without a configuration: a demo."`
+	Check         checkVerb         `cmd:"" help:"Report every problem of the configuration and start nothing."`
+	Settings      configVerb        `cmd:"" name:"config" help:"Show the configuration."`
+	Status        statusVerb        `cmd:"" help:"Show whether articles flow: streams, stages, sources, channels, dead letters."`
+	Sources       sourcesVerb       `cmd:"" help:"Sources: how they stand, what one gives."`
+	Tail          tailVerb          `cmd:"" help:"Print events as they flow."`
+	Dead          deadVerb          `cmd:"" help:"Messages that no service could take."`
+	Topology      topologyVerb      `cmd:"" help:"Streams and consumers: what is, what shall be."`
+	Feeds         feedsVerb         `cmd:"" help:"Feeds: what there is, tokens of private ones."`
+	Channels      channelsVerb      `cmd:"" help:"Channels: how they stand, pause, resume."`
+	Posts         postsVerb         `cmd:"" help:"Posts: what was composed, and what would be."`
+	Deliveries    deliveriesVerb    `cmd:"" help:"Deliveries: how posts stand, and what a person decides about them."`
+	Subscriptions subscriptionsVerb `cmd:"" help:"Subscriptions: the sites that our hub tells of news."`
+	Articles      articlesVerb      `cmd:"" help:"Articles: the way of one, a takedown."`
+	Taxonomy      taxonomyVerb      `cmd:"" help:"Concepts: what there is, how tags come about, changes and verdicts."`
+	Replay        replayVerb        `cmd:"" help:"Enrich stored articles again, after a change of the taxonomy. Posts nothing twice."`
+	Backup        backupVerb        `cmd:"" help:"Write everything into one file, while Tidings runs."`
+	Restore       restoreVerb       `cmd:"" help:"Put a backup into an empty instance that does not run."`
+	Reload        reloadVerb        `cmd:"" help:"Have the running process take the configuration over anew, as a whole or not at all."`
+	Support       supportVerb       `cmd:"" help:"Gather what somebody who helps needs: configuration, status, metrics, last log lines. Secrets are ***."`
+	Health        healthVerb        `cmd:"" help:"Ask the running process whether it is ready; exit 0 or 1."`
+	Version       versionVerb       `cmd:"" help:"Print the build."`
 }
 
 // world is what a verb gets from its surroundings.

@@ -2,11 +2,9 @@ package ops
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
-	"tidings.internal/pkg/event"
 	deliver "tidings.internal/services/deliver/app"
 )
 
@@ -107,9 +105,7 @@ func (o *Ops) flow(ctx context.Context, s *Status) error {
 		}
 		s.Streams = append(s.Streams, Stream{stream.Name, state.Messages, state.Bytes, state.MaxBytes})
 	}
-	// Nobody reads the consumer of WebSub distributions yet; what waits there is no lag.
-	consumers := slices.DeleteFunc(t.Consumers, func(c event.Consumer) bool { return c.Name == event.ConsumerWebSub })
-	for _, c := range consumers {
+	for _, c := range t.Consumers {
 		l, err := o.bus.Backlog(ctx, c.Stream, c.Name)
 		if err != nil {
 			return err
