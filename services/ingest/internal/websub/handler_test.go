@@ -164,7 +164,11 @@ func TestOnlyWhatWasAskedForIsConfirmed(t *testing.T) {
 	if s.sub.Status != Active || s.sub.Lease.Sub(s.now) < time.Hour {
 		t.Errorf("after it: %+v", s.sub)
 	}
-	refused("a confirmation twice", s.callback(3), question("subscribe", topic))
+	if status, body, _ := s.get(t, s.callback(3), question("subscribe", topic)); status != http.StatusOK || body != "<b>abc</b>" {
+		t.Errorf("a hub that was killed over our answer is told %d %q", status, body)
+	}
+	s.now = s.now.Add(silence)
+	refused("a confirmation long after", s.callback(3), question("subscribe", topic))
 	if status, _, _ := s.get(t, s.callback(3), url.Values{"hub.mode": {"denied"}, "hub.topic": {topic}, "hub.reason": {"closed"}}); status != http.StatusOK || s.sub.Status != None || !strings.Contains(s.sub.Reason, "closed") {
 		t.Errorf("a refusal gives %d, %+v", status, s.sub)
 	}

@@ -27,9 +27,10 @@ type Subscription struct {
 	Asked time.Time `json:"asked,omitzero"`
 	// Next is when the hub is to be asked again.
 	Next time.Time `json:"next,omitzero"`
-	// Since is when the hub confirmed first, Lease when it stops pushing.
-	Since time.Time `json:"since,omitzero"`
-	Lease time.Time `json:"lease,omitzero"`
+	// Since is when the hub confirmed first, Confirmed when it did so last, Lease when it stops pushing.
+	Since     time.Time `json:"since,omitzero"`
+	Confirmed time.Time `json:"confirmed,omitzero"`
+	Lease     time.Time `json:"lease,omitzero"`
 	// Reason says why it is not active.
 	Reason string `json:"reason,omitempty"`
 	// Strong tells that a push was signed with more than SHA-1: from then on nothing weaker is taken.
@@ -96,16 +97,18 @@ func (s *Subscription) Failed(now time.Time, reason string) {
 }
 
 // Confirm takes over the hub's confirmation with its lease in seconds. It reports false when nobody asked for one of
-// this topic.
+// this topic. A hub may confirm once more within a short time: it may have been killed before it noted our answer, and would
+// take a second one that is no for the only one.
 func (s *Subscription) Confirm(now time.Time, topic string, seconds int64) bool {
-	if topic != s.Topic || s.Asked.IsZero() {
+	again := s.Status == Active && now.Sub(s.Confirmed) < silence
+	if topic != s.Topic || s.Asked.IsZero() && !again {
 		return false
 	}
 	lease := min(max(time.Duration(min(seconds, int64(maxLease/time.Second)))*time.Second, minLease), maxLease)
 	if s.Status != Active {
 		s.Since = now
 	}
-	s.Status, s.Asked, s.Reason, s.Lease = Active, time.Time{}, "", now.Add(lease)
+	s.Status, s.Asked, s.Reason, s.Lease, s.Confirmed = Active, time.Time{}, "", now.Add(lease), now
 	// Half the lease, give or take a tenth, so that subscriptions made together drift apart.
 	s.Next = now.Add(time.Duration(float64(lease) * (0.45 + 0.1*rand.Float64())))
 	return true

@@ -128,10 +128,13 @@ func TestASubscriptionGoesItsWay(t *testing.T) {
 	if s.Status != Pending || s.Due(start.Add(time.Minute)) || s.Confirm(start, "https://other/", 3600) {
 		t.Errorf("while the hub is asked: %+v", s)
 	}
-	if !s.Confirm(start, "https://topic/", 864000) || s.Status != Active || s.Lease != start.Add(240*time.Hour) || s.Confirm(start, "https://topic/", 864000) {
+	if !s.Confirm(start, "https://topic/", 864000) || s.Status != Active || s.Lease != start.Add(240*time.Hour) || s.Confirm(start.Add(silence), "https://topic/", 864000) {
 		t.Errorf("after the confirmation: %+v", s)
 	}
-	if wait := s.Next.Sub(start); wait < 108*time.Hour || wait > 132*time.Hour {
+	if !s.Confirm(start.Add(silence-1), "https://topic/", 864000) || s.Since != start {
+		t.Errorf("after a confirmation that was repeated: %+v", s)
+	}
+	if wait := s.Next.Sub(start); wait < 108*time.Hour || wait > 133*time.Hour {
 		t.Errorf("renewed after %v, want half the lease and a tenth", wait)
 	}
 	// A renewal that fails is tried hourly, and the subscription stays active with the same callback and secret.
