@@ -6,9 +6,11 @@ const VerbDocument = "document"
 
 // DocumentRequest names a document of a feed.
 type DocumentRequest struct {
+	// Look asks for the state alone.
+	Look   bool   `json:"look,omitempty"`
 	Feed   string `json:"feed"`
 	Format string `json:"format"`
-	SHA256 string `json:"sha256"`
+	SHA256 string `json:"sha256,omitempty"`
 	// Applied is the place in ARTICLES that the document shows. One that shows a later one is as good.
 	Applied Applied `json:"applied"`
 }

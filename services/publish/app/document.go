@@ -27,6 +27,8 @@ func (a *App) document(_ context.Context, request []byte) (any, error) {
 		return event.DocumentReply{State: event.DocumentNotYet}, nil
 	case !built || published.Feed.Hub == "" || published.Documents[render.Format(r.Format)] == nil:
 		return event.DocumentReply{State: event.DocumentGone}, nil
+	case r.Look:
+		return event.DocumentReply{State: event.DocumentHere}, nil
 	}
 	d := published.Documents[render.Format(r.Format)]
 	if d.SHA256 != r.SHA256 && r.Applied.After(published.Applied) {

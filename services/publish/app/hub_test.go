@@ -169,14 +169,48 @@ func TestDeliverIsGivenTheDocumentsThatItIsToPush(t *testing.T) {
 	for want, change := range map[string]func(*event.DocumentRequest){
 		"here: it shows a later place":     func(r *event.DocumentRequest) { r.SHA256, r.Applied = event.Hash(nil), event.Applied{} },
 		"not_yet: it shows an earlier one": func(r *event.DocumentRequest) { r.SHA256, r.Applied.Sequence = event.Hash(nil), 1000 },
+		"here: a look":                     func(r *event.DocumentRequest) { r.Look, r.Applied.Sequence = true, 1000 },
 		"gone: no such feed":               func(r *event.DocumentRequest) { r.Feed = "none" },
 		"gone: no such format":             func(r *event.DocumentRequest) { r.Format = "html5" },
 		"gone: a private feed":             func(r *event.DocumentRequest) { r.Feed = "mine" },
 	} {
 		r := good
 		change(&r)
-		if got := ask(r); !strings.HasPrefix(want, got.State+":") {
-			t.Errorf("want %s: got %s", want, got.State)
+		if got := ask(r); !strings.HasPrefix(want, got.State+":") || (got.Gzip != nil) != (got.State == event.DocumentHere && !r.Look) {
+			t.Errorf("want %s: got %s with %d bytes", want, got.State, len(got.Gzip))
 		}
+	}
+}
+
+// Every replica renders every change and would tell of it; the bus holds one word for each.
+func TestTwoReplicasTellOfAChangeOnce(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	b := server.Bus(t, "publish")
+	replicas := []*service{start(t, server.Bus(t, "publish"), withHub), start(t, server.Bus(t, "publish"), withHub)}
+	for _, s := range replicas {
+		s.shows("/feeds/crm.rss", "<rss")
+	}
+	var at event.Applied
+	for i := range 5 {
+		title := fmt.Sprint("Neu ", i)
+		emit(t, b, news(title, title))
+		for _, id := range []string{"all", "crm"} {
+			f := announced(t, b, id, at)
+			if id == "crm" {
+				at = f.Applied
+			}
+		}
+		for _, s := range replicas {
+			s.shows("/feeds/all.rss", title)
+			s.shows("/feeds/crm.rss", title)
+		}
+	}
+	for _, s := range replicas { // what they had to say is said when they have stopped
+		s.stop()
+	}
+	state, err := b.StreamState(t.Context(), event.StreamFeeds)
+	if err != nil || state.Last != 10 {
+		t.Errorf("%d announcements of five changes of two feeds, %v", state.Last, err)
 	}
 }

@@ -111,7 +111,7 @@ func TestADistributionGoesOnWhereItWasBrokenOff(t *testing.T) {
 	})
 	w.publish("all", "one")
 	<-reached
-	rows := w.server.Bus(t, "deliver").Bucket(event.BucketSubscriptions)
+	rows := w.bus.Bucket(event.BucketSubscriptions)
 	until(t, "the position to be written down", func() bool {
 		e, ok, err := rows.Read(t.Context(), topicKey(topicOf("all")))
 		var row Topic
@@ -150,7 +150,7 @@ func TestARowAloneIsEnough(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.server.Bus(t, "deliver").Bucket(event.BucketSubscriptions).Put(t.Context(), topicKey(row.Topic), value); err != nil {
+	if _, err := w.bus.Bucket(event.BucketSubscriptions).Put(t.Context(), topicKey(row.Topic), value); err != nil {
 		t.Fatal(err)
 	}
 	w.hub()

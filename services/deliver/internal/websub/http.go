@@ -61,14 +61,14 @@ func (h *Hub) verify(ctx context.Context, r *event.HubRequest, lease time.Durati
 	if r.Mode == event.ModeSubscribe {
 		q.Set("hub.lease_seconds", strconv.Itoa(int(lease/time.Second)))
 	}
-	a, body := h.send(ctx, http.MethodGet, extended(r.Callback, q), nil, nil, askLimit)
+	a, body := h.send(ctx, http.MethodGet, extended(r.Callback, q), nil, nil, h.askLimit)
 	return a, a.good() && body == challenge
 }
 
 // deny tells a site that it is not told of a topic, or no longer (WebSub section 5.2). What it says to that is of no interest.
 func (h *Hub) deny(ctx context.Context, topic, callback, reason string) {
 	q := url.Values{"hub.mode": {"denied"}, "hub.topic": {topic}, "hub.reason": {reason}}
-	h.send(ctx, http.MethodGet, extended(callback, q), nil, nil, askLimit)
+	h.send(ctx, http.MethodGet, extended(callback, q), nil, nil, h.askLimit)
 }
 
 // post pushes a document (WebSub section 7).
@@ -81,7 +81,7 @@ func (h *Hub) post(ctx context.Context, s *Subscription, t *Topic, body []byte) 
 		_, _ = mac.Write(body) // hash.Hash never fails
 		header.Set("X-Hub-Signature", "sha256="+hex.EncodeToString(mac.Sum(nil)))
 	}
-	a, _ := h.send(ctx, http.MethodPost, s.Callback, header, body, pushLimit)
+	a, _ := h.send(ctx, http.MethodPost, s.Callback, header, body, h.pushLimit)
 	return a
 }
 
@@ -90,7 +90,7 @@ func (h *Hub) ping(ctx context.Context, hub, topic string) answer {
 	header := http.Header{}
 	header.Set("Content-Type", "application/x-www-form-urlencoded")
 	form := url.Values{"hub.mode": {"publish"}, "hub.url": {topic}, "hub.topic": {topic}}
-	a, _ := h.send(ctx, http.MethodPost, hub, header, []byte(form.Encode()), askLimit)
+	a, _ := h.send(ctx, http.MethodPost, hub, header, []byte(form.Encode()), h.askLimit)
 	return a
 }
 

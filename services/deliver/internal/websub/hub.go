@@ -64,6 +64,8 @@ type Hub struct {
 	Options
 	requests, rows *bus.Bucket
 	shift          atomic.Pointer[shift] // nil while another replica works
+	// askLimit, pushLimit, slowAfter and beat are the constants of the same names.
+	askLimit, pushLimit, slowAfter, beat time.Duration
 }
 
 // New makes a hub. It starts nothing.
@@ -71,7 +73,10 @@ func New(o Options) *Hub {
 	if o.Tick == nil {
 		o.Tick = func() {}
 	}
-	return &Hub{Options: o, requests: o.Bus.Bucket(event.BucketRequests), rows: o.Bus.Bucket(event.BucketSubscriptions)}
+	return &Hub{
+		Options: o, requests: o.Bus.Bucket(event.BucketRequests), rows: o.Bus.Bucket(event.BucketSubscriptions),
+		askLimit: askLimit, pushLimit: pushLimit, slowAfter: slowAfter, beat: beat,
+	}
 }
 
 const (

@@ -65,7 +65,7 @@ func (s *shift) push(sub *subscription) {
 		s.Log.Debug("could not write down what became of a push", "feed", row.Feed, "kind", fault.KindOf(err), "err", err)
 	}
 	s.mu.Lock()
-	sub.slow = got.took > slowAfter
+	sub.slow = got.took > s.slowAfter
 	if err != nil {
 		t.hold = s.Now().Add(writeAgain) // the document stays owed, and is pushed again
 	}

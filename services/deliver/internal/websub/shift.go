@@ -69,6 +69,8 @@ type topic struct {
 	slot     bool // it has a place among the documents in memory
 	fetching bool
 	dirty    bool // the row does not say yet how far the distribution is
+	looked   time.Time
+	missing  int // how often in a row nobody published it
 }
 
 // maxDocuments is how many documents are held in memory, each up to about 2 MB.
@@ -91,7 +93,7 @@ func newShift(ctx context.Context, h *Hub, lease Lease) *shift {
 
 // loop looks for what is due.
 func (s *shift) loop() {
-	tick := time.NewTicker(beat)
+	tick := time.NewTicker(s.beat)
 	defer tick.Stop()
 	swept := s.Now()
 	for {
@@ -111,6 +113,7 @@ func (s *shift) loop() {
 		if now := s.Now(); s.told() || now.Sub(swept) >= sweepEvery {
 			swept = now
 			s.sweep(now)
+			s.lookAt(now)
 		}
 	}
 }

@@ -211,14 +211,16 @@ func (s *shift) fetch(t *topic) {
 			return
 		}
 	}
-	body, err := s.read(&row)
-	gone := fault.KindOf(err) == fault.Gone
+	body, err := s.read(&row, false)
+	gone := s.missed(t, err)
 	s.mu.Lock()
 	t.slot, t.fetching = true, false
 	if err == nil {
 		t.doc = &document{row.Want, body}
 	} else {
-		t.hold = s.Now().Add(documentAgain)
+		if fault.KindOf(err) != fault.Gone {
+			t.hold = s.Now().Add(documentAgain)
+		}
 		if t.busy == 0 {
 			t.doc, t.slot = nil, false
 			<-s.docs
@@ -235,12 +237,12 @@ func (s *shift) fetch(t *topic) {
 }
 
 // read asks publish for the bytes of a document. One that is newer than what was announced is as good: its own
-// announcement follows, and finds its hash.
-func (s *shift) read(row *Topic) ([]byte, error) {
+// announcement follows, and finds its hash. A look finds only out whether there is any.
+func (s *shift) read(row *Topic, look bool) ([]byte, error) {
 	var found event.DocumentReply
 	done := errors.New("found")
 	pending := false
-	err := s.Bus.AskAll(s.ctx, event.UserPublish, event.VerbDocument, event.DocumentRequest{Feed: row.Feed, Format: row.Format, SHA256: row.Want, Applied: row.Applied}, func(reply []byte) error {
+	err := s.Bus.AskAll(s.ctx, event.UserPublish, event.VerbDocument, event.DocumentRequest{Look: look, Feed: row.Feed, Format: row.Format, SHA256: row.Want, Applied: row.Applied}, func(reply []byte) error {
 		var r event.DocumentReply
 		if err := json.Unmarshal(reply, &r); err != nil {
 			return err
@@ -255,6 +257,8 @@ func (s *shift) read(row *Topic) ([]byte, error) {
 		return nil
 	})
 	switch {
+	case errors.Is(err, done) && look:
+		return nil, nil
 	case errors.Is(err, done):
 		return unpack(found)
 	case err != nil:
@@ -280,6 +284,56 @@ func unpack(r event.DocumentReply) ([]byte, error) {
 		return nil, fault.Errorf(fault.Malformed, "unpack a document: its hash is another one than the reply says")
 	}
 	return body, nil
+}
+
+const (
+	// lookEvery is how often it is looked whether the feed of a subscription is still published.
+	lookEvery = time.Hour
+	// missingAgain is when a feed is asked for again that has a change to be pushed and is missing.
+	missingAgain = 10 * time.Minute
+	// maxMissing is how often in a row a feed must be missing before its subscriptions end: a configuration that was wrong
+	// for a while must not cost all subscribers.
+	maxMissing = 3
+)
+
+// lookAt ends the subscriptions of feeds that are given up: of those nothing is announced any more.
+func (s *shift) lookAt(now time.Time) {
+	s.mu.Lock()
+	due := map[*topic]*Topic{}
+	for _, t := range s.topics {
+		if t.looked.IsZero() {
+			t.looked = now
+		}
+		if now.Sub(t.looked) < lookEvery {
+			continue
+		}
+		t.looked = now
+		for _, sub := range t.subs {
+			format := sub.row.Topic[strings.LastIndexByte(sub.row.Topic, '.')+1:]
+			due[t] = &Topic{Feed: sub.row.Feed, Format: format}
+			break
+		}
+	}
+	s.mu.Unlock()
+	for t, row := range due {
+		if _, err := s.read(row, true); s.missed(t, err) {
+			s.close(t, row)
+		}
+	}
+}
+
+// missed counts how often in a row the feed of a topic was missing, and reports whether that is enough.
+func (s *shift) missed(t *topic, err error) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case fault.KindOf(err) == fault.Gone:
+		t.missing++
+		t.hold = s.Now().Add(missingAgain)
+	case err == nil:
+		t.missing = 0
+	}
+	return t.missing >= maxMissing
 }
 
 // close ends all subscriptions of a topic that is no more, and tells the sites.

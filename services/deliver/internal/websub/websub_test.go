@@ -174,6 +174,9 @@ func TestAnUnreachableCallbackIsAskedThreeTimes(t *testing.T) {
 // attempts is how often a callback could not be reached.
 func (h *Hub) attempts(key string) int {
 	s := h.shift.Load()
+	if s == nil {
+		return 0
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if a := s.asks[key]; a != nil {
@@ -417,16 +420,64 @@ func TestNothingIsPushedAfterTheLease(t *testing.T) {
 func TestAFeedThatIsNoMoreEndsItsSubscriptions(t *testing.T) {
 	t.Parallel()
 	w, s := newWorld(t), newSite(t)
-	w.hub()
+	h, _ := w.hub()
 	w.subscribed("all", s.URL+"/cb")
 	w.mu.Lock()
 	w.gone["all"] = true
 	w.mu.Unlock()
 	w.publish("all", "one")
+	for i := range maxMissing {
+		until(t, "a look", func() bool { _, missing := h.topic(); return missing == i+1 })
+		if i+1 < maxMissing && len(w.rows()) != 1 {
+			t.Errorf("the subscription has ended after %d looks", i+1)
+		}
+		w.pass(missingAgain)
+	}
 	until(t, "the denial", func() bool { return len(w.rows()) == 0 && len(s.got(http.MethodGet)) == 2 })
 	if last := s.got(http.MethodGet)[1]; !strings.Contains(last.uri, "hub.mode=denied") || len(s.pushed()) != 0 {
 		t.Errorf("told %s", last.uri)
 	}
+}
+
+func TestAFeedThatIsGivenUpEndsItsSubscriptionsInTime(t *testing.T) {
+	t.Parallel()
+	w, s := newWorld(t), newSite(t)
+	h, _ := w.hub()
+	w.leave(event.ModeSubscribe, "all", s.URL, lease(30*24*3600))
+	until(t, "the subscription", func() bool { return w.rows()[s.URL] != nil && w.waiting() == 0 })
+	looked := func(want int) {
+		t.Helper()
+		w.pass(lookEvery + sweepEvery)
+		until(t, fmt.Sprintf("look %d", want), func() bool { return w.looked() == want })
+	}
+	until(t, "the topic to be known", func() bool { live, _, _ := h.Counts(); return live == 1 })
+	w.pass(sweepEvery)
+	until(t, "the first sweep", func() bool { looked, _ := h.topic(); return !looked.IsZero() })
+	looked(1)
+	w.mu.Lock()
+	w.gone["all"] = true
+	w.mu.Unlock()
+	looked(2)
+	looked(3)
+	if len(w.rows()) != 1 {
+		t.Error("a feed that was missing twice has lost its subscriptions")
+	}
+	looked(4)
+	until(t, "the end", func() bool { return len(w.rows()) == 0 && len(s.got(http.MethodGet)) == 2 })
+	if last := s.got(http.MethodGet)[1]; !strings.Contains(last.uri, "hub.mode=denied") {
+		t.Errorf("told %s", last.uri)
+	}
+}
+
+// topic tells of the only topic when it was looked at last, and how often in a row it was missing.
+func (h *Hub) topic() (looked time.Time, missing int) {
+	s := h.shift.Load()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.topics {
+		looked, missing = t.looked, t.missing
+	}
+	return looked, missing
 }
 
 // A site that hangs takes places of its own; those of another host, and of the fast lane, are not its.
@@ -458,6 +509,77 @@ func TestAHungSiteDelaysNobody(t *testing.T) {
 	until(t, "the good one again", func() bool { return len(good.pushed()) == 2 })
 	if n := len(hung.pushed()); n != 4 {
 		t.Errorf("%d requests at once to one host", n)
+	}
+}
+
+func TestWhoWasSlowWaitsInALaneOfItsOwn(t *testing.T) {
+	t.Parallel()
+	w, s := newWorld(t), newSite(t)
+	w.hasty = true
+	h, _ := w.hub()
+	hang := func(method string) {
+		s.answers(func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.Method == method {
+				<-r.Context().Done()
+			}
+			return r.Method == method
+		})
+	}
+	key := subscriptionKey(topicOf("all"), s.URL)
+	hang(http.MethodGet)
+	w.leave(event.ModeSubscribe, "all", s.URL)
+	until(t, "the end of the wait for a confirmation", func() bool { return h.attempts(key) == 1 })
+	s.answers(nil)
+	w.pass(askWaits()[0])
+	until(t, "the subscription", func() bool { return w.rows()[s.URL] != nil && w.waiting() == 0 })
+	slowed := func() bool {
+		shift := h.shift.Load()
+		shift.mu.Lock()
+		defer shift.mu.Unlock()
+		return shift.subs[key].slow
+	}
+	hang(http.MethodPost)
+	w.publish("all", "one")
+	until(t, "the end of the wait for an answer", func() bool {
+		r := w.rows()[s.URL]
+		return r.Retry != nil && r.History[len(r.History)-1].Reason == "timeout" && slowed()
+	})
+	s.answers(nil)
+	w.pass(2 * retries()[0])
+	until(t, "the next try, which is quick", func() bool { return w.rows()[s.URL].Retry == nil && !slowed() })
+}
+
+func TestAnOperatorEndsASubscription(t *testing.T) {
+	t.Parallel()
+	w, s, other := newWorld(t), newSite(t), newSite(t)
+	w.hub()
+	w.subscribed("all", s.URL+"/cb?secret", other.URL)
+	rows := w.bus.Bucket(event.BucketSubscriptions)
+	list, err := List(t.Context(), rows)
+	if err != nil || len(list) != 2 {
+		t.Fatal(list, err)
+	}
+	for _, n := range list {
+		if n.Callback == s.URL+"/cb?secret" {
+			if n.Host() != strings.TrimPrefix(s.URL, "http://") {
+				t.Errorf("the host is %s", n.Host())
+			}
+			if err := End(t.Context(), rows, n.ID, "for a reason"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	until(t, "the word of it", func() bool { return len(s.got(http.MethodGet)) == 2 && len(w.rows()) == 1 })
+	if last := s.got(http.MethodGet)[1].uri; !strings.Contains(last, "hub.mode=denied") || !strings.Contains(last, "hub.reason=for+a+reason") {
+		t.Errorf("told %s", last)
+	}
+	if err := End(t.Context(), rows, "nothing", "x"); err == nil {
+		t.Error("what is not there was ended")
+	}
+	w.publish("all", "one")
+	w.settled("all", "one")
+	if len(s.pushed()) != 0 || len(other.pushed()) != 1 {
+		t.Errorf("pushed %q and %q", s.pushed(), other.pushed())
 	}
 }
 

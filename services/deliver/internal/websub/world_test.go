@@ -35,21 +35,23 @@ func topicOf(feed string) string { return base + "/feeds/" + feed + ".rss" }
 
 // world is a broker with a publish that answers for documents, and a clock.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	server *natstest.Server
 	bus    *bus.Bus // of publish
+	hasty  bool     // requests have little time
 
 	mu     sync.Mutex
 	ahead  time.Duration // of the clock
 	bodies map[string][]byte
 	places map[string]event.Applied
 	asked  int // for documents
+	looks  int // and whether there are any
 	gone   map[string]bool
 	counts map[string]int // by outcome
 	serial uint64
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	w := &world{t: t, server: natstest.Run(t), bodies: map[string][]byte{}, places: map[string]event.Applied{}, gone: map[string]bool{}, counts: map[string]int{}}
 	w.bus = w.server.Bus(t, "publish")
@@ -73,7 +75,11 @@ func (w *world) document(_ context.Context, request []byte) (any, error) {
 	body, ok := w.bodies[r.Feed]
 	switch {
 	case w.gone[r.Feed]:
+		w.looks++
 		return event.DocumentReply{State: event.DocumentGone}, nil
+	case r.Look && r.Format == "rss":
+		w.looks++
+		return event.DocumentReply{State: event.DocumentHere}, nil
 	case !ok || event.Hash(body) != r.SHA256 && r.Applied.After(w.places[r.Feed]):
 		return event.DocumentReply{State: event.DocumentNotYet}, nil
 	}
@@ -82,6 +88,13 @@ func (w *world) document(_ context.Context, request []byte) (any, error) {
 	_, _ = z.Write(body)
 	_ = z.Close()
 	return event.DocumentReply{State: event.DocumentHere, SHA256: event.Hash(body), Gzip: packed.Bytes()}, nil
+}
+
+// looked is how often publish was asked for a feed that is given up, or only whether there is one.
+func (w *world) looked() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.looks
 }
 
 func (w *world) now() time.Time {
@@ -136,6 +149,10 @@ func (w *world) hub(change ...func(*Options)) (h *Hub, stop func()) {
 		c(&o)
 	}
 	h = New(o)
+	h.beat = 50 * time.Millisecond
+	if w.hasty {
+		h.askLimit, h.pushLimit, h.slowAfter = 300*time.Millisecond, 300*time.Millisecond, 200*time.Millisecond
+	}
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- h.Run(ctx) }()
@@ -207,7 +224,7 @@ func (w *world) announce(feed, body string, at event.Applied, hubs ...string) {
 // rows reads the subscriptions as they are stored.
 func (w *world) rows() map[string]*Subscription {
 	w.t.Helper()
-	list, err := w.server.Bus(w.t, "deliver").Bucket(event.BucketSubscriptions).Entries(w.t.Context(), subscriptionKeys+">")
+	list, err := w.bus.Bucket(event.BucketSubscriptions).Entries(w.t.Context(), subscriptionKeys+">")
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -233,7 +250,7 @@ func (w *world) waiting() int {
 }
 
 // until polls a condition.
-func until(t *testing.T, what string, ok func() bool) {
+func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(30 * time.Second)
 	defer deadline.Stop()
@@ -342,7 +359,7 @@ func (w *world) subscribed(feed string, callbacks ...string) {
 // settled waits until a distribution is written down as finished.
 func (w *world) settled(feed, body string) {
 	w.t.Helper()
-	b := w.server.Bus(w.t, "deliver").Bucket(event.BucketSubscriptions)
+	b := w.bus.Bucket(event.BucketSubscriptions)
 	until(w.t, "the end of the distribution of "+body, func() bool {
 		e, ok, err := b.Read(w.t.Context(), topicKey(topicOf(feed)))
 		var row Topic

@@ -167,7 +167,9 @@ func TestOnlyWhatWasAskedForIsConfirmed(t *testing.T) {
 	if status, body, _ := s.get(t, s.callback(3), question("subscribe", topic)); status != http.StatusOK || body != "<b>abc</b>" {
 		t.Errorf("a hub that was killed over our answer is told %d %q", status, body)
 	}
+	s.mu.Lock()
 	s.now = s.now.Add(silence)
+	s.mu.Unlock()
 	refused("a confirmation long after", s.callback(3), question("subscribe", topic))
 	if status, _, _ := s.get(t, s.callback(3), url.Values{"hub.mode": {"denied"}, "hub.topic": {topic}, "hub.reason": {"closed"}}); status != http.StatusOK || s.sub.Status != None || !strings.Contains(s.sub.Reason, "closed") {
 		t.Errorf("a refusal gives %d, %+v", status, s.sub)
