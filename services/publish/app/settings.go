@@ -142,6 +142,9 @@ func read(doc *config.Doc) settings {
 		checkSources(at.Key("prefer"), f.Prefer, sources)
 	}
 	checkWas(doc, s.feeds)
+	if s.publish.Hub && s.publish.BaseURL == "" && s.site.URL == "" {
+		doc.At("publish").Key("hub").Problemf("needs base_url or site.url, the address under which sites reach it")
+	}
 	if !slices.ContainsFunc(s.feeds, func(f feed.Config) bool { return f.ID == feed.All }) {
 		var all feed.Config
 		all.SetDefaults()

@@ -94,6 +94,21 @@ func TestBaseAddress(t *testing.T) {
 	}
 }
 
+func TestTheHubNeedsAnAddress(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"publish: {hub: true}\n": "tidings.yaml:1:16: publish.hub: needs base_url or site.url",
+		"publish: {hub: true, base_url: \"https://news.example.org\"}\n":    "",
+		"publish: {hub: true}\nsite: {url: \"https://news.example.org\"}\n": "",
+	} {
+		doc := config.New("tidings.yaml", []byte(text), nil)
+		Check(doc)
+		if err := doc.Err(); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
 func TestNetworksAreNamedOnce(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}

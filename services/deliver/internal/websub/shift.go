@@ -146,15 +146,15 @@ func (s *shift) show(e bus.Entry) {
 	s.put(e.Key, row, e.Revision)
 }
 
+// showTopic takes note of the row of a topic. Nobody removes one; if it happens, the next change writes it anew.
 func (s *shift) showTopic(e bus.Entry) {
-	hash := strings.TrimPrefix(e.Key, topicKeys)
-	var row *Topic
-	if !e.Deleted {
-		row = &Topic{}
-		if err := json.Unmarshal(e.Value, row); err != nil || e.Key != topicKey(row.Topic) {
-			s.Log.Error("could not read the row of a topic", "key", e.Key, "err", err)
-			return
-		}
+	if e.Deleted {
+		return
+	}
+	hash, row := strings.TrimPrefix(e.Key, topicKeys), &Topic{}
+	if err := json.Unmarshal(e.Value, row); err != nil || e.Key != topicKey(row.Topic) {
+		s.Log.Error("could not read the row of a topic", "key", e.Key, "err", err)
+		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -290,10 +290,10 @@ func (s *shift) wrote(key string, row *Subscription, revision uint64) {
 // sweep removes what has ended by its lease. Nothing is pushed after that in any case, since each push looks at it.
 func (s *shift) sweep(now time.Time) {
 	s.mu.Lock()
-	var over []*subscription
+	var over []subscription // copies: the rows of the others are changed meanwhile
 	for _, sub := range s.subs {
 		if !sub.row.Live(now) && !sub.busy {
-			over = append(over, sub)
+			over = append(over, *sub)
 		}
 	}
 	s.mu.Unlock()

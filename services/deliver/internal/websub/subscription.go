@@ -15,9 +15,9 @@ type Subscription struct {
 	Feed     string `json:"feed"`
 	Topic    string `json:"topic"`
 	Callback string `json:"callback"`
-	// Secret is what pushes are signed with, empty for no signature. It is shown nowhere.
-	Secret string    `json:"secret,omitempty"`
-	Since  time.Time `json:"since"` // of the last verification
+	// Secret is what pushes are signed with, empty for no signature.
+	Secret event.HubSecret `json:"secret,omitempty"`
+	Since  time.Time       `json:"since"` // of the last verification
 	// Lease is when the subscription ends. It is looked at before each push.
 	Lease time.Time `json:"lease"`
 	// Retry is set while the last push has failed and is tried again.

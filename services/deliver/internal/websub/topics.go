@@ -339,9 +339,9 @@ func (s *shift) missed(t *topic, err error) bool {
 // close ends all subscriptions of a topic that is no more, and tells the sites.
 func (s *shift) close(t *topic, row *Topic) {
 	s.mu.Lock()
-	var list []*subscription
+	var list []subscription
 	for _, sub := range t.subs {
-		list = append(list, sub)
+		list = append(list, *sub)
 	}
 	s.mu.Unlock()
 	for _, sub := range list {
@@ -429,9 +429,6 @@ func (s *shift) writeTopic(ctx context.Context, hash string, verb func(*Topic) *
 		t := s.topic(hash)
 		row, revision := t.row, t.revision
 		s.mu.Unlock()
-		if row == nil {
-			revision = 0 // the bucket may have shown that it was removed
-		}
 		next := verb(row)
 		if next == nil || next == row {
 			return nil
@@ -459,7 +456,11 @@ func (s *shift) writeTopic(ctx context.Context, hash string, verb func(*Topic) *
 		}
 		if ok {
 			s.showTopic(e)
+			continue
 		}
+		s.mu.Lock()
+		t.revision = 0
+		s.mu.Unlock()
 	}
 	return fault.Errorf(fault.Conflict, "change a topic: others changed it %d times", maxConflicts)
 }

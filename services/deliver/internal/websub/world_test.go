@@ -189,8 +189,10 @@ func (w *world) leave(mode, feed, callback string, change ...func(*event.HubRequ
 	}
 }
 
-func secret(s string) func(*event.HubRequest) { return func(r *event.HubRequest) { r.Secret = s } }
-func lease(n int64) func(*event.HubRequest)   { return func(r *event.HubRequest) { r.Lease = n } }
+func secret(s string) func(*event.HubRequest) {
+	return func(r *event.HubRequest) { r.Secret = event.HubSecret(s) }
+}
+func lease(n int64) func(*event.HubRequest) { return func(r *event.HubRequest) { r.Lease = n } }
 
 // publish makes a new document of a feed and announces it.
 func (w *world) publish(feed, body string, hubs ...string) {
