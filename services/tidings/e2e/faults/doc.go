@@ -7,6 +7,9 @@
 //
 //	go test ./services/tidings/e2e/faults -run TestKills -faults.kills=1000 -timeout 60m
 //
+// In another run sites subscribe to a feed while all are killed: whoever was told 202 is asked, and has in the end what
+// readers get.
+//
 // Further runs press where it hurts without a kill: enrich that is away, a channel whose receiver is down, a broker that
 // is away (for longer with -faults.outage=60s), a stop in the middle of work.
 //

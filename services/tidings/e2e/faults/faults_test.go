@@ -36,6 +36,7 @@ type world struct {
 	bus       *bus.Bus
 	processes []*process
 	rng       *rand.Rand
+	front     string // the public port
 }
 
 // shape is how a world differs from the usual one.
@@ -45,6 +46,7 @@ type shape struct {
 	sections string           // further lines of the configuration
 	channels string           // further channels, as lines of YAML
 	ingest   string           // further keys of the section ingest
+	publish  string           // and of publish, each with a comma before it
 	twice    []string         // services that run as two replicas
 }
 
@@ -158,7 +160,8 @@ func (w *world) config(t *testing.T, dir, addr string, s shape) string {
 	if err := os.WriteFile(secret, []byte("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintf(&b, "site: {title: Faults, url: \"http://127.0.0.1:1\", language: en}\nnats: {url: \"nats://%s\"}\nlog: {level: info}\npublish: {listen: \"%s\"}\n", addr, freeAddr(t))
+	w.front = freeAddr(t)
+	fmt.Fprintf(&b, "site: {title: Faults, url: \"http://127.0.0.1:1\", language: en}\nnats: {url: \"nats://%s\"}\nlog: {level: info}\npublish: {listen: %q%s}\n", addr, w.front, s.publish)
 	fmt.Fprintf(&b, "ingest:\n  allow_networks: [127.0.0.0/8]\n  revision_gap: 0s\n  hosts: {%q: {concurrency: 4, gap: 0s}}\n%ssources:\n", origin.Host, s.ingest)
 	for i, format := range origintest.Formats() {
 		fmt.Fprintf(&b, "  - {id: %s, url: %q, every: 300ms, tags: [faults]}\n", sourceNames()[i], w.script.feeds[i].URL(format))
