@@ -70,11 +70,9 @@ type topic struct {
 	fetching bool
 	dirty    bool // the row does not say yet how far the distribution is
 	looked   time.Time
-	missing  int // how often in a row nobody published it
+	missing  int // how often in a row nobody published it, the last time at missed
+	missed   time.Time
 }
-
-// maxDocuments is how many documents are held in memory, each up to about 2 MB.
-const maxDocuments = 64
 
 func newShift(ctx context.Context, h *Hub, lease Lease) *shift {
 	s := &shift{

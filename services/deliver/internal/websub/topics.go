@@ -1,12 +1,8 @@
 package websub
 
 import (
-	"bytes"
-	"compress/gzip"
 	"context"
 	"encoding/json"
-	"errors"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -21,17 +17,7 @@ const (
 	changesAtOnce = 8
 	// pings is how often a hub of others is told of one change, if it does not hear.
 	pings = 5
-	// documentAgain is how long to wait for a document that publish does not have yet.
-	documentAgain = time.Second
-	// maxDocument is the longest document that is taken, unpacked.
-	maxDocument = 8 << 20
 )
-
-// document is what is pushed. It is that of the row's Want when it was asked for, or a newer one.
-type document struct {
-	want string
-	body []byte
-}
 
 // change handles feed.changed: it writes down which documents are owed to whom. The message may be acknowledged once the
 // rows stand, since they are the queue: after a kill the next holder goes on from them. Before that the message comes again,
@@ -197,161 +183,6 @@ func (s *shift) due(t *topic, now time.Time) []*subscription {
 	}
 	slices.SortFunc(list, func(a, b *subscription) int { return strings.Compare(a.key, b.key) })
 	return list
-}
-
-// fetch asks publish for the document of a topic, of which as many are in memory as there are places.
-func (s *shift) fetch(t *topic) {
-	s.mu.Lock()
-	slot, row := t.slot, *t.row
-	s.mu.Unlock()
-	if !slot {
-		select {
-		case s.docs <- struct{}{}:
-		case <-s.ctx.Done():
-			return
-		}
-	}
-	body, err := s.read(&row, false)
-	gone := s.missed(t, err)
-	s.mu.Lock()
-	t.slot, t.fetching = true, false
-	if err == nil {
-		t.doc = &document{row.Want, body}
-	} else {
-		if fault.KindOf(err) != fault.Gone {
-			t.hold = s.Now().Add(documentAgain)
-		}
-		if t.busy == 0 {
-			t.doc, t.slot = nil, false
-			<-s.docs
-		}
-		s.Log.Debug("could not read a document that is to be pushed", "feed", row.Feed, "kind", fault.KindOf(err), "err", err)
-	}
-	if !gone {
-		s.pump(t)
-	}
-	s.mu.Unlock()
-	if gone {
-		s.close(t, &row)
-	}
-}
-
-// read asks publish for the bytes of a document. One that is newer than what was announced is as good: its own
-// announcement follows, and finds its hash. A look finds only out whether there is any.
-func (s *shift) read(row *Topic, look bool) ([]byte, error) {
-	var found event.DocumentReply
-	done := errors.New("found")
-	pending := false
-	err := s.Bus.AskAll(s.ctx, event.UserPublish, event.VerbDocument, event.DocumentRequest{Look: look, Feed: row.Feed, Format: row.Format, SHA256: row.Want, Applied: row.Applied}, func(reply []byte) error {
-		var r event.DocumentReply
-		if err := json.Unmarshal(reply, &r); err != nil {
-			return err
-		}
-		switch r.State {
-		case event.DocumentHere:
-			found = r
-			return done // whatever another replica says: one that has it is right
-		case event.DocumentNotYet:
-			pending = true
-		}
-		return nil
-	})
-	switch {
-	case errors.Is(err, done) && look:
-		return nil, nil
-	case errors.Is(err, done):
-		return unpack(found)
-	case err != nil:
-		return nil, err
-	case pending:
-		return nil, fault.Errorf(fault.Unreachable, "read document %s of feed %s: publish does not have it yet", row.Format, row.Feed)
-	}
-	return nil, fault.Errorf(fault.Gone, "feed %s is not published any more", row.Feed)
-}
-
-func unpack(r event.DocumentReply) ([]byte, error) {
-	z, err := gzip.NewReader(bytes.NewReader(r.Gzip))
-	if err != nil {
-		return nil, fault.Errorf(fault.Malformed, "unpack a document: %w", err)
-	}
-	body, err := io.ReadAll(io.LimitReader(z, maxDocument+1))
-	switch {
-	case err != nil:
-		return nil, fault.Errorf(fault.Malformed, "unpack a document: %w", err)
-	case len(body) > maxDocument:
-		return nil, fault.Errorf(fault.TooLarge, "unpack a document: it is longer than %d bytes", maxDocument)
-	case event.Hash(body) != r.SHA256:
-		return nil, fault.Errorf(fault.Malformed, "unpack a document: its hash is another one than the reply says")
-	}
-	return body, nil
-}
-
-const (
-	// lookEvery is how often it is looked whether the feed of a subscription is still published.
-	lookEvery = time.Hour
-	// missingAgain is when a feed is asked for again that has a change to be pushed and is missing.
-	missingAgain = 10 * time.Minute
-	// maxMissing is how often in a row a feed must be missing before its subscriptions end: a configuration that was wrong
-	// for a while must not cost all subscribers.
-	maxMissing = 3
-)
-
-// lookAt ends the subscriptions of feeds that are given up: of those nothing is announced any more.
-func (s *shift) lookAt(now time.Time) {
-	s.mu.Lock()
-	due := map[*topic]*Topic{}
-	for _, t := range s.topics {
-		if t.looked.IsZero() {
-			t.looked = now
-		}
-		if now.Sub(t.looked) < lookEvery {
-			continue
-		}
-		t.looked = now
-		for _, sub := range t.subs {
-			format := sub.row.Topic[strings.LastIndexByte(sub.row.Topic, '.')+1:]
-			due[t] = &Topic{Feed: sub.row.Feed, Format: format}
-			break
-		}
-	}
-	s.mu.Unlock()
-	for t, row := range due {
-		if _, err := s.read(row, true); s.missed(t, err) {
-			s.close(t, row)
-		}
-	}
-}
-
-// missed counts how often in a row the feed of a topic was missing, and reports whether that is enough.
-func (s *shift) missed(t *topic, err error) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case fault.KindOf(err) == fault.Gone:
-		t.missing++
-		t.hold = s.Now().Add(missingAgain)
-	case err == nil:
-		t.missing = 0
-	}
-	return t.missing >= maxMissing
-}
-
-// close ends all subscriptions of a topic that is no more, and tells the sites.
-func (s *shift) close(t *topic, row *Topic) {
-	s.mu.Lock()
-	var list []subscription
-	for _, sub := range t.subs {
-		list = append(list, *sub)
-	}
-	s.mu.Unlock()
-	for _, sub := range list {
-		if err := s.write(sub.key, func(*Subscription) *Subscription { return nil }); err != nil {
-			return // tried again with the next look at the topic
-		}
-		s.tell("subscription_ended", row.Feed, "feed")
-		// The row is gone first: a kill in between costs the site the word, not us the end.
-		s.lanes.put(asking, sub.host, func() { s.deny(s.ctx, sub.row.Topic, sub.row.Callback, "this feed is not published any more") })
-	}
 }
 
 // checkpoint writes down how far distributions are, so that the next holder need not begin them anew.

@@ -431,7 +431,7 @@ func TestAFeedThatIsNoMoreEndsItsSubscriptions(t *testing.T) {
 		if i+1 < maxMissing && len(w.rows()) != 1 {
 			t.Errorf("the subscription has ended after %d looks", i+1)
 		}
-		w.pass(missingAgain)
+		w.pass(missingGap)
 	}
 	until(t, "the denial", func() bool { return len(w.rows()) == 0 && len(s.got(http.MethodGet)) == 2 })
 	if last := s.got(http.MethodGet)[1]; !strings.Contains(last.uri, "hub.mode=denied") || len(s.pushed()) != 0 {
@@ -449,6 +449,7 @@ func TestAFeedThatIsGivenUpEndsItsSubscriptionsInTime(t *testing.T) {
 		t.Helper()
 		w.pass(lookEvery + sweepEvery)
 		until(t, fmt.Sprintf("look %d", want), func() bool { return w.looked() == want })
+		until(t, "its outcome", func() bool { _, missing := h.topic(); return missing == want-1 || len(w.rows()) == 0 })
 	}
 	until(t, "the topic to be known", func() bool { live, _, _ := h.Counts(); return live == 1 })
 	w.pass(sweepEvery)
