@@ -125,7 +125,7 @@ func (i *instance) publish() {
 	for n, title := range []string{"Crane <b>lifts</b> at dawn", "Bakers measure rye"} {
 		i.origin.Feed("news").Add(origintest.Item{
 			ID: fmt.Sprint("item-", n), URL: fmt.Sprint("https://news.example.org/", n), Title: title, Content: "<p>" + strings.Repeat(texts[n], 6) + "</p>",
-			Published: time.Now().Add(-time.Hour), // an old one would be a backfill, of which nothing is posted
+			Published: time.Now().Add(time.Duration(n-60) * time.Minute), // an old one would be a backfill, of which nothing is posted
 		})
 		i.quietly("sources refresh news")
 		i.until("its posts to be held and failed", func() (bool, string) {
@@ -292,6 +292,8 @@ func (i *instance) look() {
 	i.both(0, "posts preview --channel held --article", i.one())
 	i.both(0, "deliveries list --channel held")
 	i.both(0, "deliveries show", "dead/"+i.one())
+	i.both(0, "subscriptions list")
+	i.both(1, "subscriptions end", "nothing")
 	i.both(0, "taxonomy list")
 	i.both(0, "taxonomy show crm")
 	i.both(0, "taxonomy test", i.file("more.csv"))

@@ -51,14 +51,12 @@ func (v *subscriptionListVerb) Run(w *world) error {
 
 type subscriptionEndVerb struct {
 	ID string `arg:"" help:"The subscription, as list prints it."`
+	asJSON
 }
 
 // Run is the verb subscriptions end.
 func (v *subscriptionEndVerb) Run(w *world) error {
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
-		if err := o.EndSubscription(ctx, v.ID); err != nil {
-			return err
-		}
-		return w.printf("ended %s\n", plain(v.ID))
+		return v.done(w, "subscription", v.ID, "ended", o.EndSubscription(ctx, v.ID))
 	})
 }
