@@ -7,6 +7,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"tidings.internal/pkg/fault"
@@ -18,6 +19,8 @@ const (
 	uploadSize = 512 << 10
 	// uploadWait is how long the broker may take to build a stream of everything that it was sent.
 	uploadWait = 10 * time.Minute
+	// listenGap is how long to wait before a chunk for which nobody listened is sent again.
+	listenGap = 20 * time.Millisecond
 )
 
 // upload makes a stream of a snapshot: the broker names a subject, answers each chunk that is sent there, with an error
@@ -64,6 +67,16 @@ func (b *Bus) sendChunk(ctx context.Context, stream, subject string, chunk []byt
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	reply, err := b.nc.RequestWithContext(ctx, subject, chunk)
+	// In a cluster our server may hear later than we do that another one listens there. Nobody was given the chunk, so it
+	// may be sent again.
+	for began := time.Now(); errors.Is(err, nats.ErrNoResponders) && time.Since(began) < ackWait; {
+		select {
+		case <-ctx.Done():
+			return classify(ctx.Err(), "restore %s", stream)
+		case <-time.After(listenGap):
+		}
+		reply, err = b.nc.RequestWithContext(ctx, subject, chunk)
+	}
 	if err != nil {
 		return classify(err, "restore %s", stream)
 	}
