@@ -197,7 +197,7 @@ func TestAnOutageOfTheBrokerLosesNothing(t *testing.T) {
 	w.subscribed("all", s.URL)
 	s.status(http.StatusInternalServerError)
 	w.publish("all", "one")
-	until(t, "the first try", func() bool { r := w.rows()[s.URL].Retry; return r != nil })
+	until(t, "the first try", func() bool { r := w.retry(s.URL); return r != nil })
 	w.server.Stop()
 	w.server.Start(t)
 	s.status(http.StatusOK)

@@ -42,7 +42,7 @@ func TestIntentIsVerified(t *testing.T) {
 	}
 	// Once more: another challenge, another lease and secret, and still one subscription.
 	w.leave(event.ModeSubscribe, "all", callback, secret("other"))
-	until(t, "the renewal", func() bool { return w.rows()[callback].Secret == "other" && w.waiting() == 0 })
+	until(t, "the renewal", func() bool { row := w.rows()[callback]; return row != nil && row.Secret == "other" && w.waiting() == 0 })
 	again := s.got(http.MethodGet)[1]
 	if strings.Contains(again.uri, q.Get("hub.challenge")) || !strings.Contains(again.uri, "hub.lease_seconds=864000") {
 		t.Errorf("asked again %s", again.uri)
@@ -259,7 +259,7 @@ func TestLimitsAreToldAndKept(t *testing.T) {
 		t.Errorf("denied with %s", last.uri)
 	}
 	w.leave(event.ModeSubscribe, "all", s.URL+"/1", secret("new")) // who has one may renew it
-	until(t, "the renewal", func() bool { return w.rows()[s.URL+"/1"].Secret == "new" })
+	until(t, "the renewal", func() bool { row := w.rows()[s.URL+"/1"]; return row != nil && row.Secret == "new" && w.waiting() == 0 })
 	if len(w.rows()) != 3 {
 		t.Errorf("%d rows", len(w.rows()))
 	}
@@ -347,7 +347,7 @@ func TestFailedPushesAreTriedAgain(t *testing.T) {
 			}
 			waits := retries()
 			for i, wait := range waits {
-				until(t, "the note of the failure", func() bool { r := w.rows()[s.URL].Retry; return r != nil && r.Attempt == i+1 })
+				until(t, "the note of the failure", func() bool { r := w.retry(s.URL); return r != nil && r.Attempt == i+1 })
 				w.pass(wait - 3*time.Second)
 				if i == len(waits)-1 {
 					s.status(http.StatusOK)
@@ -355,7 +355,7 @@ func TestFailedPushesAreTriedAgain(t *testing.T) {
 				w.pass(3 * time.Second)
 				until(t, "the next try", func() bool { return len(s.pushed()) == i+2 })
 			}
-			until(t, "the end of the tries", func() bool { return w.rows()[s.URL].Retry == nil })
+			until(t, "the end of the tries", func() bool { row := w.rows()[s.URL]; return row != nil && row.Retry == nil })
 			if got := s.pushed(); got[1] != "two" || got[len(got)-1] != "two" {
 				t.Errorf("pushed %q", got)
 			}
@@ -372,11 +372,11 @@ func TestAfterTheLastTryTheNextChangeIsTheNext(t *testing.T) {
 	w.publish("all", "one")
 	until(t, "the first try", func() bool { return len(s.pushed()) == 1 })
 	for i, wait := range retries() {
-		until(t, "the note of the failure", func() bool { r := w.rows()[s.URL].Retry; return r != nil && r.Attempt == i+1 })
+		until(t, "the note of the failure", func() bool { r := w.retry(s.URL); return r != nil && r.Attempt == i+1 })
 		w.pass(wait)
 		until(t, "the next try", func() bool { return len(s.pushed()) == i+2 })
 	}
-	until(t, "the end of the tries", func() bool { return w.rows()[s.URL].Retry == nil })
+	until(t, "the end of the tries", func() bool { row := w.rows()[s.URL]; return row != nil && row.Retry == nil })
 	w.pass(24 * time.Hour)
 	s.status(http.StatusOK)
 	w.publish("all", "two")
@@ -547,7 +547,7 @@ func TestWhoWasSlowWaitsInALaneOfItsOwn(t *testing.T) {
 	})
 	s.answers(nil)
 	w.pass(2 * retries()[0])
-	until(t, "the next try, which is quick", func() bool { return w.rows()[s.URL].Retry == nil && !slowed() })
+	until(t, "the next try, which is quick", func() bool { row := w.rows()[s.URL]; return row != nil && row.Retry == nil && !slowed() })
 }
 
 func TestAnOperatorEndsASubscription(t *testing.T) {

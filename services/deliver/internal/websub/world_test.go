@@ -223,7 +223,7 @@ func (w *world) announce(feed, body string, at event.Applied, hubs ...string) {
 	}
 }
 
-// rows reads the subscriptions as they are stored.
+// rows reads the subscriptions as they are stored. One that is being written may be missing for a moment.
 func (w *world) rows() map[string]*Subscription {
 	w.t.Helper()
 	list, err := w.bus.Bucket(event.BucketSubscriptions).Entries(w.t.Context(), subscriptionKeys+">")
@@ -241,6 +241,14 @@ func (w *world) rows() map[string]*Subscription {
 	return rows
 }
 
+// retry is how the last push to a callback is tried again, nil when it is not.
+func (w *world) retry(callback string) *Retry {
+	if row := w.rows()[callback]; row != nil {
+		return row.Retry
+	}
+	return nil
+}
+
 // waiting counts the requests that were not dealt with.
 func (w *world) waiting() int {
 	w.t.Helper()
@@ -254,7 +262,7 @@ func (w *world) waiting() int {
 // until polls a condition.
 func until(t testing.TB, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(time.Minute) // a lease that an outage cost comes back after half of it
 	defer deadline.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
