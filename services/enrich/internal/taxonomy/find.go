@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/services/enrich/internal/pipeline"
@@ -18,7 +19,8 @@ func (m *Matcher) Find(d *pipeline.Draft, categories []article.Category) []artic
 		title: &slicer{text: d.Article.Title}, body: &slicer{text: d.Prose.Body},
 		inBody: map[string]bool{}}
 	senses := m.senses[words.Base(d.Words.Lang)]
-	f.text, f.rest = senses.of(d.Words.Title, d.Words.Body), senses.of(nil, d.Words.Body)
+	f.text = senses.of(d.Words.Title, d.Words.Body)
+	f.rest = sync.OnceValue(func() sense { return senses.of(nil, d.Words.Body) }) // hardly ever asked for
 	for _, h := range m.search(d.Words.Title, d.Words.Lang) {
 		f.label(h, span{true, h.from, h.to})
 	}
@@ -42,7 +44,7 @@ func (f *finding) weak(id string) bool {
 	if f.extra[id] > 0 || f.learnt[id] > 0 {
 		return false
 	}
-	if !f.inBody[id] && len(f.d.Words.Body) >= short && f.rest.near(id) <= akin {
+	if !f.inBody[id] && len(f.d.Words.Body) >= short && f.rest().near(id) <= akin {
 		return true
 	}
 	return f.places[id] < few && (f.places[id] < 1 || f.text.near(id) <= nearby)
@@ -60,8 +62,9 @@ type finding struct {
 	learnt      map[string]float64
 	title, body *slicer
 	// text and rest are the article, and its body alone, to hold definitions against.
-	text, rest sense
-	inBody     map[string]bool // met in more than the title
+	text   sense
+	rest   func() sense
+	inBody map[string]bool // met in more than the title
 }
 
 func (f *finding) tag(id string) *article.Tag {

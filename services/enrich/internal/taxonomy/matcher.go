@@ -323,7 +323,10 @@ func (n *node) at(list []words.Word, i int, lang string) ([]hit, bool) {
 		if w.Masked || j > i && w.Break {
 			break
 		}
-		child := n.next[exact(w.Text)]
+		var child *node
+		if w.Acronym() {
+			child = n.next[exact(w.Text)]
+		}
 		if child == nil {
 			if child = n.next[w.Stem]; child == nil {
 				break

@@ -1,7 +1,6 @@
 package taxonomy
 
 import (
-	"maps"
 	"math"
 	"slices"
 
@@ -26,85 +25,102 @@ func (v *Vocabulary) neighbours() map[string][]string {
 	return near
 }
 
-// senses are the definitions of a vocabulary in one language as vectors of length 1, by concept. A stem counts the more
-// the fewer definitions have it.
+// senses are the definitions of a vocabulary in one language, with the labels, as vectors of length 1, by concept. A stem
+// counts the more the fewer definitions have it.
 type senses struct {
 	rarity  map[string]float64
-	vectors map[string]vector
+	vectors map[string][]weighted
 }
 
-// vector is a text as weights of its stems.
-type vector map[string]float64
+// weighted is a stem with its weight in a text.
+type weighted struct {
+	stem   string
+	weight float64
+}
 
 func (v *Vocabulary) senses(lang string) *senses {
-	s := &senses{rarity: map[string]float64{}, vectors: map[string]vector{}}
-	counts := map[string]vector{}
+	s := &senses{rarity: map[string]float64{}, vectors: map[string][]weighted{}}
+	texts := map[string][]words.Word{}
 	for _, id := range v.IDs() {
-		if text := v.concepts[id].Definition[lang]; text != "" {
-			for _, l := range v.concepts[id].Labels {
-				if words.Base(l.Lang) == lang || l.Lang == "" {
-					text += ", " + l.Text
-				}
+		text := v.concepts[id].Definition[lang]
+		if text == "" {
+			continue
+		}
+		for _, l := range v.concepts[id].Labels {
+			if words.Base(l.Lang) == lang || l.Lang == "" {
+				text += ", " + l.Text
 			}
-			counts[id] = count(words.Cut(text, lang), nil)
-			for stem := range counts[id] {
-				s.rarity[stem]++
+		}
+		texts[id] = words.Cut(text, lang)
+		seen := map[string]bool{}
+		for _, w := range texts[id] {
+			if tells(&w) && !seen[w.Stem] {
+				seen[w.Stem] = true
+				s.rarity[w.Stem]++
 			}
 		}
 	}
 	for stem, n := range s.rarity {
-		s.rarity[stem] = math.Log(1 + float64(len(counts))/n)
+		s.rarity[stem] = math.Log(1 + float64(len(texts))/n)
 	}
-	for id, c := range counts {
-		s.vectors[id] = s.weigh(c)
+	for id, text := range texts {
+		s.vectors[id] = s.vector(nil, text)
 	}
 	return s
 }
 
-// count counts the stems that say something.
-func count(body, title []words.Word) vector {
-	c := vector{}
-	for _, w := range title {
-		if !w.Stop && !w.Masked && !w.Digit {
-			c[w.Stem] += inTitle
-		}
-	}
-	for _, w := range body {
-		if !w.Stop && !w.Masked && !w.Digit {
-			c[w.Stem]++
-		}
-	}
-	return c
-}
+// tells reports whether a word says something about a subject.
+func tells(w *words.Word) bool { return !w.Stop && !w.Masked && !w.Digit }
 
-// weigh makes a vector of length 1 of counts. What stands in no definition does not count.
-func (s *senses) weigh(counts vector) vector {
-	v := vector{}
+// vector makes a vector of length 1 of a text, in the order in which its stems stand there: sums of fractions depend on
+// their order. What stands in no definition does not count; words of the title count for several.
+func (s *senses) vector(title, body []words.Word) []weighted {
+	at := map[string]int{}
+	var list []weighted
+	count := func(text []words.Word, times float64) {
+		for i := range text {
+			w := &text[i]
+			if !tells(w) || s.rarity[w.Stem] == 0 {
+				continue
+			}
+			k, seen := at[w.Stem]
+			if !seen {
+				k = len(list)
+				at[w.Stem] = k
+				list = append(list, weighted{stem: w.Stem})
+			}
+			list[k].weight += times
+		}
+	}
+	count(title, inTitle)
+	count(body, 1)
 	length := 0.0
-	for _, stem := range slices.Sorted(maps.Keys(counts)) { // sums of fractions depend on their order
-		if w := s.rarity[stem] * math.Log1p(counts[stem]); w > 0 {
-			v[stem] = w
-			length += w * w
-		}
+	for i := range list {
+		list[i].weight = s.rarity[list[i].stem] * math.Log1p(list[i].weight)
+		length += list[i].weight * list[i].weight
 	}
-	for stem := range v {
-		v[stem] /= math.Sqrt(length)
+	for i := range list {
+		list[i].weight /= math.Sqrt(length)
 	}
-	return v
+	return list
 }
 
-// sense is a text to compare definitions with.
+// sense is a text to hold definitions against.
 type sense struct {
 	senses *senses
-	text   vector
+	text   map[string]float64
 }
 
-// of takes the words of an article; those of the title count for several. It costs nothing where there are no definitions.
+// of takes the words of an article. It costs nothing where there are no definitions.
 func (s *senses) of(title, body []words.Word) sense {
 	if s == nil || len(s.vectors) == 0 {
 		return sense{}
 	}
-	return sense{s, s.weigh(count(body, title))}
+	text := map[string]float64{}
+	for _, w := range s.vector(title, body) {
+		text[w.stem] = w.weight
+	}
+	return sense{s, text}
 }
 
 // near is the cosine of the text and the definition of a concept, 0 to 1.
@@ -112,9 +128,9 @@ func (t sense) near(id string) float64 {
 	if t.senses == nil {
 		return 0
 	}
-	definition, sum := t.senses.vectors[id], 0.0
-	for _, stem := range slices.Sorted(maps.Keys(definition)) {
-		sum += definition[stem] * t.text[stem]
+	sum := 0.0
+	for _, w := range t.senses.vectors[id] {
+		sum += w.weight * t.text[w.stem]
 	}
 	return sum
 }
