@@ -79,7 +79,7 @@ func backupOrder() []string {
 	return []string{
 		bucket(event.BucketSourceConfig), bucket(event.BucketSourceState), event.StreamRaw, event.StreamArticles, bucket(event.BucketStories),
 		bucket(event.BucketTaxonomy), event.StreamFeeds, event.StreamPosts, store(event.StoreBlobs), store(event.StoreSnapshots),
-		bucket(event.BucketSubscribers), bucket(event.BucketSubscriptions), event.StreamDead, event.StreamEvents, bucket(event.BucketDeliveries),
+		bucket(event.BucketSubscribers), bucket(event.BucketRequests), bucket(event.BucketSubscriptions), event.StreamDead, event.StreamEvents, bucket(event.BucketDeliveries),
 	}
 }
 

@@ -92,7 +92,7 @@ func furnish(t *testing.T, b *bus.Bus) {
 	if _, err := b.PutBlob(t.Context(), bytes.Repeat([]byte("0123456789abcdef and random "), 100_000), time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{event.BucketSourceConfig, event.BucketSourceState, event.BucketStories, event.BucketTaxonomy, event.BucketDeliveries, event.BucketSubscribers, event.BucketSubscriptions} {
+	for _, name := range []string{event.BucketSourceConfig, event.BucketSourceState, event.BucketStories, event.BucketTaxonomy, event.BucketDeliveries, event.BucketSubscribers, event.BucketRequests, event.BucketSubscriptions} {
 		for n := range 3 {
 			for range 2 {
 				if _, err := b.Bucket(name).Put(t.Context(), fmt.Sprint("k.", n), fmt.Append(nil, name, n)); err != nil {

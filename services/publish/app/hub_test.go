@@ -145,7 +145,7 @@ func TestWhatNobodyToldIsToldAfterAStart(t *testing.T) {
 func TestDeliverIsGivenTheDocumentsThatItIsToPush(t *testing.T) {
 	t.Parallel()
 	b := natstest.Run(t).Bus(t, "publish")
-	s := start(t, b, withHub+`  - {id: mine, tokens: [{name: anna, sha256: "`+strings.Repeat("ab", 32)+`"}]}`+"\n")
+	s := start(t, b, withHub+`  - {id: mine, private: true, tokens: [{name: anna, sha256: "`+strings.Repeat("ab", 32)+`"}]}`+"\n")
 	emit(t, b, news("1", "Eins"))
 	f := announced(t, b, "all", event.Applied{})
 	body := s.shows("/feeds/all.rss", "Eins")

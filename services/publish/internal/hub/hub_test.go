@@ -29,7 +29,7 @@ func front(t testing.TB, leave func(context.Context, event.HubRequest) error) *F
 		c.SetDefaults()
 		if c.ID = id; id == "mine" {
 			_, sum := feed.NewToken()
-			c.Tokens = []feed.Token{{Name: "anna", SHA256: sum}}
+			c.Private, c.Tokens = true, []feed.Token{{Name: "anna", SHA256: sum}}
 		}
 		f, err := feed.New(c, config.Site{Title: "News"}, "https://news.example.org")
 		if err != nil {

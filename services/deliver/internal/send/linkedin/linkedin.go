@@ -63,6 +63,11 @@ func open(o send.Options) (send.Sender, error) {
 	return l, nil
 }
 
+// Reach implements [send.Reacher]. The server is tried without the token.
+func (l *sender) Reach(ctx context.Context) error {
+	return send.Reach(ctx, l.client, l.server, web.Options{Private: l.options.Private})
+}
+
 // Account is the author on the server.
 func (l *sender) Account() string { return "linkedin " + web.HostPort(l.server) + " " + l.author }
 
