@@ -52,12 +52,26 @@ func (w *Word) Acronym() bool {
 
 // Fold prepares a word for comparison: NFC, lower case, ß as ss, the curly apostrophe straight.
 func Fold(s string) string {
+	plain, lower := true, true
+	for i := range len(s) {
+		c := s[i]
+		plain = plain && c < utf8.RuneSelf
+		lower = lower && !('A' <= c && c <= 'Z')
+	}
+	switch {
+	case plain && lower: // as most words are: nothing to make
+		return s
+	case plain:
+		return strings.ToLower(s)
+	}
 	s = strings.ToLower(norm.NFC.String(s))
 	if strings.ContainsAny(s, "ß’") {
-		s = strings.NewReplacer("ß", "ss", "’", "'").Replace(s)
+		s = straight.Replace(s)
 	}
 	return s
 }
+
+var straight = strings.NewReplacer("ß", "ss", "’", "'")
 
 // Cut takes a text apart in the order of its words. lang decides stems, function words and abbreviations; an unknown
 // one gives words without them.
