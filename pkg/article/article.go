@@ -143,7 +143,7 @@ func base(lang string) string {
 
 // Evidence is one reason for a tag.
 type Evidence struct {
-	// Source says where it comes from: rule, label, stat, entity, feed, source, model, llm.
+	// Source says where it comes from: rule, label, stat, entity, feed, source, model, llm, verdict.
 	Source string `json:"source"`
 	// Text is the very span; Field names the text it stands in: title, text, category.
 	Text  string `json:"text,omitempty"`

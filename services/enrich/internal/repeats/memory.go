@@ -130,7 +130,7 @@ func (h *host) known() map[uint64]int {
 	}
 	var list []uint64
 	for b, n := range count {
-		if n >= wanted || b&titleBit != 0 && n >= often {
+		if n >= wanted {
 			list = append(list, b)
 		}
 	}

@@ -91,6 +91,18 @@ func TestWhatThreeArticlesHaveInCommonGoesFromTheFourth(t *testing.T) {
 	}
 }
 
+func TestThePartsOfASeriesAreNoSite(t *testing.T) {
+	t.Parallel()
+	m := NewMemory()
+	for n := range 6 {
+		_, a := through(t, m.Known(), fmt.Sprintf("The series – Part %d", n), own(n))
+		if want := fmt.Sprintf("The series – Part %d", n); a.Title != want {
+			t.Errorf("part %d is called %q", n, a.Title)
+		}
+		m.Learn(Seen{Article: fmt.Sprint("a", n), Story: fmt.Sprint("s", n), Host: Host(address), Sequence: uint64(n + 1), Blocks: a.Blocks})
+	}
+}
+
 func TestArticlesOfOneStoryCountOnce(t *testing.T) {
 	t.Parallel()
 	_, a := through(t, nil, "", own(0)+"<p>"+promo+"</p>")

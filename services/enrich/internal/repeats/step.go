@@ -44,7 +44,7 @@ func (s Step) Run(ctx context.Context, d *pipeline.Draft) error {
 	}
 	var hashes []uint64
 	if d.Raw.Title == "" { // of the page; a feed's title is what its author wrote
-		if rest, suffix := split(d.Article.Title); suffix != "" {
+		if rest, suffix := split(d.Article.Title); suffix != "" && !strings.ContainsAny(suffix, "0123456789") { // "Part 4" names no site
 			h := hashTitle(suffix)
 			hashes = append(hashes, h)
 			if known[h] > 0 {

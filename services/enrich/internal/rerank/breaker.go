@@ -33,7 +33,9 @@ func (b *breaker) succeeded() {
 // failed counts a failure and tells how long the model is left alone: as long as it asked for, or as many before it say.
 func (b *breaker) failed(now time.Time, asked time.Duration) (wait time.Duration) {
 	b.end()
-	b.failures++
+	if !now.Before(b.until) { // what was asked before the rest began says nothing new
+		b.failures++
+	}
 	if n := b.failures - breakAfter; n >= 0 {
 		wait = min(restMin<<min(n, 10), restMax)
 	}

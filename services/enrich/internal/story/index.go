@@ -83,6 +83,7 @@ type index struct {
 	applied uint64
 	newest  time.Time
 	level   bool
+	kept    int           // how many articles the last sweep left
 	moved   chan struct{} // closed when applied or level changes
 	swept   time.Time
 }
@@ -215,13 +216,19 @@ func (x *index) resketch(d *doc, s *brief) {
 	}
 }
 
+// minGrown is how many articles more make a start look for what may be forgotten.
+const minGrown = 5000
+
 // sweep forgets, once an hour of the bucket's own time, the texts that are out of the window and the articles that the
 // bucket itself has forgotten.
+//
+// A start plays weeks within seconds: there it looks only when the index has grown by a fifth, and once at the end.
 func (x *index) sweep() {
-	if x.newest.Sub(x.swept) < time.Hour {
+	if x.newest.Sub(x.swept) < time.Hour || !x.level && len(x.docs) < x.kept+x.kept/5+minGrown {
 		return
 	}
 	x.swept = x.newest
+	defer func() { x.kept = len(x.docs) }()
 	for id, d := range x.docs {
 		age := x.newest.Sub(d.at)
 		if d.at.IsZero() {
@@ -251,6 +258,7 @@ func (x *index) leveled() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.level = true
+	x.sweep()
 	x.wake()
 }
 

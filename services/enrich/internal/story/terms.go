@@ -28,8 +28,13 @@ type Term struct {
 	Weight float64
 }
 
-// terms are the weightiest of an article, by their hash: the bucket holds no names of people.
-type terms map[uint32]float64
+// terms are the weightiest of an article in the order of their hashes, each once: the bucket holds no names of people.
+type terms []term
+
+type term struct {
+	hash   uint32
+	weight float64
+}
 
 func newTerms(list []Term) terms {
 	weight := map[string]float64{}
@@ -43,20 +48,20 @@ func newTerms(list []Term) terms {
 		names = append(names, name)
 	}
 	slices.SortFunc(names, func(a, b string) int { return cmp.Or(cmp.Compare(weight[b], weight[a]), cmp.Compare(a, b)) })
-	set := terms{}
+	var set terms
 	for _, name := range names[:min(len(names), maxTerms)] {
 		h := fnv.New32a()
 		h.Write([]byte(name))
-		set[h.Sum32()] = weight[name]
+		set = append(set, term{h.Sum32(), weight[name]})
 	}
-	return set
+	return set.sorted()
 }
 
 // bytes gives five for each term: its hash, and its weight in 255ths.
 func (t terms) bytes() []byte {
 	var b []byte
-	for _, h := range t.sorted() {
-		b = append(binary.BigEndian.AppendUint32(b, h), byte(math.Round(255*min(max(t[h], 0), 1))))
+	for _, one := range t {
+		b = append(binary.BigEndian.AppendUint32(b, one.hash), byte(math.Round(255*min(max(one.weight, 0), 1))))
 	}
 	return b
 }
@@ -65,53 +70,65 @@ func readTerms(b []byte) terms {
 	if len(b) == 0 || len(b)%5 != 0 || len(b) > 5*maxTerms {
 		return nil
 	}
-	t := terms{}
+	t := make(terms, 0, len(b)/5)
 	for part := range slices.Chunk(b, 5) {
-		t[binary.BigEndian.Uint32(part)] = float64(part[4]) / 255
+		t = append(t, term{binary.BigEndian.Uint32(part), float64(part[4]) / 255})
 	}
-	return t
+	return t.sorted()
 }
 
-func (t terms) sorted() []uint32 {
-	list := make([]uint32, 0, len(t))
-	for h := range t {
-		list = append(list, h)
-	}
-	slices.Sort(list)
-	return list
+func (t terms) sorted() terms {
+	slices.SortStableFunc(t, func(a, b term) int { return cmp.Compare(a.hash, b.hash) })
+	return slices.CompactFunc(t, func(a, b term) bool { return a.hash == b.hash })
 }
 
-// cosine compares two articles by their terms, in a fixed order: a sum of fractions depends on it.
-func (t terms) cosine(o terms) (cosine float64, shared int) {
-	var dot, a, b float64
-	for _, h := range t.sorted() {
-		a += t[h] * t[h]
-		if w, ok := o[h]; ok {
-			dot += t[h] * w
-			shared++
+// shared counts the terms that two articles have in common, and sums the products of their weights.
+func (t terms) shared(o terms) (n int, dot float64) {
+	for i, j := 0, 0; i < len(t) && j < len(o); {
+		switch {
+		case t[i].hash < o[j].hash:
+			i++
+		case t[i].hash > o[j].hash:
+			j++
+		default:
+			dot += t[i].weight * o[j].weight
+			n++
+			i++
+			j++
 		}
 	}
-	for _, h := range o.sorted() {
-		b += o[h] * o[h]
+	return n, dot
+}
+
+// alike is the cosine of two articles by their terms, 0 where they have too few in common.
+func (t terms) alike(o terms) float64 {
+	n, dot := t.shared(o)
+	if n < minShared || dot == 0 {
+		return 0
 	}
-	if dot == 0 {
-		return 0, shared
+	var a, b float64
+	for _, one := range t {
+		a += one.weight * one.weight
 	}
-	return dot / math.Sqrt(a*b), shared
+	for _, one := range o {
+		b += one.weight * one.weight
+	}
+	return dot / math.Sqrt(a*b)
 }
 
 // reterm files an article under its newest terms. Of those that have one in common the latest are kept.
 func (x *index) reterm(d *doc, t terms) {
-	for h := range d.terms {
+	for _, one := range d.terms {
+		h := one.hash
 		x.terms[h] = slices.DeleteFunc(x.terms[h], func(id string) bool { return id == d.id })
 		if len(x.terms[h]) == 0 {
 			delete(x.terms, h)
 		}
 	}
 	d.terms = t
-	for h := range t {
-		list := append(x.terms[h], d.id)
-		x.terms[h] = list[max(0, len(list)-maxBand):]
+	for _, one := range t {
+		list := append(x.terms[one.hash], d.id)
+		x.terms[one.hash] = list[max(0, len(list)-maxBand):]
 	}
 }
 
@@ -119,14 +136,14 @@ func (x *index) reterm(d *doc, t terms) {
 func (x *index) related(d *doc) []candidate {
 	var list []candidate
 	seen := map[string]bool{d.id: true}
-	for h := range d.terms {
-		for _, id := range x.terms[h] {
+	for _, one := range d.terms {
+		for _, id := range x.terms[one.hash] {
 			o := x.docs[id]
 			if seen[id] || o == nil || o.first == 0 || o.first >= d.first || d.at.Sub(o.at) > groupWindow {
 				continue
 			}
 			seen[id] = true
-			if alike, shared := d.terms.cosine(o.terms); shared >= minShared && alike >= minCosine {
+			if alike := d.terms.alike(o.terms); alike >= minCosine {
 				list = append(list, candidate{id, relationRelated, alike, o.first})
 			}
 		}

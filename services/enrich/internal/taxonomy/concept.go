@@ -252,10 +252,10 @@ func (v *Vocabulary) check(places map[string]place) Problems {
 		default:
 			problems = append(problems, at.problemf("concept %q: status %q is none of active, candidate, deprecated", id, c.Status))
 		}
-		if c.Weight < 0 || c.Weight > maxWeight {
+		if !(c.Weight >= 0 && c.Weight <= maxWeight) {
 			problems = append(problems, at.problemf("concept %q: weight %v is not within 0 and %v", id, c.Weight, maxWeight))
 		}
-		if c.MinScore < 0 || c.MinScore > 1 {
+		if !(c.MinScore >= 0 && c.MinScore <= 1) {
 			problems = append(problems, at.problemf("concept %q: score %v is not within 0 and 1", id, c.MinScore))
 		}
 		for _, other := range slices.Concat(c.Broader, c.Related) {

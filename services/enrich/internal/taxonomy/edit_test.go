@@ -104,6 +104,8 @@ func TestTablesAreRead(t *testing.T) {
 		t.Errorf("%s weight %v", diff, c.Weight)
 	}
 	for name, c := range map[string]struct{ text, want string }{
+		"no number": {"id,lang,pref,weight,min_score\nx,de,X,NaN,\ny,de,Y,,NaN\n", `x.csv:2:1: concept "x": weight NaN is not within 0 and 10
+x.csv:3:1: concept "y": score NaN is not within 0 and 1`},
 		"columns": {"id,lang,preff\n", `x.csv:1:9: "preff" is none of the columns id, lang, pref, alt, hidden, ambiguous, broader, related, exact, definition, status, weight, min_score, categories, rules, address`},
 		"no id":   {"pref\nx\n", "x.csv:1:1: the column id is missing"},
 		"empty":   {"", "x.csv:1:1: the table has no line of column names"},

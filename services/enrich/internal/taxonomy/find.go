@@ -18,7 +18,7 @@ func (m *Matcher) Find(d *pipeline.Draft, categories []article.Category) []artic
 	f := &finding{m: m, d: d, found: map[string]*article.Tag{}, sum: map[string]float64{}, vague: map[string]map[string]float64{}, places: map[string]float64{}, extra: map[string]float64{}, learnt: map[string]float64{},
 		title: &slicer{text: d.Article.Title}, body: &slicer{text: d.Prose.Body},
 		inBody: map[string]bool{}}
-	senses := m.senses[words.Base(d.Words.Lang)]
+	senses := m.sense(d.Words.Lang)
 	f.text = senses.of(d.Words.Title, d.Words.Body)
 	f.rest = sync.OnceValue(func() sense { return senses.of(nil, d.Words.Body) }) // hardly ever asked for
 	for _, h := range m.search(d.Words.Title, d.Words.Lang) {
@@ -31,7 +31,10 @@ func (m *Matcher) Find(d *pipeline.Draft, categories []article.Category) []artic
 	f.categories(categories)
 	f.models()
 	for id := range f.found {
-		if f.weak(id) || against[id] || m.Rejected(d.Article.ID, id) {
+		if against[id] || m.Rejected(d.Article.ID, id) {
+			delete(f.found, id)
+			delete(f.sum, id) // it speaks for no other concept either
+		} else if f.weak(id) {
 			delete(f.found, id)
 		}
 	}
@@ -288,7 +291,7 @@ func (m *Matcher) rank(f *finding) []article.Tag {
 		own[id] = f.sum[id] + f.doubtful(id, f.sum[id]+ofContext*near)
 	}
 	total := maps.Clone(own)
-	for id := range f.found {
+	for _, id := range slices.Sorted(maps.Keys(f.found)) { // sums of fractions depend on their order
 		for _, b := range m.v.concepts[id].Broader {
 			if f.found[b] != nil {
 				total[b] += ofChild * own[id]

@@ -175,6 +175,7 @@ func (m *Matcher) Rejected(article, tag string) bool {
 
 func (m *Matcher) compile(lang string) *node {
 	root := &node{next: map[string]*node{}}
+	nouns := map[string][]meaning{} // the labels of one word, by stem
 	for _, id := range m.v.IDs() {
 		c := m.v.concepts[id]
 		if c.Status != Active {
@@ -184,22 +185,42 @@ func (m *Matcher) compile(lang string) *node {
 			if base := words.Base(l.Lang); base == lang || base == "" {
 				label := words.Cut(l.Text, lang)
 				met := root.insert(id, l, label, lang)
-				if len(label) == 1 && lang == "de" {
-					m.compounds(met, &label[0])
+				if len(label) == 1 && met.upper && !label[0].Acronym() && utf8.RuneCountInString(label[0].Stem) >= shortest {
+					nouns[label[0].Stem] = append(nouns[label[0].Stem], met)
 				}
 			}
 		}
 	}
+	if lang == "de" {
+		m.compounds(nouns)
+	}
 	return root
 }
 
-// shortest is how many letters a part of a German compound has at least, so that "Bank" is not met in "Bankett".
-const shortest = 5
+// shortest is how many letters a part of a German compound has at least, so that "Bank" is not met in "Bankett", and
+// longest how many bytes a compound has at most.
+const shortest, longest = 5, 64
 
-// compounds keeps a label of one word that compounds may be made of.
-func (m *Matcher) compounds(label meaning, w *words.Word) {
-	if !label.vague && label.upper && !w.Acronym() && utf8.RuneCountInString(w.Stem) >= shortest {
-		m.nouns[w.Stem] = append(m.nouns[w.Stem], label)
+// compounds keeps the labels that German compounds are made of, one of each concept. What is ambiguous by itself is no
+// sign in a compound, and what several concepts share does not say which of them is meant.
+func (m *Matcher) compounds(nouns map[string][]meaning) {
+	for stem, labels := range nouns {
+		var kept []meaning
+		for _, label := range labels {
+			doubted := slices.ContainsFunc(labels, func(o meaning) bool { return o.concept == label.concept && o.vague })
+			there := slices.ContainsFunc(kept, func(o meaning) bool { return o.concept == label.concept })
+			if !doubted && !there {
+				kept = append(kept, label)
+			}
+		}
+		if len(kept) > 1 {
+			for i := range kept {
+				kept[i].vague = true
+			}
+		}
+		if len(kept) > 0 {
+			m.nouns[stem] = kept
+		}
 	}
 }
 
@@ -251,6 +272,14 @@ func (m *Matcher) trie(lang string) *node {
 	return &node{}
 }
 
+// sense gives the definitions to hold a text in a language against, as trie gives its labels.
+func (m *Matcher) sense(lang string) *senses {
+	if s := m.senses[words.Base(lang)]; s != nil {
+		return s
+	}
+	return m.senses[""]
+}
+
 func where(d *pipeline.Draft, word int) float64 {
 	switch {
 	case d.Prose.At(d.Words.Body[word].Start) == prose.Heading:
@@ -284,12 +313,12 @@ func (m *Matcher) search(list []words.Word, lang string) []hit {
 // "Energie", and "Energiepreise" has to do with it.
 func (m *Matcher) compound(list []words.Word, i int) (hits []hit, ok bool) {
 	w := &list[i]
-	if w.Masked || !w.Upper() || w.Acronym() || len(w.Stem) < 2*shortest-1 {
+	if w.Masked || !w.Upper() || w.Acronym() || len(w.Stem) < 2*shortest-1 || len(w.Fold) > longest {
 		return nil, false
 	}
 	met := func(labels []meaning, weight float64, vague bool) {
 		for _, label := range labels {
-			label.vague = vague
+			label.vague = label.vague || vague
 			hits = append(hits, hit{meaning: label, from: i, to: i + 1, weight: weight, how: "compound"})
 		}
 	}
@@ -344,10 +373,13 @@ func (n *node) at(list []words.Word, i int, lang string) ([]hit, bool) {
 			switch {
 			case k < 0:
 				here = append(here, h)
-			case slices.Equal(h.folds, here[k].folds): // the preferred label may be said to be ambiguous, too
-				here[k].vague = true
-			case h.weight > here[k].weight:
-				here[k] = h
+			default:
+				// What is said to be ambiguous is, also where it is the preferred label.
+				vague := slices.Equal(h.folds, here[k].folds) && (h.vague || here[k].vague)
+				if h.weight > here[k].weight {
+					here[k] = h
+				}
+				here[k].vague = here[k].vague || vague
 			}
 		}
 		if len(here) > 1 {

@@ -1,6 +1,7 @@
 package taxonomy
 
 import (
+	"maps"
 	"math"
 	"slices"
 
@@ -42,7 +43,7 @@ func (v *Vocabulary) senses(lang string) *senses {
 	s := &senses{rarity: map[string]float64{}, vectors: map[string][]weighted{}}
 	texts := map[string][]words.Word{}
 	for _, id := range v.IDs() {
-		text := v.concepts[id].Definition[lang]
+		text := v.concepts[id].defined(lang)
 		if text == "" {
 			continue
 		}
@@ -67,6 +68,16 @@ func (v *Vocabulary) senses(lang string) *senses {
 		s.vectors[id] = s.vector(nil, text)
 	}
 	return s
+}
+
+// defined gives the definition in a language, whatever the country, else the one for all languages.
+func (c *Concept) defined(lang string) string {
+	for _, l := range slices.Sorted(maps.Keys(c.Definition)) {
+		if l != "" && words.Base(l) == lang {
+			return c.Definition[l]
+		}
+	}
+	return c.Definition[""]
 }
 
 // tells reports whether a word says something about a subject.

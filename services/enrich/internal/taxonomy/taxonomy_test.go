@@ -4,6 +4,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -160,6 +161,58 @@ func TestConceptsAreFoundByTheirLabels(t *testing.T) {
 		if got := ids(find(t, c.lang, c.title, c.body)); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
+	}
+}
+
+func TestLabelsOfOneFormCountOnce(t *testing.T) {
+	t.Parallel()
+	filler := strings.Repeat("Viel Text steht hier, der von nichts handelt. ", 14)
+	for _, c := range []struct{ name, table, body, want string }{
+		{"twice said without doubt is no doubt", "x,de,Straßenbau,,Strassenbau,\n", "Der Straßenbau stockt. Der Straßenbau ruht.", "x"},
+		{"nor said for another country", "x,de,Straßenbau,,,\nx,de-AT,Straßenbau,,,\n", "Der Straßenbau stockt. Der Straßenbau ruht.", "x"},
+		{"doubted by itself", "x,de,Anlage,,,Anlage\n", "Die Anlage. Die Anlage. Die Anlage.", ""},
+		{"doubted in compounds, too", "x,de,Anlage,,,Anlage\n", "Geldanlagen, Parkanlagen, Tonanlagen.", ""},
+		{"a compound of two forms of a label", "x,de,Energie,Energien,,\n", "Die Solarenergie.", ""},
+		{"two compounds", "x,de,Energie,Energien,,\n", "Die Solarenergie und die Windenergie.", "x"},
+		{"a compound of what two concepts share", "x,de,Mannschaft,,,\ny,de,Team,Mannschaft,,\n", "Die Fußballmannschaft. Die Fußballmannschaft.", ""},
+	} {
+		v, err := Read(File{"x.csv", []byte("id,lang,pref,alt,hidden,ambiguous\n" + c.table)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ids(NewMatcher(v).Find(draft("x", "", "de", "Ein Tag", c.body+" "+filler), nil)); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestADefinitionServesEveryFormOfItsLanguage(t *testing.T) {
+	t.Parallel()
+	body := "Wo Arbeiter Asphalt walzen und Bagger graben, sperrt die Polizei. " + strings.Repeat("Asphalt und Bagger, Arbeiter und Walzen. ", 14)
+	for _, lang := range []string{"de", "de-AT", ""} {
+		v, err := Read(File{"x.csv", []byte("id,lang,pref,definition\nx,de,Straßenbau,\nx," + lang + ",Straßenbau,Arbeiter walzen Asphalt und Bagger graben\n")})
+		if lang == "de" {
+			v, err = Read(File{"x.csv", []byte("id,lang,pref,definition\nx,de,Straßenbau,Arbeiter walzen Asphalt und Bagger graben\n")})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := ids(NewMatcher(v).Find(draft("x", "", "de", "Mehr Straßenbau", body), nil)); got != "x" {
+			t.Errorf("a definition in %q: %q", lang, got)
+		}
+	}
+}
+
+// Who hides a word in a page of millions of letters must not keep a core busy.
+func TestAVeryLongWordIsNoCompound(t *testing.T) {
+	t.Parallel()
+	body := "A" + strings.Repeat("b", 1<<20) + " und Energie."
+	done := make(chan string, 1)
+	go func() { done <- ids(shipped().Find(draft("x", "", "de", "", body), nil)) }()
+	select {
+	case <-done:
+	case <-time.After(time.Minute): // it takes some milliseconds; looked at piece by piece it takes an hour
+		t.Error("it takes more than a minute")
 	}
 }
 
