@@ -91,18 +91,20 @@ func TestAPageComesAsItIs(t *testing.T) {
 
 func TestWhyAPageDoesNotCome(t *testing.T) {
 	t.Parallel()
-	s := newStand(t, web.Limits{Idle: time.Second, Total: 2 * time.Second})
+	s := newStand(t, web.Limits{})
 	s.origin.Serve("/feed.xml", "application/rss+xml", []byte("<rss/>"))
 	s.origin.Serve("/empty.html", "text/html", nil)
 	s.origin.Serve("/huge.html", "text/html", []byte(strings.Repeat("x", maxPage+1)))
 	s.origin.Script("/wall.html", origintest.Status(http.StatusForbidden, "Cf-Mitigated", "challenge"))
-	s.origin.Script("/slow.html", origintest.Slow(5*time.Second))
+	hasty := newStand(t, web.Limits{Idle: time.Second, Total: time.Second})
+	hasty.origin.Script("/slow.html", origintest.Slow(5*time.Second))
+	hasty.want(t, "/slow.html", "timeout")
 	s.origin.Script("/cut.html", origintest.Step{Header: http.Header{"Content-Type": {"text/html"}}, Body: []byte(page), Cut: 20})
 	s.origin.Script("/bomb.html", origintest.Step{Header: http.Header{"Content-Type": {"text/html"}}, Body: []byte(strings.Repeat("x", 8<<20)), Encoding: []string{"gzip"}})
 	s.origin.Script("/loop.html", origintest.Redirect(http.StatusFound, s.origin.URL("/loop.html")).Always())
 	s.origin.Script("/away.html", origintest.Redirect(http.StatusFound, "http://10.0.0.1/").Always())
 	for path, reason := range map[string]string{
-		"/none.html": "http_not_found", "/feed.xml": NotHTML, "/empty.html": NotHTML, "/huge.html": "too_large", "/wall.html": "blocked", "/slow.html": "timeout",
+		"/none.html": "http_not_found", "/feed.xml": NotHTML, "/empty.html": NotHTML, "/huge.html": "too_large", "/wall.html": "blocked",
 		"/cut.html": "truncated", "/bomb.html": "too_large", "/loop.html": "redirect_limit", "/away.html": "refused_address",
 	} {
 		if _, body := s.want(t, path, reason); body != nil {
