@@ -271,7 +271,9 @@ func (w *bucketWatch) once(ctx context.Context) error {
 			case !open:
 				return fault.Errorf(fault.Unreachable, "watch bucket %s: the subscription ended", w.name)
 			case v == nil:
-				w.forget(known)
+				if err := w.forget(ctx, known); err != nil {
+					return err
+				}
 				w.known, full = known, true
 				w.level()
 				continue
@@ -298,13 +300,25 @@ func (w *bucketWatch) once(ctx context.Context) error {
 	}
 }
 
-// forget shows as deleted what was known and is not there any more.
-func (w *bucketWatch) forget(now map[string]struct{}) {
+// forget shows as deleted what was known and is not there any more. A key that is written while the present state is
+// read can be missing in it and come right after, so each is looked at before it is given up.
+func (w *bucketWatch) forget(ctx context.Context, now map[string]struct{}) error {
 	for key := range w.known {
-		if _, there := now[key]; !there {
-			w.each(Entry{Key: key, Deleted: true})
+		if _, there := now[key]; there {
+			continue
 		}
+		e, there, err := w.Read(ctx, key)
+		if err != nil {
+			return err
+		}
+		if there {
+			now[key] = struct{}{}
+		} else {
+			e = Entry{Key: key, Deleted: true}
+		}
+		w.each(e)
 	}
+	return nil
 }
 
 func entry(v jetstream.KeyValueEntry) Entry {

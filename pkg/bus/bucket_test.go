@@ -126,6 +126,26 @@ func TestAKeyThatWentDuringAnOutageIsShownAsDeleted(t *testing.T) {
 	eventually(t, "the state after the outage", w.is(map[string]string{"b": "2", "c": "3"}))
 }
 
+// The state that is shown after an outage can lack a key that is written at that moment: its former value is gone when it
+// is to be shown, and the new one comes behind.
+func TestAKeyThatIsWrittenMeanwhileIsNotShownAsDeleted(t *testing.T) {
+	t.Parallel()
+	b := natstest.Run(t).Bus(t, "ingest").Bucket(event.BucketSourceState)
+	for _, key := range []string{"there", "gone", "shown"} {
+		if _, err := b.Put(t.Context(), key, []byte(key)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Delete(t.Context(), "gone"); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	err := b.Forget(t.Context(), []string{"there", "gone", "never", "shown"}, []string{"shown"}, func(e bus.Entry) { got[e.Key] = fmt.Sprint(string(e.Value), e.Deleted) })
+	if diff := cmp.Diff(map[string]string{"there": "therefalse", "gone": "true", "never": "true"}, got); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
 func TestABucketMadeAgainIsRead(t *testing.T) {
 	t.Parallel()
 	b := natstest.Run(t).Bus(t, "ingest")

@@ -27,6 +27,18 @@ func (b *Bus) AcquireIn(ctx context.Context, bucket, name string, renew, stop ti
 	return b.acquire(ctx, b.Bucket(bucket), name, renew, stop)
 }
 
+// Forget is what a watch does that had shown keys before an outage and finds the others of now after it.
+func (k *Bucket) Forget(ctx context.Context, shown, now []string, each func(Entry)) error {
+	set := func(keys []string) map[string]struct{} {
+		m := map[string]struct{}{}
+		for _, key := range keys {
+			m[key] = struct{}{}
+		}
+		return m
+	}
+	return (&bucketWatch{Bucket: k, each: each, known: set(shown)}).forget(ctx, set(now))
+}
+
 // KindOfCode, Intersect and Narrow are for tables.
 var (
 	KindOfCode = kindOfCode
