@@ -105,11 +105,27 @@ func publisher(d *pipeline.Draft) string {
 		}
 	}
 	cut := strings.HasSuffix(raw, "…") || strings.HasSuffix(raw, "...") || strings.HasSuffix(raw, "…]") || strings.HasSuffix(raw, "...]")
+	cut = cut || runsOn(text, d.Article.Text)
 	if Graphemes(text) < minPublisher || cut && len(d.Article.Text) > len(text) || words.Fold(text) == words.Fold(d.Article.Title) {
 		return ""
 	}
 	return text
 }
+
+// runsOn reports whether a summary stops in the middle of a sentence of the text, as those do that a program cut by their
+// length.
+func runsOn(summary, text string) bool {
+	if strings.ContainsAny(summary[max(0, len(summary)-8):], ".!?…。！？") { // behind it a quotation mark or bracket may stand
+		return false
+	}
+	end := summary[max(0, len(summary)-endLength):]
+	text = oneLine(text)
+	i := strings.Index(text, end)
+	return i >= 0 && i+len(end) < len(text)
+}
+
+// endLength is how many bytes of the end of a summary are looked for in the text.
+const endLength = 40
 
 // extractive takes whole sentences of the text: the first ones, and of those behind them the ones that have most of the
 // keyphrases and of the title, in the order in which they stand.

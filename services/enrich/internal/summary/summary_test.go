@@ -44,12 +44,14 @@ func TestPublishersOwnSummaryWins(t *testing.T) {
 	t.Parallel()
 	content := &article.Text{Value: body, Type: article.TextHTML}
 	for name, c := range map[string]struct{ summary, want string }{
-		"whole":       {"Der Bahnhof wird umgebaut und bekommt neue Aufzüge für alle Reisenden.", "Der Bahnhof wird umgebaut und bekommt neue Aufzüge für alle Reisenden."},
-		"markup":      {"<p>Der Bahnhof wird <b>umgebaut</b> und bekommt neue Aufzüge &amp; Dächer.</p>", "Der Bahnhof wird umgebaut und bekommt neue Aufzüge & Dächer."},
-		"boilerplate": {"Der Bahnhof wird umgebaut und bekommt neue Aufzüge für alle. Der Beitrag Umbau erschien zuerst auf Beispielblog.", "Der Bahnhof wird umgebaut und bekommt neue Aufzüge für alle."},
-		"cut off":     {"Der Bahnhof wird umgebaut und bekommt neue Aufzüge für alle, die …", "Die Stadt baut den Bahnhof im nächsten Jahr um. Für Reisende entstehen neue Aufzüge, und der Bahnhof bekommt ein Dach."},
-		"the title":   {"Umbau am Bahnhof beginnt im nächsten Jahr", "Die Stadt baut den Bahnhof im nächsten Jahr um. Für Reisende entstehen neue Aufzüge, und der Bahnhof bekommt ein Dach."},
-		"too short":   {"Umbau.", "Die Stadt baut den Bahnhof im nächsten Jahr um. Für Reisende entstehen neue Aufzüge, und der Bahnhof bekommt ein Dach."},
+		"whole":         {"Der Bahnhof wird umgebaut und bekommt neue Aufzüge für alle Reisenden.", "Der Bahnhof wird umgebaut und bekommt neue Aufzüge für alle Reisenden."},
+		"markup":        {"<p>Der Bahnhof wird <b>umgebaut</b> und bekommt neue Aufzüge &amp; Dächer.</p>", "Der Bahnhof wird umgebaut und bekommt neue Aufzüge & Dächer."},
+		"boilerplate":   {"Der Bahnhof wird umgebaut und bekommt neue Aufzüge für alle. Der Beitrag Umbau erschien zuerst auf Beispielblog.", "Der Bahnhof wird umgebaut und bekommt neue Aufzüge für alle."},
+		"cut off":       {"Der Bahnhof wird umgebaut und bekommt neue Aufzüge für alle, die …", "Die Stadt baut den Bahnhof im nächsten Jahr um. Für Reisende entstehen neue Aufzüge, und der Bahnhof bekommt ein Dach."},
+		"cut by length": {"Die Stadt baut den Bahnhof im nächsten Jahr um. Das kostet nach ersten Sch", "Die Stadt baut den Bahnhof im nächsten Jahr um. Für Reisende entstehen neue Aufzüge, und der Bahnhof bekommt ein Dach."},
+		"no full stop":  {"Die Stadt baut den Bahnhof im nächsten Jahr um: Aufzüge und ein Dach", "Die Stadt baut den Bahnhof im nächsten Jahr um: Aufzüge und ein Dach"},
+		"the title":     {"Umbau am Bahnhof beginnt im nächsten Jahr", "Die Stadt baut den Bahnhof im nächsten Jahr um. Für Reisende entstehen neue Aufzüge, und der Bahnhof bekommt ein Dach."},
+		"too short":     {"Umbau.", "Die Stadt baut den Bahnhof im nächsten Jahr um. Für Reisende entstehen neue Aufzüge, und der Bahnhof bekommt ein Dach."},
 	} {
 		a := run(t, article.Raw{Title: "Umbau am Bahnhof beginnt im nächsten Jahr", Content: content, Summary: &article.Text{Value: c.summary, Type: article.TextHTML}})
 		if diff := cmp.Diff(c.want, a.Summary); diff != "" {
