@@ -26,20 +26,22 @@ func TestTaggingAThousandAnewMovesNoStoryAndPostsNothing(t *testing.T) {
 	const articles = 1000
 	s := natstest.Listening(t)
 	b := s.Bus(t, "tidings")
-	doc := config.New("test.yaml", fmt.Appendf(nil, `
+	doc := func() *config.Doc { // a document is read by one program
+		return config.New("test.yaml", fmt.Appendf(nil, `
 admin: {listen: "127.0.0.1:0"}
 nats: {url: %q}
 enrich: {step_budget: 30s, article_budget: 2m}
 publish: {listen: "127.0.0.1:0"}
 channels: [{id: short, network: x, emit: only}]
 `, s.URL()), nil)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	t.Cleanup(func() { cancel(); group.Wait() })
 	ready := make(chan struct{}, 2)
 	for _, p := range []run.Program{enrich.Program(), publish.Program()} {
 		group.Go(func() {
-			o := run.Options{Doc: doc, Data: t.TempDir(), Stdout: io.Discard, Stderr: io.Discard, Ready: func(string) { ready <- struct{}{} }}
+			o := run.Options{Doc: doc(), Data: t.TempDir(), Stdout: io.Discard, Stderr: io.Discard, Ready: func(string) { ready <- struct{}{} }}
 			if err := run.Start(ctx, p, o); err != nil {
 				t.Errorf("%s ended: %v", p.Name, err)
 			}
@@ -70,7 +72,7 @@ channels: [{id: short, network: x, emit: only}]
 		t.Fatalf("%d articles, %d posts", len(before), posts.Messages)
 	}
 
-	book, err := enrich.OpenTaxonomy(t.Context(), b, doc)
+	book, err := enrich.OpenTaxonomy(t.Context(), b, doc())
 	if err != nil {
 		t.Fatal(err)
 	}
