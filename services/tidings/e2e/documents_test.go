@@ -138,7 +138,7 @@ func commands() []shown {
 		{command: "go mod tidy", elsewhere: gate},
 		{command: "go work sync", elsewhere: gate},
 		{command: "go test ./pkg/bus", elsewhere: gate},
-		{command: "go test ./services/tidings/e2e/compose", elsewhere: gate},
+		{command: "go test -timeout 20m ./services/tidings/e2e/compose", elsewhere: gate},
 		{command: "go test ./services/tidings/e2e/deploy", elsewhere: gate},
 		{command: "go test ./services/tidings/e2e/faults -run TestKills -faults.kills=1000 -timeout 60m", elsewhere: kills},
 	}

@@ -1,3 +1,5 @@
+//go:build linux
+
 package compose
 
 import (
@@ -15,6 +17,7 @@ func everything() []string { return []string{"nats", "ingest", "enrich", "publis
 func TestTheShippedCompositionRuns(t *testing.T) {
 	need(t)
 	lock(t)
+	sweep(t)
 	version := "test-" + article.Digest(8, t.TempDir(), time.Now().String())
 	build(t, version)
 	// Side by side, since both mostly wait for the next look at the health.

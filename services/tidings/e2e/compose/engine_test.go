@@ -1,3 +1,5 @@
+//go:build linux
+
 package compose
 
 import (
@@ -21,6 +23,9 @@ import (
 	"tidings.internal/pkg/hosttest"
 )
 
+// projects is how the names of all compositions begin that are run here.
+const projects = "tidings-test-"
+
 // stand is a running composition.
 type stand struct {
 	dir     string // of compose.yaml
@@ -30,22 +35,28 @@ type stand struct {
 	gateway string // address of this machine as containers see it
 }
 
-// need returns the Compose tool. Without an engine the test is skipped, and fails where CI is true.
+// need returns the Compose tool. Where the machine lacks an engine of its own, or what the images are made of, the test is
+// skipped, and fails where CI is true.
 func need(t *testing.T) []string {
 	t.Helper()
-	sentence := ""
 	if out, err := exec.CommandContext(t.Context(), "docker", "info").CombinedOutput(); err != nil {
-		sentence = "no Docker engine answers: " + strings.TrimSpace(string(out[:min(len(out), 200)])) + " " + err.Error()
+		hosttest.Lacks(t, "no Docker engine answers: "+strings.TrimSpace(string(out[:min(len(out), 200)]))+" "+err.Error())
+	}
+	if _, err := gateway(t); err != nil {
+		hosttest.Lacks(t, "the Docker engine does not run on this machine itself: "+err.Error())
+	}
+	if _, err := exec.LookPath("ldd"); err != nil {
+		hosttest.Lacks(t, "the libraries of the stand-ins cannot be found: "+err.Error())
+	}
+	if _, err := os.Stat(authorities); err != nil {
+		hosttest.Lacks(t, "the certificates of the public authorities are not here: "+err.Error())
 	}
 	for _, tool := range [][]string{{"docker", "compose"}, {"docker-compose"}} {
-		if exec.CommandContext(t.Context(), tool[0], append(tool[1:], "version")...).Run() == nil && sentence == "" {
+		if exec.CommandContext(t.Context(), tool[0], append(tool[1:], "version")...).Run() == nil {
 			return tool
 		}
 	}
-	if sentence == "" {
-		sentence = "neither \"docker compose\" nor docker-compose is installed"
-	}
-	hosttest.Lacks(t, sentence)
+	hosttest.Lacks(t, "neither \"docker compose\" nor docker-compose is installed")
 	return nil
 }
 
@@ -146,7 +157,7 @@ func main() {
 	run(t, root(t), []string{"CGO_ENABLED=0"}, "go", "build", "-o", filepath.Join(ctx, "dial"), dial)
 	write(t, filepath.Join(ctx, "Dockerfile"), "FROM scratch\nCOPY dial /dial\nENTRYPOINT [\"/dial\"]\n")
 	name := s.project + "-probe"
-	docker(t, "build", "-q", "--label", "tidings.standin=yes", "-t", name, ctx)
+	docker(t, "build", "-q", "--label", standing+"=yes", "-t", name, ctx)
 	t.Cleanup(func() { docker(t, "rmi", "-f", name) })
 	return name
 }
@@ -154,8 +165,12 @@ func main() {
 // newStand copies the shipped files and starts nothing yet. Overlays are files that are put over compose.yaml.
 func newStand(t *testing.T, version string, overlays ...string) *stand {
 	t.Helper()
-	project := "tidings-test-" + article.Digest(8, t.TempDir(), time.Now().String())
-	s := &stand{dir: t.TempDir(), tool: need(t), project: project, gateway: gateway(t)}
+	address, err := gateway(t)
+	if err != nil {
+		t.Fatal(err)
+	}
+	project := projects + article.Digest(8, t.TempDir(), time.Now().String())
+	s := &stand{dir: t.TempDir(), tool: need(t), project: project, gateway: address}
 	files := append([]string{"compose.yaml"}, overlays...)
 	s.env = []string{
 		"COMPOSE_PROJECT_NAME=" + project, "COMPOSE_FILE=" + strings.Join(files, string(os.PathListSeparator)),
@@ -177,25 +192,28 @@ func newStand(t *testing.T, version string, overlays ...string) *stand {
 	return s
 }
 
-// gateway is the address of this machine on the engine's own bridge.
-func gateway(t *testing.T) string {
+// gateway is the address of this machine on the engine's own bridge. There is none where the engine runs in a machine of
+// its own.
+func gateway(t *testing.T) (string, error) {
 	t.Helper()
-	subnet := docker(t, "network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Subnet}}")
-	_, network, err := net.ParseCIDR(subnet)
+	subnet, err := exec.CommandContext(t.Context(), "docker", "network", "inspect", "bridge", "-f", "{{(index .IPAM.Config 0).Subnet}}").CombinedOutput()
 	if err != nil {
-		t.Fatalf("the engine's bridge has the subnet %q: %v", subnet, err)
+		return "", fmt.Errorf("look at its bridge: %w: %s", err, tail(string(subnet)))
+	}
+	_, network, err := net.ParseCIDR(strings.TrimSpace(string(subnet)))
+	if err != nil {
+		return "", fmt.Errorf("its bridge has a subnet of another form: %w", err)
 	}
 	all, err := net.InterfaceAddrs()
 	if err != nil {
-		t.Fatal(err)
+		return "", fmt.Errorf("list the addresses of this machine: %w", err)
 	}
 	for _, a := range all {
 		if ip, ok := a.(*net.IPNet); ok && network.Contains(ip.IP) {
-			return ip.IP.String()
+			return ip.IP.String(), nil
 		}
 	}
-	t.Fatalf("this machine has no address in %s", subnet)
-	return ""
+	return "", fmt.Errorf("this machine has no address in %s", network)
 }
 
 // ports is a range of ports of which each replica of publish takes one.

@@ -1,3 +1,5 @@
+//go:build linux
+
 package compose
 
 import (
@@ -20,24 +22,79 @@ import (
 	"time"
 )
 
-const natsImage = "nats:2.15.2-alpine"
+const (
+	natsImage = "nats:2.15.2-alpine"
+	// authorities is where the image that the Dockerfile builds in has the certificates, and this machine too.
+	authorities = "/etc/ssl/certs/ca-certificates.crt"
+)
 
 // targets are those of the shipped Dockerfile that compose.yaml names.
 func targets() []string { return []string{"ingest", "enrich", "publish", "deliver", "tidings"} }
 
+// own is how long a run takes at most, with some time for a slow machine.
+const own = 6 * time.Minute
+
 // lock keeps the engine to this run: the stand-ins have the names of real images, so another run on this machine would use
-// ours, and lose them when we end. The kernel drops the lock of a process that dies.
+// ours, and lose them when we end. The kernel drops the lock of a process that dies. The file is at one place for all users,
+// whatever their TMPDIR is, since there is one engine.
 func lock(t *testing.T) {
 	t.Helper()
-	f, err := os.OpenFile(filepath.Join(os.TempDir(), "tidings-engine.lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	const name = "/tmp/tidings-engine.lock"
+	f, err := os.Open(name) // reading is enough to lock
+	if errors.Is(err, fs.ErrNotExist) {
+		if f, err = os.OpenFile(name, os.O_RDONLY|os.O_CREATE, 0o666); err == nil {
+			err = f.Chmod(0o666) // whatever the umask is, other users are to open it
+		}
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = f.Close() }) // which unlocks
-	until(t, 8*time.Minute, "another run on this engine to end", func() (bool, string) {
+	wait := time.Hour
+	if end, ok := t.Deadline(); ok {
+		wait = max(0, time.Until(end)-own).Round(time.Second)
+	}
+	until(t, wait, fmt.Sprintf("another run on this engine to end; this one needs %v itself, so give it more time with -timeout 20m", own), func() (bool, string) {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		return err == nil, fmt.Sprintf("%s: %v", f.Name(), err)
+		return err == nil, fmt.Sprintf("%s: %v", name, err)
 	})
+}
+
+// standing is the label of every image that is made here.
+const standing = "tidings.standin"
+
+// sweep removes what a run left that was killed or ran into its timeout, as then no cleanup runs. Whoever holds the lock
+// knows that nobody uses it. What cannot be removed is in the way of nothing: names of projects and versions are new in
+// each run, and [standIn] replaces what is there of its own.
+func sweep(t *testing.T) {
+	t.Helper()
+	const project = `{{.Label "com.docker.compose.project"}}`
+	for _, c := range []struct{ list, remove []string }{
+		{[]string{"ps", "-a", "--format", "{{.ID}} " + project}, []string{"rm", "-f", "-v"}},
+		{[]string{"network", "ls", "--format", "{{.ID}} " + project}, []string{"network", "rm"}},
+		{[]string{"volume", "ls", "--format", "{{.Name}} " + project}, []string{"volume", "rm"}},
+	} {
+		for line := range strings.Lines(docker(t, c.list...)) {
+			if name, of, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(of, projects) {
+				leftover(t, append(c.remove, name)...)
+			}
+		}
+	}
+	// The newest come first, so that none has another that was made of it.
+	for line := range strings.Lines(docker(t, "images", "--filter", "label="+standing, "--format", "{{.ID}} {{.Repository}}:{{.Tag}}")) {
+		id, name, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if strings.Contains(name, "<none>") {
+			name = id
+		}
+		leftover(t, "rmi", "-f", name)
+	}
+}
+
+// leftover calls docker to remove something, and notes what came of it.
+func leftover(t *testing.T, args ...string) {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "docker", args...).CombinedOutput()
+	t.Logf("left by an earlier run: docker %s: %v\n%s", strings.Join(args, " "), err, tail(string(out)))
 }
 
 // build builds every target of the shipped Dockerfile under the names of compose.yaml, from a copy of the tree that brings
@@ -58,7 +115,7 @@ func build(t *testing.T, version string) {
 		tag := "localhost/tidings/" + target + ":" + version
 		one := func() {
 			began := time.Now()
-			out, err := exec.CommandContext(t.Context(), "docker", "build", "-q", "--label", "tidings.standin=yes", "-f", filepath.Join(tree, "deploy", "Dockerfile"), "--target", target, "-t", tag, tree).CombinedOutput()
+			out, err := exec.CommandContext(t.Context(), "docker", "build", "-q", "--label", standing+"=yes", "-f", filepath.Join(tree, "deploy", "Dockerfile"), "--target", target, "-t", tag, tree).CombinedOutput()
 			if err != nil {
 				t.Errorf("build %s: %v\n%s", target, err, tail(string(out)))
 			}
@@ -119,7 +176,7 @@ func golang(t *testing.T, tree string) {
 		t.Fatal("the Dockerfile has no stage build")
 	}
 	goroot := strings.TrimSpace(run(t, "", nil, "go", "env", "GOROOT"))
-	image := map[string]string{"/etc/ssl/certs/ca-certificates.crt": "/etc/ssl/certs/ca-certificates.crt", "/tmp": t.TempDir()}
+	image := map[string]string{authorities: authorities, "/tmp": t.TempDir()}
 	for _, part := range []string{"VERSION", "go.env", "bin", "pkg", "lib"} {
 		image["/usr/local/go/"+part] = filepath.Join(goroot, part)
 	}
@@ -207,14 +264,14 @@ func main() {
 	standIn(t, natsImage, map[string]string{"/bin/nats-server": server, "/bin/wget": wget}, "ENV PATH=/bin")
 }
 
-// standIn makes an image of files and folders of this machine, unless one of that name is there, and removes it at the
-// end.
+// standIn makes an image of files and folders of this machine, unless a real one of that name is there, and removes it at
+// the end. One that an earlier run left is made anew: it may be of another tree, and would stay for ever.
 func standIn(t *testing.T, name string, image map[string]string, change string) {
 	t.Helper()
-	if docker(t, "images", "-q", name) != "" {
+	if docker(t, "images", "-q", name) != "" && docker(t, "images", "-q", "--filter", "label="+standing, name) == "" {
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), "docker", "import", "-c", change, "-c", "LABEL tidings.standin=yes", "-", name)
+	cmd := exec.CommandContext(t.Context(), "docker", "import", "-c", change, "-c", "LABEL "+standing+"=yes", "-", name)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
