@@ -51,7 +51,7 @@ func (a At) URL(value string, schemes ...string) bool {
 	if len(schemes) == 0 {
 		schemes = []string{"https", "http"}
 	}
-	a.learn(rule{form: "^(" + strings.Join(schemes, "|") + ")://"})
+	a.learn(rule{form: "^ *(" + anyCase(strings.Join(schemes, "|")) + ")://"}) // a list of addresses may begin with blanks
 	if value == "" {
 		a.Problemf("is missing; it wants an address such as %s://example.org/", schemes[0])
 		return false
@@ -72,7 +72,7 @@ func (a At) URL(value string, schemes ...string) bool {
 
 // Listen asks for an address to listen on, such as 127.0.0.1:8080 or :8080; port 0 takes a free one.
 func (a At) Listen(value string) bool {
-	a.learn(rule{form: `:[0-9]{1,5}$`})
+	a.learn(rule{form: `:[0-9]+$`})
 	host, port, err := net.SplitHostPort(value)
 	if err == nil {
 		var n uint64

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Schema describes in the terms of JSON Schema (draft 2020-12) every section that the Doc was asked for: the keys and
@@ -187,6 +188,7 @@ const (
 	durationForm = `^\+?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$|^0$`
 	sizeForm     = `^[0-9][0-9_]* ?[KMGTkmgt]?i?[Bb]?$`
 	dayForm      = `^[0-9]{4}-[0-9]{2}-[0-9]{2}`
+	numberForm   = `^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([Ee][+-]?[0-9]+)?$|^[+-]?0[Xx].*[Pp]`
 	approveForm  = `^ *(auto|manual|hold +[0-9.].*)$`
 )
 
@@ -196,7 +198,7 @@ func (s schemer) leaf(at path, t reflect.Type) map[string]any {
 	text := []any{"string", "number", "boolean"}
 	switch t {
 	case secretType:
-		return map[string]any{"type": []any{"string", "number"}, "minLength": 1}
+		return map[string]any{"type": text, "minLength": 1}
 	case durationType:
 		return map[string]any{"type": []any{"string", "integer"}, "pattern": durationForm, "minimum": 0, "maximum": 0}
 	case timeType:
@@ -211,9 +213,9 @@ func (s schemer) leaf(at path, t reflect.Type) map[string]any {
 	}
 	switch t.Kind() {
 	case reflect.Bool:
-		return map[string]any{"enum": []any{true, false, "true", "false", "yes", "no", "on", "off"}}
+		return map[string]any{"type": []any{"boolean", "string"}, "pattern": "^(" + anyCase("true|false|yes|no|on|off") + ")$"}
 	case reflect.Float32, reflect.Float64:
-		return map[string]any{"type": "number"}
+		return map[string]any{"type": []any{"number", "string"}, "pattern": numberForm}
 	case reflect.String:
 		return s.text(at, text)
 	}
@@ -229,9 +231,27 @@ func (s schemer) text(at path, types []any) map[string]any {
 		}
 		return map[string]any{"enum": words}
 	case r.form != "":
+		if !r.needed {
+			// Most checks ask for a form only where there is a text; which ones do is not seen from the one that was checked.
+			return map[string]any{"type": types, "pattern": "^$|" + r.form}
+		}
 		return map[string]any{"type": types, "pattern": r.form}
 	}
 	return map[string]any{"type": types}
+}
+
+// anyCase is a pattern for words in large and small letters: ECMA-262, whose patterns JSON Schema has, knows no sign for
+// that within a pattern.
+func anyCase(words string) string {
+	var b strings.Builder
+	for _, r := range words {
+		if lower, upper := unicode.ToLower(r), unicode.ToUpper(r); lower != upper {
+			b.WriteString("[" + string(upper) + string(lower) + "]")
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // rule is what a check asked of a text.
