@@ -254,3 +254,17 @@ func TestTheFilesSayTheirVersion(t *testing.T) {
 		t.Errorf("the files begin with %q and %q", a, b)
 	}
 }
+
+// Compose leaves compose.override.yaml out without a word where files are named, so whoever tells how to name them tells
+// that too.
+func TestTheOverlayLeavesTheOverrideIn(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"README.md": "COMPOSE_FILE=" + single + ":" + cluster + ":compose.override.yaml", ".env.example": "COMPOSE_FILE=" + single + ":" + cluster + ":compose.override.yaml",
+		cluster: "-f " + single + " -f " + cluster + " -f compose.override.yaml",
+	} {
+		if !strings.Contains(shipped(t, name), want) {
+			t.Errorf("%s does not say %q", name, want)
+		}
+	}
+}
