@@ -40,8 +40,12 @@ func DefaultTracing() Tracing { return Tracing{Sample: 1} }
 
 // Check reports what is wrong.
 func (c *Tracing) Check(at At) {
-	if c.OTLP != "" && at.Key("otlp").URL(c.OTLP) && strings.ContainsAny(c.OTLP, "?#") {
-		at.Key("otlp").Problemf("holds a query or a fragment, and a path is appended to it")
+	switch otlp := at.Key("otlp"); {
+	case c.OTLP == "":
+	case hasLogin(c.OTLP):
+		otlp.Problemf("the address holds a user or a password, and a collector that wants a login cannot be used; name one of your own that asks for none and passes the spans on")
+	case otlp.URL(c.OTLP) && strings.ContainsAny(c.OTLP, "?#"):
+		otlp.Problemf("holds a query or a fragment, and a path is appended to it")
 	}
 	if c.Sample < 0 || c.Sample > 1 {
 		at.Key("sample").Problemf("%v is not within 0 and 1", c.Sample)

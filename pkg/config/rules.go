@@ -58,7 +58,7 @@ func (a At) URL(value string, schemes ...string) bool {
 	}
 	u, err := url.Parse(value)
 	switch {
-	case err == nil && u.User != nil || err != nil && strings.Contains(value, "@"):
+	case hasLogin(value):
 		a.Problemf("the address holds a user or a password; take them out, they have keys of their own")
 	case err != nil || u.Hostname() == "" || strings.ContainsAny(value, " \t\r\n"):
 		a.Problemf("%s is not an address such as %s://example.org/", quote(value), schemes[0])
@@ -68,6 +68,12 @@ func (a At) URL(value string, schemes ...string) bool {
 		return true
 	}
 	return false
+}
+
+// hasLogin reports whether an address holds a user or a password, or may hold one as far as can be told.
+func hasLogin(value string) bool {
+	u, err := url.Parse(value)
+	return err == nil && u.User != nil || err != nil && strings.Contains(value, "@")
 }
 
 // Listen asks for an address to listen on, such as 127.0.0.1:8080 or :8080; port 0 takes a free one.

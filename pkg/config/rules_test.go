@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -126,5 +127,27 @@ func TestGoodValuesPass(t *testing.T) {
 	}
 	if n := len(problems(doc)); n != len(bad) {
 		t.Errorf("%d problems of %d bad values:\n%v", n, len(bad), doc.Err())
+	}
+}
+
+func TestTheAddressOfACollectorIsTheAddressAlone(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"": "", "http://collector:4318": "", "HTTPS://collector/otlp": "",
+		"http://me:secret@collector:4318": "a collector that wants a login cannot be used",
+		"http://me@collector:4318%":       "a collector that wants a login cannot be used",
+		"http://collector:4318/?key=1":    "holds a query or a fragment",
+		"collector:4318":                  "is not an address such as",
+	} {
+		doc := config.New("tidings.yaml", []byte("tracing: {otlp: '"+address+"'}\n"), nil)
+		tracing := config.DefaultTracing()
+		doc.Section("tracing", &tracing)
+		err := doc.Err()
+		if want == "" && err == nil {
+			continue
+		}
+		if err == nil || want == "" || !strings.Contains(err.Error(), want) || len(problems(doc)) != 1 || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%q: %v, want %q", address, err, want)
+		}
 	}
 }

@@ -186,7 +186,7 @@ func (s schemer) block(at path, v reflect.Value) map[string]any {
 const (
 	wholeForm    = `^[+-]?[0-9][0-9_]*$`
 	durationForm = `^\+?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$|^0$`
-	sizeForm     = `^[0-9][0-9_]* ?[KMGTkmgt]?i?[Bb]?$`
+	sizeForm     = `^\+?[0-9][0-9_]* *[KMGTk]?i?[Bb]? *$`
 	dayForm      = `^[0-9]{4}-[0-9]{2}-[0-9]{2}`
 	numberForm   = `^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([Ee][+-]?[0-9]+)?$|^[+-]?0[Xx].*[Pp]`
 	approveForm  = `^ *(auto|manual|hold +[0-9.].*)$`

@@ -30,6 +30,8 @@ const (
 	// sendLimit bounds a request; closeLimit the last ones, at the end of the process.
 	sendLimit  = 5 * time.Second
 	closeLimit = 2 * time.Second
+	// tellEvery is how often at most a full queue is told of.
+	tellEvery = time.Minute
 )
 
 // Config says where spans go.
@@ -51,8 +53,9 @@ type Exporter struct {
 	log       *slog.Logger
 	transport *http.Transport
 	queue     chan *Span
-	lost      atomic.Uint64
-	broken    bool // what was logged last
+	lost      atomic.Uint64 // since they were last told of
+	broken    bool          // what was logged last
+	told      time.Time     // when a full queue was
 	stop      context.CancelFunc
 	end       chan struct{}
 	group     sync.WaitGroup
@@ -114,6 +117,7 @@ func (e *Exporter) run(ctx context.Context) {
 			}
 		case <-tick.C:
 			flush()
+			e.tell()
 		case <-e.end:
 			for len(e.queue) > 0 {
 				if batch = append(batch, <-e.queue); len(batch) >= batchSize {
@@ -121,9 +125,20 @@ func (e *Exporter) run(ctx context.Context) {
 				}
 			}
 			flush()
+			e.tell()
 			return
 		}
 	}
+}
+
+// tell says what was lost though the collector answers. While it does not, that was said, and the number follows when it
+// answers again.
+func (e *Exporter) tell() {
+	if e.broken || e.lost.Load() == 0 || time.Since(e.told) < tellEvery {
+		return
+	}
+	e.told = time.Now()
+	e.log.Warn("spans are lost: more come than the collector takes; a smaller tracing.sample sends fewer", "lost", e.lost.Swap(0))
 }
 
 // send makes one request. Spans that cannot be delivered are lost: keeping them would take memory from the work for as long

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -179,6 +180,40 @@ func TestAFullQueueDropsAndNobodyWaits(t *testing.T) {
 	}
 	if n := l.count("spans cannot be exported"); n != 1 {
 		t.Errorf("it says so %d times", n)
+	}
+}
+
+// A collector that answers, but too slowly, is told of once a minute at most, with the number of what was lost.
+func TestALossIsToldThoughTheCollectorAnswers(t *testing.T) {
+	t.Parallel()
+	var gate sync.Mutex
+	slow := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		gate.Lock()
+		defer gate.Unlock()
+		w.WriteHeader(http.StatusOK)
+	}))
+	defer slow.Close()
+	e, l := open(t, slow.URL, 1)
+	flood := func() {
+		gate.Lock()
+		defer gate.Unlock()
+		for range 10_000 { // three times what waits and travels at most
+			e.Tracer("ingest").Begin("", "fetch").End(nil)
+		}
+	}
+	flood()
+	deadline := time.After(20 * time.Second)
+	for l.count("spans are lost") == 0 {
+		select {
+		case <-deadline:
+			t.Fatal("nothing is said of what was lost")
+		case <-time.After(time.Millisecond):
+		}
+	}
+	flood()
+	e.Close()
+	if n, none := l.count("spans are lost"), l.count("lost=0"); n != 1 || none != 0 || l.count("level=") != 1 {
+		t.Errorf("of what was lost it says:\n%s", l.b.String())
 	}
 }
 

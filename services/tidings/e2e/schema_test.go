@@ -49,6 +49,7 @@ func TestTheSchemaTakesWhatTheProgramTakes(t *testing.T) {
 		"truths, quoted":  "publish: {automatic: {tags: \"Yes\", phrases: \"ON\", sources: 'fALSE'}}\n",
 		"quoted numbers":  "tracing: {sample: \"0.1\"}\ndeliver: {max_open: \"12\"}\n",
 		"another float":   "tracing: {sample: \"+1e-1\"}\n",
+		"sizes":           "nats: {max_file: \"+10  GiB \"}\n",
 		"an odd float":    "tracing: {sample: \"0x1p-2\"}\n",
 		"no addresses":    "site: {url: \"\", icon: ''}\nnats: {url: \"\", listen: \"\"}\ntracing: {otlp: \"\"}\npublish: {base_url: \"\"}\nenrich: {rerank: {url: \"\"}}\ningest: {proxy: \"\"}\nsources: [{id: a, url: http://example.org/, language: \"\", http: {proxy: \"\"}}]\n",
 		"addresses":       "tracing: {otlp: \"HTTP://x:1\"}\nnats: {url: \" NATS://x:1, Tls://y:2\"}\npublish: {listen: \":00008080\"}\n",
