@@ -29,7 +29,7 @@ type shown struct {
 func commands() []shown {
 	const programs, lost, kills, gate = "TestTheProgramsWorkUnderTheirPermissions", "TestALostMachineComesBackFromItsBackup", "TestKills", ".ci/run"
 	const comeAndGo = "TestSourcesComeAndGoAtRunTime"
-	const composition = "TestTheShippedCompositionRuns"
+	const composition, verbs = "TestTheShippedCompositionRuns", "TestVerbsFindWhatTheyNeedInTheContainers"
 	const decides = "TestAPersonDecidesAboutHeldPosts"
 	const edits = "TestAPersonHoldsEditsSendsAndDeletes"
 	return []shown{
@@ -49,6 +49,15 @@ func commands() []shown {
 		{command: "docker-compose -f compose.yaml -f compose.cluster.yaml up -d", elsewhere: composition},
 		{command: "nats-server -c nats.conf --name nats-2 --cluster_name tidings --cluster nats://10.0.0.2:6222 --routes nats://10.0.0.1:6222,nats://10.0.0.2:6222,nats://10.0.0.3:6222", elsewhere: composition},
 		{command: "tidings topology apply", elsewhere: composition},
+		{command: "docker-compose run --rm --no-deps topology status --config /etc/tidings/tidings.yaml", elsewhere: verbs},
+		{command: "docker-compose run --rm --no-deps topology topology plan --config /etc/tidings/tidings.yaml", elsewhere: verbs},
+		{command: `docker-compose run --rm --no-deps -v "$PWD/backup:/backup" topology backup /backup/tidings.tar --config /etc/tidings/tidings.yaml`, elsewhere: verbs},
+		{command: `docker-compose run --rm --no-deps -v "$PWD/backup:/backup" topology restore /backup/tidings.tar --config /etc/tidings/tidings.yaml`, elsewhere: verbs},
+		{command: "docker-compose run --rm --no-deps deliver check", elsewhere: verbs},
+		{command: `docker run --rm -v "$PWD/tidings.yaml:/tidings.yaml:ro" -v "$PWD/secrets/hook:/run/secrets/hook:ro" localhost/tidings/tidings:1.0.0 check /tidings.yaml --online`, elsewhere: verbs},
+		{command: "docker-compose stop ingest enrich publish deliver", elsewhere: composition},
+		{command: "docker-compose up -d nats nats-2 nats-3", elsewhere: composition},
+		{command: "docker-compose ps", elsewhere: composition},
 		{command: "docker-compose stop nats-2", elsewhere: composition},
 		{command: "docker-compose start nats-2", elsewhere: composition},
 		{command: "tidings init --keys DIR", args: []string{"init", "--keys", "keys"}, says: "made 6 keys"},

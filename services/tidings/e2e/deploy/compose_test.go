@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -267,4 +268,47 @@ func TestTheOverlayLeavesTheOverrideIn(t *testing.T) {
 			t.Errorf("%s does not say %q", name, want)
 		}
 	}
+}
+
+// The manual runs verbs in the containers of topology and deliver, and checks in one of the same image outside of them.
+func TestVerbsFindWhatTheyNeedInTheContainers(t *testing.T) {
+	t.Parallel()
+	manual := shipped(t, "README.md")
+	for name, files := range map[string][]string{"one server": {single}, "three servers": {single, cluster}} {
+		p := load(t, files...)
+		operator, sender := p.Services["topology"], p.Services["deliver"]
+		for _, verb := range []string{"status", "topology plan", "backup /backup/tidings.tar", "restore /backup/tidings.tar"} {
+			if want := " topology " + verb + " --config " + configOf(operator); !strings.Contains(manual, want) {
+				t.Errorf("%s: the manual has no command %q", name, want)
+			}
+		}
+		seed := operator.Environment["TIDINGS_NATS__CREDENTIALS_FILE"]
+		if seed == nil || volumesOf(operator)[path.Dir(*seed)] != "keys-admin" || operator.Environment["TIDINGS_NATS__URL"] == nil {
+			t.Errorf("%s: topology cannot connect as the operator: %v, %v", name, operator.Environment, operator.Volumes)
+		}
+		for _, s := range p.Services {
+			if _, ok := s.Networks["bus-admin"]; broker(s) && !ok {
+				t.Errorf("%s: topology does not reach %s", name, s.Name)
+			}
+		}
+		if file := sender.Environment["TIDINGS_CONFIG"]; file == nil || *file != configOf(sender) {
+			t.Errorf("%s: deliver check finds no configuration", name)
+		}
+		if !strings.Contains(manual, " "+operator.Image+" check ") || len(operator.Entrypoint) > 0 || len(sender.Entrypoint) > 0 {
+			t.Errorf("%s: %s is not what the manual checks with", name, operator.Image)
+		}
+		if user := regexp.MustCompile(`(?m)^install -d -m 0700 -o (\d+) -g (\d+) backup `).FindStringSubmatch(manual); user == nil || user[1]+":"+user[2] != operator.User {
+			t.Errorf("%s: the folder of the backup is for %q, topology runs as %s", name, user, operator.User)
+		}
+	}
+}
+
+// configOf is where a container has the configuration.
+func configOf(s types.ServiceConfig) string {
+	for _, v := range s.Volumes {
+		if v.Type == types.VolumeTypeBind && filepath.Base(v.Source) == "tidings.yaml" {
+			return v.Target
+		}
+	}
+	return "nowhere"
 }
