@@ -30,10 +30,10 @@ const (
 	missingGap = 10 * time.Minute
 )
 
-// document is what is pushed. It is that of the row's Want when it was asked for, or a newer one.
+// document is what is pushed in a round. It is that of the row's Want when it was asked for, or a newer one.
 type document struct {
-	want string
-	body []byte
+	round uint64
+	body  []byte
 }
 
 // fetch asks publish for the document of a topic, of which as many are in memory as there are places.
@@ -53,7 +53,7 @@ func (s *shift) fetch(t *topic) {
 	s.mu.Lock()
 	t.slot, t.fetching = true, false
 	if err == nil {
-		t.doc = &document{row.Want, body}
+		t.doc = &document{row.Round, body}
 	} else {
 		if fault.KindOf(err) != fault.Gone {
 			t.hold = s.Now().Add(documentAgain)

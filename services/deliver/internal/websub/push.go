@@ -15,7 +15,7 @@ func (s *shift) push(sub *subscription) {
 	t := sub.topic
 	row, doc, about := *sub.row, t.doc, *t.row
 	// Nothing is pushed after the end of a lease, and nothing old when something newer is wanted.
-	current := s.subs[sub.key] == sub && row.Live(now) && doc != nil && doc.want == about.Want
+	current := s.subs[sub.key] == sub && row.Live(now) && doc != nil && doc.round == about.Round
 	s.mu.Unlock()
 	if !current || s.ctx.Err() != nil || !s.lease.Valid() {
 		s.done(sub, !row.Live(now))
@@ -69,7 +69,7 @@ func (s *shift) push(sub *subscription) {
 	if err != nil {
 		t.hold = s.Now().Add(writeAgain) // the document stays owed, and is pushed again
 	}
-	settled := err == nil && doc.want == t.row.Want
+	settled := err == nil && doc.round == t.row.Round
 	s.mu.Unlock()
 	s.done(sub, settled)
 }

@@ -62,7 +62,7 @@ type topic struct {
 	subs     map[string]*subscription
 	owed     int
 	busy     int
-	started  string    // the document whose distribution was begun by this shift
+	started  uint64    // the round whose distribution was begun by this shift, if begun is not zero
 	begun    time.Time // of that distribution
 	hold     time.Time // not to be worked on before
 	doc      *document

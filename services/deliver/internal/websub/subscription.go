@@ -54,7 +54,10 @@ type Topic struct {
 	// Want is the SHA-256 of the document, and Applied the place in ARTICLES that it shows.
 	Want    string        `json:"want"`
 	Applied event.Applied `json:"applied"`
-	// Done is what Want was when everybody had the document, or failed and has a [Retry].
+	// Round counts the documents that were wanted. A feed may go back to a document that it had before.
+	Round uint64 `json:"round,omitempty"`
+	// Done is what Want was when everybody had the document, or failed and has a [Retry]. It is empty when the round before
+	// was not over: nobody knows then who has what.
 	Done string `json:"done,omitempty"`
 	// Position is the last key up to which everybody has it, while Done lags behind.
 	Position string `json:"position,omitempty"`

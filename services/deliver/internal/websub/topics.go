@@ -45,13 +45,21 @@ func (s *shift) want(ctx context.Context, f event.FeedChanged, doc event.Documen
 		return nil
 	}
 	err := s.writeTopic(ctx, hash(doc.Topic), func(row *Topic) *Topic {
-		if row != nil && (!f.Applied.After(row.Applied) || row.Want == doc.SHA256) {
+		if row != nil && !f.Applied.After(row.Applied) {
 			return row
+		}
+		if row != nil && row.Want == doc.SHA256 { // no news, and what lies between the two is none either
+			next := *row
+			next.Applied = f.Applied
+			return &next
 		}
 		next := Topic{
 			Topic: doc.Topic, Feed: f.Feed, Format: doc.Format, Hub: doc.Hub, ContentType: doc.ContentType, Want: doc.SHA256, Applied: f.Applied,
 		}
 		if row != nil {
+			next.Round = row.Round + 1
+		}
+		if row != nil && row.Done == row.Want {
 			next.Done = row.Done
 		}
 		return &next
@@ -85,7 +93,7 @@ func (s *shift) wanted(hash string) bool {
 // begin begins the distribution that the row of a topic asks for, unless it has begun. The row alone decides: it may have
 // been written although the broker's word of that was lost. It is called with the lock.
 func (s *shift) begin(t *topic) {
-	if t.row != nil && t.row.Want != t.row.Done && t.row.Want != t.started {
+	if t.row != nil && t.row.Want != t.row.Done && (t.begun.IsZero() || t.row.Round != t.started) {
 		s.distribute(t, "")
 	}
 	if t.row != nil {
@@ -97,7 +105,7 @@ func (s *shift) begin(t *topic) {
 // lock.
 func (s *shift) distribute(t *topic, after string) {
 	now := s.Now()
-	t.started, t.begun, t.dirty = t.row.Want, now, true
+	t.started, t.begun, t.dirty = t.row.Round, now, true
 	for key, sub := range t.subs {
 		if key > after && sub.row.Live(now) {
 			// Who failed has a time of its own for the next try, and gets what is the newest then.
@@ -155,7 +163,7 @@ func (s *shift) pump(t *topic) {
 			<-s.docs
 		}
 		return
-	case t.doc == nil || t.doc.want != t.row.Want:
+	case t.doc == nil || t.doc.round != t.row.Round:
 		t.fetching = true
 		s.group.Go(func() { s.fetch(t) })
 		return
@@ -193,7 +201,7 @@ func (s *shift) checkpoint() {
 		err := s.writeTopic(s.ctx, t.hash, func(row *Topic) *Topic {
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if row == nil || row.Want != t.started {
+			if row == nil || row.Round != t.started {
 				return row // another document is wanted, and its distribution about to begin
 			}
 			next := *row

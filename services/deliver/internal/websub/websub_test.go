@@ -513,6 +513,36 @@ func TestAHungSiteDelaysNobody(t *testing.T) {
 	}
 }
 
+// A feed that goes back to what it was says as much as any other change: something was taken down.
+func TestADocumentThatComesBackIsPushedAgain(t *testing.T) {
+	t.Parallel()
+	w, hung, good := newWorld(t), newSite(t), newSite(t)
+	release := make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	w.hub()
+	w.subscribed("all", hung.URL, good.URL)
+	w.publish("all", "one")
+	w.settled("all", "one")
+	hung.answers(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost {
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
+		}
+		return false
+	})
+	want := []string{"one"}
+	for _, body := range []string{"two", "one", "two", "one"} { // none of them is finished
+		w.publish("all", body)
+		want = append(want, body)
+		until(t, "the good one to have it", func() bool { return len(good.pushed()) == len(want) })
+	}
+	if got := good.pushed(); !slices.Equal(got, want) {
+		t.Errorf("pushed %q", got)
+	}
+}
+
 func TestWhoWasSlowWaitsInALaneOfItsOwn(t *testing.T) {
 	t.Parallel()
 	w, s := newWorld(t), newSite(t)
