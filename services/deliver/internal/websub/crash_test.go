@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,6 +134,36 @@ func TestADistributionGoesOnWhereItWasBrokenOff(t *testing.T) {
 			t.Errorf("site %d of %d got %q", i, sites, got)
 		}
 	}
+}
+
+// A kill right after the row of a site says that an older document has arrived: the newer one is owed to it all the same.
+func TestAChangeDuringATryOutlivesAKill(t *testing.T) {
+	t.Parallel()
+	w, s, good := newWorld(t), newSite(t), newSite(t)
+	var ticks atomic.Int64
+	_, stop := w.hub(func(o *Options) { o.Tick = func() { ticks.Add(1) } })
+	w.subscribed("all", s.URL, good.URL)
+	s.status(http.StatusServiceUnavailable)
+	w.publish("all", "one")
+	release := w.failed(s, 1, http.StatusOK)
+	w.publish("all", "two")
+	until(t, "the good one", func() bool { return len(good.pushed()) == 2 })
+	n := ticks.Load()
+	until(t, "the state to be written down", func() bool { return ticks.Load() >= n+3 })
+	stop()
+	s.answers(nil)
+	release()
+	row := w.rows()[s.URL]
+	row.Retry = nil
+	value, err := json.Marshal(row)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.bus.Bucket(event.BucketSubscriptions).Put(t.Context(), subscriptionKey(topicOf("all"), s.URL), value); err != nil {
+		t.Fatal(err)
+	}
+	w.hub()
+	until(t, "the new document", func() bool { got := s.pushed(); return got[len(got)-1] == "two" })
 }
 
 // The broker may have stored a row although its word of that was lost, or the process ended before it heard it.

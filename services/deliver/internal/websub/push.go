@@ -16,11 +16,12 @@ func (s *shift) push(sub *subscription) {
 	row, doc, about := *sub.row, t.doc, *t.row
 	// Nothing is pushed after the end of a lease, and nothing old when something newer is wanted.
 	current := s.subs[sub.key] == sub && row.Live(now) && doc != nil && doc.round == about.Round
-	s.mu.Unlock()
 	if !current || s.ctx.Err() != nil || !s.lease.Valid() {
 		s.done(sub, !row.Live(now))
+		s.mu.Unlock()
 		return
 	}
+	s.mu.Unlock()
 	got := s.post(s.ctx, &row, &about, doc.body)
 	if s.ctx.Err() != nil {
 		return // the next holder finds it owed
@@ -65,12 +66,12 @@ func (s *shift) push(sub *subscription) {
 		s.Log.Debug("could not write down what became of a push", "feed", row.Feed, "kind", fault.KindOf(err), "err", err)
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock() // until it is done: what is wanted in between would count as settled
 	sub.slow = got.took > s.slowAfter
 	if err != nil {
 		t.hold = s.Now().Add(writeAgain) // the document stays owed, and is pushed again
 	}
-	settled := err == nil && doc.round == t.row.Round
-	s.mu.Unlock()
+	settled := err == nil && (doc.round == t.row.Round || sub.row.Retry != nil) // a retry brings what is the newest then
 	s.done(sub, settled)
 }
 
@@ -80,10 +81,8 @@ func (s *Subscription) changed() *Subscription {
 	return &next
 }
 
-// done ends a push. settled says that the document is not owed any more.
+// done ends a push. settled says that the document is not owed any more. It is called with the lock.
 func (s *shift) done(sub *subscription, settled bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	t := sub.topic
 	sub.busy = false
 	t.busy--

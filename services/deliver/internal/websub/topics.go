@@ -108,8 +108,9 @@ func (s *shift) distribute(t *topic, after string) {
 	t.started, t.begun, t.dirty = t.row.Round, now, true
 	for key, sub := range t.subs {
 		if key > after && sub.row.Live(now) {
-			// Who failed has a time of its own for the next try, and gets what is the newest then.
-			s.owe(sub, sub.row.Retry == nil)
+			// Who failed has a time of its own for the next try, and gets what is the newest then. To whom an older one is
+			// under way, this one is owed until it is known what became of that, so that the position stays before it.
+			s.owe(sub, sub.row.Retry == nil || sub.busy)
 		}
 	}
 }

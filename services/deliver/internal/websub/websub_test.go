@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -384,6 +385,57 @@ func TestAfterTheLastTryTheNextChangeIsTheNext(t *testing.T) {
 	if got := s.pushed(); len(got) != 7 || got[6] != "two" {
 		t.Errorf("pushed %q", got)
 	}
+}
+
+// A site whose next try is under way while the feed changes gets the change, whatever becomes of that try.
+func TestAChangeDuringATryIsNotLost(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		failures int // before the try that hangs
+		status   int // of that
+	}{"it succeeds": {1, http.StatusOK}, "it is the last and fails": {len(retries()), http.StatusInternalServerError}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, s, good := newWorld(t), newSite(t), newSite(t)
+			w.hub()
+			w.subscribed("all", s.URL, good.URL)
+			s.status(http.StatusServiceUnavailable)
+			w.publish("all", "one")
+			release := w.failed(s, c.failures, c.status)
+			w.publish("all", "two")
+			until(t, "the good one", func() bool { return len(good.pushed()) == 2 })
+			s.answers(nil)
+			release()
+			w.settled("all", "two")
+			if got := s.pushed(); len(got) != c.failures+2 || got[len(got)-1] != "two" {
+				t.Errorf("pushed %q", got)
+			}
+		})
+	}
+}
+
+// failed waits until a push to a site has failed so often and been tried once more, which hangs until it is released, and
+// then has a status.
+func (w *world) failed(s *site, failures, status int) (release func()) {
+	w.t.Helper()
+	hold := make(chan struct{})
+	release = sync.OnceFunc(func() { close(hold) })
+	w.t.Cleanup(release) // before the server is closed, which waits for its handlers
+	for i, wait := range retries()[:failures] {
+		until(w.t, "the note of the failure", func() bool { r := w.retry(s.URL); return r != nil && r.Attempt == i+1 })
+		if i == failures-1 {
+			s.answers(func(rw http.ResponseWriter, r *http.Request) bool {
+				if r.Method == http.MethodPost {
+					<-hold
+					rw.WriteHeader(status)
+				}
+				return r.Method == http.MethodPost
+			})
+		}
+		w.pass(wait)
+		until(w.t, "the next try", func() bool { return len(s.pushed()) == i+2 })
+	}
+	return release
 }
 
 func TestGoneEndsTheSubscription(t *testing.T) {
