@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"tidings.internal/pkg/bus"
@@ -13,8 +14,9 @@ import (
 )
 
 const (
-	// changesAtOnce is how many changed feeds are noted at once.
-	changesAtOnce = 8
+	// changesAtOnce is how many changed feeds are noted at once. They are as many because most of them wait for the hubs of
+	// others.
+	changesAtOnce = 32
 	// pings is how often a hub of others is told of one change, if it does not hear.
 	pings = 5
 )
@@ -306,20 +308,27 @@ func (s *shift) writeTopic(ctx context.Context, hash string, verb func(*Topic) *
 }
 
 // pingAll tells the hubs of others that there is news. It is part of the handling of the message, which comes again when
-// one did not hear, up to [pings] times: it may be told twice, and is told once at least.
+// one did not hear, up to [pings] times: it may be told twice, and is told once at least. All are told at once, so that
+// one that hangs costs the others nothing, and the handler no more than one request.
 func (s *shift) pingAll(ctx context.Context, f event.FeedChanged, deliveries int) error {
-	var last error
+	var group sync.WaitGroup
+	answers := make(chan answer, len(f.Hubs)*len(f.Documents))
 	for _, hub := range f.Hubs {
 		for _, doc := range f.Documents {
-			got := s.ping(ctx, hub, doc.Topic)
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if got.good() || got.status/100 == 4 || got.barred {
-				continue // it will not say anything else
-			}
-			last = fault.Errorf(fault.Unreachable, "tell a hub that feed %s has news: %d %s", f.Feed, got.status, got.reason)
+			group.Go(func() { answers <- s.ping(ctx, hub, doc.Topic) })
 		}
+	}
+	group.Wait()
+	close(answers)
+	if err := s.ctx.Err(); err != nil { // the end of the handler's own time is as much a failure as any other
+		return err
+	}
+	var last error
+	for got := range answers {
+		if got.good() || got.status/100 == 4 || got.barred {
+			continue // it will not say anything else
+		}
+		last = fault.Errorf(fault.Unreachable, "tell a hub that feed %s has news: %d %s", f.Feed, got.status, got.reason)
 	}
 	if last != nil && deliveries >= pings {
 		s.Log.Warn("gave up telling a hub of news", "feed", f.Feed, "attempt", deliveries, "err", last)

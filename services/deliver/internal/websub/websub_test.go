@@ -1,6 +1,7 @@
 package websub
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
 )
 
 func TestIntentIsVerified(t *testing.T) {
@@ -691,4 +693,39 @@ func TestHubsOfOthersAreTold(t *testing.T) {
 		l, err := w.bus.Backlog(t.Context(), event.StreamFeeds, event.ConsumerWebSub)
 		return err == nil && l.Lag() == 0
 	})
+}
+
+func TestAHungHubOfOthersDelaysNoOther(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	release := make(chan struct{})
+	var hubs []string
+	for range 3 {
+		hung := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_ = r.ParseForm() // only then the server notices that the client has gone
+			select {
+			case <-release:
+			case <-r.Context().Done():
+			}
+		}))
+		t.Cleanup(hung.Close)
+		hubs = append(hubs, hung.URL)
+	}
+	t.Cleanup(func() { close(release) })
+	told := make(chan struct{}, pings)
+	good := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { told <- struct{}{} }))
+	t.Cleanup(good.Close)
+	h, _ := w.hub()
+	w.publish("all", "one", append(hubs, good.URL)...)
+	until(t, "the good one to be told", func() bool { return len(told) > 0 })
+	// A handler whose time is over before the hubs have answered has failed, and gives up as after any other failure.
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	f := event.FeedChanged{Feed: "all", Hubs: hubs, Documents: []event.Document{{Topic: topicOf("all")}}}
+	if err := h.shift.Load().pingAll(over, f, pings-1); fault.KindOf(err) != fault.Unreachable {
+		t.Errorf("out of time: %v", err)
+	}
+	if err := h.shift.Load().pingAll(over, f, pings); err != nil {
+		t.Errorf("out of time for the last time: %v", err)
+	}
 }
