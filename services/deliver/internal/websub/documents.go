@@ -123,28 +123,50 @@ func unpack(r event.DocumentReply) ([]byte, error) {
 	return body, nil
 }
 
-// lookAt ends the subscriptions of feeds that are given up: of those nothing is announced any more.
-func (s *shift) lookAt(now time.Time) {
+// look begins a look at the feeds that are due, if none is under way. Each answer can take seconds, which nothing else
+// may wait for.
+func (s *shift) look(now time.Time) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	due := map[*topic]*Topic{}
 	for _, t := range s.topics {
-		if t.looked.IsZero() {
-			t.looked = now
+		if t.looked.IsZero() { // not all of them at the same time
+			t.looked = now.Add(-time.Duration(s.Random() * float64(lookEvery)))
 		}
 		if now.Sub(t.looked) < lookEvery {
 			continue
 		}
-		t.looked = now
 		for _, sub := range t.subs {
 			format := sub.row.Topic[strings.LastIndexByte(sub.row.Topic, '.')+1:]
 			due[t] = &Topic{Feed: sub.row.Feed, Format: format}
 			break
 		}
 	}
-	s.mu.Unlock()
+	if len(due) == 0 || s.looking {
+		return
+	}
+	s.looking = true
+	s.group.Go(func() {
+		s.lookAt(due)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.looking = false
+	})
+}
+
+// lookAt ends the subscriptions of feeds that are given up: of those nothing is announced any more. It ends where publish
+// does not answer: the others are due again with the next sweep.
+func (s *shift) lookAt(due map[*topic]*Topic) {
 	for t, row := range due {
-		if _, err := s.read(row, true); s.missed(t, err) {
+		s.mu.Lock()
+		t.looked = s.Now()
+		s.mu.Unlock()
+		_, err := s.read(row, true)
+		if s.missed(t, err) {
 			s.close(t, row)
+		}
+		if err != nil && fault.KindOf(err) != fault.Gone {
+			return
 		}
 	}
 }

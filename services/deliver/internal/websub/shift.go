@@ -25,7 +25,7 @@ type shift struct {
 	ctx   context.Context
 	lease Lease
 	lanes *lanes
-	group sync.WaitGroup // what fetches documents
+	group sync.WaitGroup // what asks publish
 	docs  chan struct{}  // holds one for each document in memory
 	wake  chan struct{}  // says that a distribution has ended
 
@@ -41,6 +41,7 @@ type shift struct {
 	rates   map[string]*rate.Limiter
 	room    *sync.Cond // signalled when an ask has ended
 	ending  bool       // somebody has ended a subscription: sweep now
+	looking bool       // a look at feeds is under way
 }
 
 // subscription is a row in memory. Its row is never changed but replaced.
@@ -68,9 +69,9 @@ type topic struct {
 	doc      *document
 	slot     bool // it has a place among the documents in memory
 	fetching bool
-	dirty    bool // the row does not say yet how far the distribution is
-	looked   time.Time
-	missing  int // how often in a row nobody published it, the last time at missed
+	dirty    bool      // the row does not say yet how far the distribution is
+	looked   time.Time // when it was looked last whether the feed is published
+	missing  int       // how often in a row nobody published it, the last time at missed
 	missed   time.Time
 }
 
@@ -111,7 +112,7 @@ func (s *shift) loop() {
 		if now := s.Now(); s.told() || now.Sub(swept) >= sweepEvery {
 			swept = now
 			s.sweep(now)
-			s.lookAt(now)
+			s.look(now)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -521,6 +522,43 @@ func TestAFeedThatIsGivenUpEndsItsSubscriptionsInTime(t *testing.T) {
 	until(t, "the end", func() bool { return len(w.rows()) == 0 && len(s.got(http.MethodGet)) == 2 })
 	if last := s.got(http.MethodGet)[1]; !strings.Contains(last.uri, "hub.mode=denied") {
 		t.Errorf("told %s", last.uri)
+	}
+}
+
+// Publish may be slow or away for all feeds at once: neither pushes nor leases wait for that, and it is not asked for each.
+func TestALookAtFeedsHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	w, s := newWorld(t), newSite(t)
+	w.hang = make(chan struct{})
+	release := sync.OnceFunc(func() { close(w.hang) })
+	t.Cleanup(release)
+	var ticks atomic.Int64
+	h, _ := w.hub(func(o *Options) { o.Tick = func() { ticks.Add(1) } })
+	state := func() (looking, seen bool) {
+		shift := h.shift.Load()
+		shift.mu.Lock()
+		defer shift.mu.Unlock()
+		seen = len(shift.topics) == 2
+		for _, topic := range shift.topics {
+			seen = seen && !topic.looked.IsZero()
+		}
+		return shift.looking, seen
+	}
+	w.subscribed("all", s.URL)
+	w.subscribed("other", s.URL)
+	w.pass(sweepEvery)
+	until(t, "the first sweep", func() bool { _, seen := state(); return seen })
+	w.pass(lookEvery + sweepEvery)
+	until(t, "a look", func() bool { return w.looked() == 1 })
+	n := ticks.Load()
+	until(t, "the work to go on", func() bool { return ticks.Load() >= n+3 })
+	if looking, _ := state(); !looking {
+		t.Error("the work has waited for the end of the look")
+	}
+	release()
+	until(t, "the end of the look", func() bool { looking, _ := state(); return !looking })
+	if n := w.looked(); n != 1 {
+		t.Errorf("publish did not answer, and was asked %d times", n)
 	}
 }
 

@@ -44,8 +44,9 @@ type world struct {
 	ahead  time.Duration // of the clock
 	bodies map[string][]byte
 	places map[string]event.Applied
-	asked  int // for documents
-	looks  int // and whether there are any
+	asked  int           // for documents
+	looks  int           // and whether there are any
+	hang   chan struct{} // looks wait for it, and find nothing yet
 	gone   map[string]bool
 	counts map[string]int // by outcome
 	serial uint64
@@ -77,6 +78,12 @@ func (w *world) document(_ context.Context, request []byte) (any, error) {
 	case w.gone[r.Feed]:
 		w.looks++
 		return event.DocumentReply{State: event.DocumentGone}, nil
+	case r.Look && w.hang != nil:
+		w.looks++
+		w.mu.Unlock()
+		<-w.hang
+		w.mu.Lock()
+		return event.DocumentReply{State: event.DocumentNotYet}, nil
 	case r.Look && r.Format == "rss":
 		w.looks++
 		return event.DocumentReply{State: event.DocumentHere}, nil
