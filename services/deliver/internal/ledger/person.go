@@ -192,6 +192,8 @@ func CatchUp(old *Row, p event.Post, due, now time.Time, actor string) (*Row, er
 		r = old.clone()
 	}
 	r.reset(now)
+	// What people said, they said of another text.
+	r.EditedBy, r.ApprovedBy, r.ApprovedAt, r.Next = "", "", time.Time{}, nil
 	p.Action = event.ActionCreate
 	r.load(p)
 	r.Seen, r.Backfill, r.Due = max(r.Seen, p.Revision), true, due.UTC() // what is caught up has no age

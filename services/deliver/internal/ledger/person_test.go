@@ -294,6 +294,20 @@ func TestCatchingUpTakesOnlyWhatWasMissed(t *testing.T) {
 			t.Errorf("%s, taken in: %+v, %v", name, again, err)
 		}
 	}
+	// What was said of the words that were skipped is not said of these.
+	manual := rules
+	manual.Approve = Manual
+	r, err := taken(t, manual).Rewrite(composed(event.ActionCreate, 1, "words of anna"), start, "anna")
+	r, err = did(t, r, err).Approve(start, "anna")
+	r, err = did(t, r, err).Skip(start, Self, TooOld)
+	r, err = CatchUp(did(t, r, err), p, due, start, "bert")
+	if r = did(t, r, err); r.EditedBy != "" || r.ApprovedBy != "" || !r.ApprovedAt.IsZero() {
+		t.Errorf("edited by %q, approved by %q at %v", r.EditedBy, r.ApprovedBy, r.ApprovedAt)
+	}
+	r, err = Take(r, composed(event.ActionEdit, 4, "text 4"), 9, rules, start)
+	if r = did(t, r, err); r.Payload.Text != "text 4" {
+		t.Errorf("a newer revision leaves %q", r.Payload.Text)
+	}
 	other := p
 	other.Article = "bbbbbbbbbbbbbbbbbbbbbbbbbb"
 	for name, c := range map[string]struct {
