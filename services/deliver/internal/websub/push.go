@@ -26,7 +26,7 @@ func (s *shift) push(sub *subscription) {
 	if s.ctx.Err() != nil {
 		return // the next holder finds it owed
 	}
-	outcome := Sent
+	outcome, anew := Sent, false
 	var err error
 	switch {
 	case got.good():
@@ -43,12 +43,12 @@ func (s *shift) push(sub *subscription) {
 	case got.status == http.StatusGone:
 		outcome = Given
 		err = s.write(sub.key, func(r *Subscription) *Subscription {
-			if r != nil && r.Since.After(row.Since) {
-				return r // it has subscribed anew meanwhile
+			if anew = r != nil && r.Since.After(row.Since); anew {
+				return r // it has subscribed anew meanwhile, and is asked again
 			}
 			return nil
 		})
-		if err == nil {
+		if err == nil && !anew {
 			s.tell("subscription_ended", row.Feed, Given)
 		}
 	default:
@@ -71,7 +71,7 @@ func (s *shift) push(sub *subscription) {
 	if err != nil {
 		t.hold = s.Now().Add(writeAgain) // the document stays owed, and is pushed again
 	}
-	settled := err == nil && (doc.round == t.row.Round || sub.row.Retry != nil) // a retry brings what is the newest then
+	settled := err == nil && !anew && (doc.round == t.row.Round || sub.row.Retry != nil) // a retry brings what is the newest then
 	s.done(sub, settled)
 }
 

@@ -456,6 +456,33 @@ func TestGoneEndsTheSubscription(t *testing.T) {
 	}
 }
 
+func TestGoneBeforeARenewalEndsNothing(t *testing.T) {
+	t.Parallel()
+	w, s := newWorld(t), newSite(t)
+	w.hub()
+	w.subscribed("all", s.URL)
+	renewed := make(chan struct{})
+	release := sync.OnceFunc(func() { close(renewed) })
+	t.Cleanup(release)
+	s.answers(func(rw http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodPost {
+			<-renewed
+			rw.WriteHeader(http.StatusGone)
+		}
+		return r.Method == http.MethodPost
+	})
+	w.publish("all", "one")
+	until(t, "the push", func() bool { return len(s.pushed()) == 1 })
+	w.leave(event.ModeSubscribe, "all", s.URL, secret("new"))
+	until(t, "the renewal", func() bool { row := w.rows()[s.URL]; return row != nil && row.Secret == "new" && w.waiting() == 0 })
+	s.answers(nil)
+	release()
+	w.settled("all", "one")
+	if got := s.got(http.MethodPost); len(got) != 2 || got[1].header.Get("X-Hub-Signature") != signature("new", "one") || w.rows()[s.URL] == nil {
+		t.Errorf("pushed %q", s.pushed())
+	}
+}
+
 func TestNothingIsPushedAfterTheLease(t *testing.T) {
 	t.Parallel()
 	w, s, other := newWorld(t), newSite(t), newSite(t)
