@@ -255,7 +255,7 @@ func (s *shift) write(key string, verb func(*Subscription) *Subscription) error 
 		}
 		var err error
 		if next == nil {
-			err = s.rows.DeleteAt(s.ctx, key, revision)
+			err = s.remove(key, revision)
 		} else {
 			value, bad := json.Marshal(next)
 			if bad != nil {
@@ -293,8 +293,24 @@ func (s *shift) wrote(key string, row *Subscription, revision uint64) {
 		s.put(key, row, revision)
 		return
 	}
-	s.put(key, nil, 0)
-	s.removed[key] = revision // the bucket may still be about to show what was removed
+	if sub := s.subs[key]; sub != nil && sub.revision <= revision {
+		s.drop(sub)
+	}
+}
+
+// remove deletes a row. The bucket may still be about to show what is removed, and may show that it is before we hear it:
+// the mark is set first, so that it is not left behind.
+func (s *shift) remove(key string, revision uint64) error {
+	s.mu.Lock()
+	s.removed[key] = revision
+	s.mu.Unlock()
+	err := s.rows.DeleteAt(s.ctx, key, revision)
+	if err != nil {
+		s.mu.Lock()
+		delete(s.removed, key)
+		s.mu.Unlock()
+	}
+	return err
 }
 
 // sweep removes what has ended by its lease. Nothing is pushed after that in any case, since each push looks at it.

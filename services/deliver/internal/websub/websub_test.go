@@ -699,6 +699,27 @@ func TestWhoWasSlowWaitsInALaneOfItsOwn(t *testing.T) {
 	until(t, "the next try, which is quick", func() bool { row := w.rows()[s.URL]; return row != nil && row.Retry == nil && !slowed() })
 }
 
+func TestOfWhatWasRemovedNothingIsLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	h, _ := w.hub()
+	until(t, "the lease", func() bool { return h.shift.Load() != nil })
+	s := h.shift.Load()
+	for i := range 200 {
+		row := &Subscription{Feed: "all", Topic: topicOf("all"), Callback: fmt.Sprintf("https://site.example/%d", i), Lease: w.now().Add(time.Hour)}
+		for _, next := range []*Subscription{row, nil} {
+			if err := s.write(subscriptionKey(row.Topic, row.Callback), func(*Subscription) *Subscription { return next }); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	until(t, "the bucket to have shown it", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return len(s.removed) == 0 && len(s.subs) == 0
+	})
+}
+
 func TestAnOperatorEndsASubscription(t *testing.T) {
 	t.Parallel()
 	w, s, other := newWorld(t), newSite(t), newSite(t)
