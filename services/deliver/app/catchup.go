@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/deliver/internal/ledger"
@@ -14,7 +15,8 @@ import (
 type Caught struct {
 	Delivery string `json:"delivery"`
 	Title    string `json:"title,omitempty"`
-	// Outcome is planned for what is sent now or at Due; else the state that the delivery has and keeps, or "left out".
+	// Outcome is planned for what is sent now or at Due, held for what is approved or ended by then; else the state that the
+	// delivery has and keeps, or "left out".
 	Outcome string    `json:"outcome"`
 	Due     time.Time `json:"due,omitzero"`
 	Reason  string    `json:"reason,omitempty"`
@@ -28,9 +30,13 @@ const LeftOut = "left out"
 const day = 24 * time.Hour
 
 // CatchUp plans posts that a channel missed, in the order given, perDay of them each day from now on; all at once, at the
-// rate of the channel, for zero. What was sent, or ended by a person, is left as it is, so that it may be repeated after a
-// crash. With dry nothing is written.
-func CatchUp(ctx context.Context, b *bus.Bus, channel string, posts []event.Post, perDay int, actor string, dry bool) ([]Caught, error) {
+// rate of the channel, for zero. Where the configuration has them approved they are held. What was sent, or ended by a
+// person, is left as it is, so that it may be repeated after a crash. With dry nothing is written.
+func CatchUp(ctx context.Context, b *bus.Bus, doc *config.Doc, channel string, posts []event.Post, perDay int, actor string, dry bool) ([]Caught, error) {
+	rules, err := approval(doc, channel)
+	if err != nil {
+		return nil, err
+	}
 	c, _, err := book(b).Channel(ctx, channel)
 	switch {
 	case err != nil:
@@ -50,7 +56,7 @@ func CatchUp(ctx context.Context, b *bus.Bus, channel string, posts []event.Post
 		}
 		fresh := false
 		row, err := catchUp(ctx, b, p, dry, func(old *ledger.Row) (*ledger.Row, error) {
-			r, err := ledger.CatchUp(old, p, due, now, actor)
+			r, err := ledger.CatchUp(old, p, rules, due, now, actor)
 			fresh = r != nil
 			return r, err
 		})
@@ -65,6 +71,17 @@ func CatchUp(ctx context.Context, b *bus.Bus, channel string, posts []event.Post
 		list = append(list, one)
 	}
 	return list, nil
+}
+
+// approval reads how the posts of a channel are approved. Mistakes elsewhere, such as a file with a token that only deliver
+// can read, are none of its business.
+func approval(doc *config.Doc, channel string) (ledger.Rules, error) {
+	for _, c := range read(doc).channels {
+		if c.ID == channel {
+			return ledger.Rules{Approve: c.Approve.Mode, HoldFor: c.Approve.Hold, ExpireAfter: c.ExpireAfter}, nil
+		}
+	}
+	return ledger.Rules{}, fault.Errorf(fault.Invalid, "there is no channel %q in the configuration that deliver sends to", channel)
 }
 
 func catchUp(ctx context.Context, b *bus.Bus, p event.Post, dry bool, change func(*ledger.Row) (*ledger.Row, error)) (*ledger.Row, error) {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tidings.internal/pkg/article"
+	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/natstest"
@@ -33,7 +34,7 @@ func TestACatchUpThatBrokeOffIsMadeGood(t *testing.T) {
 		}
 	}
 	until(t, "both are skipped", inState(t, b, "skipped", 2))
-	if list, err := CatchUp(ctx, b, "hook", posts, 0, "anna", true); err != nil || len(list) != 3 || list[0].Outcome != "planned" {
+	if list, err := CatchUp(ctx, b, config.New("tidings.yaml", document(hook, ""), nil), "hook", posts, 0, "anna", true); err != nil || len(list) != 3 || list[0].Outcome != "planned" {
 		t.Errorf("a dry run tells %+v, %v", list, err)
 	}
 	if n := len(hook.got()); n != 0 {
@@ -42,7 +43,7 @@ func TestACatchUpThatBrokeOffIsMadeGood(t *testing.T) {
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			if _, err := CatchUp(ctx, b, "hook", posts, 0, "anna", false); err != nil {
+			if _, err := CatchUp(ctx, b, config.New("tidings.yaml", document(hook, ""), nil), "hook", posts, 0, "anna", false); err != nil {
 				t.Error(err)
 			}
 		})
@@ -51,7 +52,7 @@ func TestACatchUpThatBrokeOffIsMadeGood(t *testing.T) {
 	group.Wait()
 	hook.await(t, 3)
 	until(t, "all are sent", inState(t, b, "sent", 3))
-	list, err := CatchUp(ctx, b, "hook", posts, 0, "anna", false)
+	list, err := CatchUp(ctx, b, config.New("tidings.yaml", document(hook, ""), nil), "hook", posts, 0, "anna", false)
 	if err != nil || len(list) != 3 || list[2].Outcome != "sent" || !list[2].Due.IsZero() {
 		t.Errorf("once more: %+v, %v", list, err)
 	}
@@ -74,7 +75,7 @@ func TestACatchUpIsSpreadOverDays(t *testing.T) {
 		}
 		posts = append(posts, p)
 	}
-	list, err := CatchUp(t.Context(), b, "hook", posts, 2, "anna", false)
+	list, err := CatchUp(t.Context(), b, config.New("tidings.yaml", document(hook, ""), nil), "hook", posts, 2, "anna", false)
 	if err != nil || len(list) != 5 {
 		t.Fatal(list, err)
 	}
@@ -88,7 +89,7 @@ func TestACatchUpIsSpreadOverDays(t *testing.T) {
 	if n := len(hook.got()); n != 2 {
 		t.Errorf("%d posts on the first day", n)
 	}
-	if _, err := CatchUp(t.Context(), b, "other", posts, 0, "anna", false); fault.KindOf(err) != fault.Invalid {
+	if _, err := CatchUp(t.Context(), b, config.New("tidings.yaml", document(hook, ""), nil), "other", posts, 0, "anna", false); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("a channel that never was: %v", err)
 	}
 	// What it plans can be looked at, and the questions of an operator are answered for a configured channel alone.
@@ -108,4 +109,26 @@ func TestACatchUpIsSpreadOverDays(t *testing.T) {
 	if v, err := Judge(t.Context(), b, fresh); err != nil || v.State != "planned" || v.Known {
 		t.Errorf("%+v, %v", v, err)
 	}
+}
+
+func TestACatchUpIsApprovedAsTheChannelSays(t *testing.T) {
+	t.Parallel()
+	server := natstest.Run(t)
+	b, hook := server.Bus(t, Name), newSink(t)
+	manual := document(hook, ", approve: manual")
+	start(t, b, manual)
+	until(t, "the channel has its row", known(t, b))
+	_, p, err := event.DecodePost(post(t, "hook", "one", 1, time.Now().Add(-1000*time.Hour)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := CatchUp(t.Context(), b, config.New("tidings.yaml", manual, nil), "hook", []event.Post{p}, 0, "anna", false)
+	if err != nil || len(list) != 1 || list[0].Outcome != "held" || list[0].Reason != "manual" {
+		t.Fatal(list, err)
+	}
+	if err := Approve(t.Context(), b, Wish{ID: list[0].Delivery, Actor: "bert"}); err != nil {
+		t.Fatal(err)
+	}
+	hook.await(t, 1)
+	until(t, "it is sent", inState(t, b, "sent", 1))
 }

@@ -179,9 +179,10 @@ func (r *Row) Leave(now time.Time, network string) (*Row, error) {
 }
 
 // CatchUp plans the first post of a story that a channel missed, not before due: one that it never heard of, or that was
-// skipped because of its age or of a full queue. It returns nil for every other: what was sent is never sent again, and
-// what a person ended stays so.
-func CatchUp(old *Row, p event.Post, due, now time.Time, actor string) (*Row, error) {
+// skipped because of its age or of a full queue. Where the channel's posts are approved, it is held as one that arrives;
+// of rules only that counts, and due only until a person approves it. It returns nil for every other story: what was sent
+// is never sent again, and what a person ended stays so.
+func CatchUp(old *Row, p event.Post, rules Rules, due, now time.Time, actor string) (*Row, error) {
 	r := old
 	switch {
 	case old == nil:
@@ -196,8 +197,19 @@ func CatchUp(old *Row, p event.Post, due, now time.Time, actor string) (*Row, er
 	r.EditedBy, r.ApprovedBy, r.ApprovedAt, r.Next = "", "", time.Time{}, nil
 	p.Action = event.ActionCreate
 	r.load(p)
-	r.Seen, r.Backfill, r.Due = max(r.Seen, p.Revision), true, due.UTC() // what is caught up has no age
-	return r, r.move(Planned, now, actor, markCatchup)
+	r.Seen, r.Backfill = max(r.Seen, p.Revision), true // what is caught up has no age
+	if err := r.move(Planned, now, actor, markCatchup); err != nil {
+		return nil, err
+	}
+	if rules.Approve == Hold || rules.Approve == Manual {
+		if err := r.enter(rules, now); err != nil {
+			return nil, err
+		}
+	}
+	if rules.Approve != Manual && r.Due.Before(due) { // the due time of what waits for a person is when it expires
+		r.Due = due.UTC()
+	}
+	return r, nil
 }
 
 // Trial is the row of a post that is sent to see whether a channel works, and taken back at once. One that does not arrive

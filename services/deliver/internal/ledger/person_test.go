@@ -281,12 +281,12 @@ func TestCatchingUpTakesOnlyWhatWasMissed(t *testing.T) {
 	}
 	old := skipped(TooOld)
 	for name, row := range map[string]*Row{"never heard of": nil, "older than the channel": skipped(Baseline), "too old": old, "pushed out": skipped(Dropped)} {
-		r, err := CatchUp(row, p, due, start, "anna")
+		r, err := CatchUp(row, p, rules, due, start, "anna")
 		r = did(t, r, err)
 		if r.State != Planned || !r.Backfill || !r.Due.Equal(due) || r.Payload.Text != "text 3" || r.Seen != 3 || r.Key != CreateKey(p.Channel, p.Story) || r.Op != Create {
 			t.Errorf("%s: %+v", name, r)
 		}
-		if again, err := CatchUp(r, p, due, start, "anna"); again != nil || err != nil {
+		if again, err := CatchUp(r, p, rules, due, start, "anna"); again != nil || err != nil {
 			t.Errorf("%s, again: %+v, %v", name, again, err)
 		}
 		// The message by which the post came to the bus changes nothing.
@@ -300,7 +300,7 @@ func TestCatchingUpTakesOnlyWhatWasMissed(t *testing.T) {
 	r, err := taken(t, manual).Rewrite(composed(event.ActionCreate, 1, "words of anna"), start, "anna")
 	r, err = did(t, r, err).Approve(start, "anna")
 	r, err = did(t, r, err).Skip(start, Self, TooOld)
-	r, err = CatchUp(did(t, r, err), p, due, start, "bert")
+	r, err = CatchUp(did(t, r, err), p, rules, due, start, "bert")
 	if r = did(t, r, err); r.EditedBy != "" || r.ApprovedBy != "" || !r.ApprovedAt.IsZero() {
 		t.Errorf("edited by %q, approved by %q at %v", r.EditedBy, r.ApprovedBy, r.ApprovedAt)
 	}
@@ -317,8 +317,47 @@ func TestCatchingUpTakesOnlyWhatWasMissed(t *testing.T) {
 		"sent": {sent(t, rules), p}, "planned": {taken(t, rules), p}, "rejected": {skipped(Rejected), p}, "taken down": {skipped(TakenDown), p},
 		"ended by a person": {skipped(Operator), p}, "told by another article": {old, other},
 	} {
-		if r, err := CatchUp(c.row, c.post, due, start, "anna"); r != nil || err != nil {
+		if r, err := CatchUp(c.row, c.post, rules, due, start, "anna"); r != nil || err != nil {
 			t.Errorf("%s: %+v, %v", name, r, err)
+		}
+	}
+}
+
+// A channel whose posts a person reads before they go has the person read these, too.
+func TestCatchingUpAsksForApproval(t *testing.T) {
+	t.Parallel()
+	rules := everything()
+	rules.HoldFor, rules.ExpireAfter = time.Hour, 100*time.Hour
+	p := composed(event.ActionCreate, 3, "text 3")
+	r, err := taken(t, rules).Skip(start, Self, TooOld)
+	old := did(t, r, err)
+	for name, c := range map[string]struct {
+		approve   string
+		due, want time.Duration
+		state     State
+	}{
+		"at once":                  {Auto, 0, 0, Planned},
+		"a person":                 {Manual, 0, 100 * time.Hour, Held},
+		"a person, on another day": {Manual, 48 * time.Hour, 100 * time.Hour, Held},
+		"time":                     {Hold, 0, time.Hour, Held},
+		"time, on another day":     {Hold, 48 * time.Hour, 48 * time.Hour, Held},
+	} {
+		rules.Approve = c.approve
+		for _, row := range []*Row{nil, old} {
+			r, err := CatchUp(row, p, rules, start.Add(c.due), start, "anna")
+			r = did(t, r, err)
+			if r.State != c.state || !r.Due.Equal(start.Add(c.want)) || c.state == Held && r.Reason != c.approve {
+				t.Errorf("%s: %s (%s) until %v", name, r.State, r.Reason, r.Due)
+			}
+			if again, err := CatchUp(r, p, rules, start, start, "anna"); again != nil || err != nil {
+				t.Errorf("%s, again: %+v, %v", name, again, err)
+			}
+			if c.state == Held {
+				r, err = r.Approve(start, "bert")
+				if r = did(t, r, err); r.ApprovedBy != "bert" || r.Payload.Text != "text 3" {
+					t.Errorf("%s, approved by %q: %q", name, r.ApprovedBy, r.Payload.Text)
+				}
+			}
 		}
 	}
 }

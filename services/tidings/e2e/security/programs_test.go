@@ -124,7 +124,7 @@ func (w *programs) operate(admin *bus.Bus) {
 		}
 		posts = append(posts, *m.Post)
 	}
-	list, err := deliver.CatchUp(ctx, admin, "sink", posts, 0, "anna", false)
+	list, err := deliver.CatchUp(ctx, admin, config.New("tidings.yaml", []byte(w.text), nil), "sink", posts, 0, "anna", false)
 	if err != nil || len(list) != 3 || list[0].Outcome != "planned" || list[1].Outcome != "sent" {
 		w.t.Errorf("the operator sends what a channel missed: %+v, %v", list, err)
 	}

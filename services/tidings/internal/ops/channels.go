@@ -102,7 +102,7 @@ func (o *Ops) CatchUp(ctx context.Context, channel string, most, perDay int, act
 	}
 	// A crash before this line leaves posts on the bus that the ledger skips as older than the channel; caught up once more
 	// they are found there.
-	done, err := deliver.CatchUp(ctx, o.bus, channel, posts, perDay, actor, dry)
+	done, err := deliver.CatchUp(ctx, o.bus, o.doc, channel, posts, perDay, actor, dry)
 	for _, m := range missed {
 		if m.Post == nil {
 			done = append(done, Caught{Delivery: channel + "/" + m.Story, Title: m.Title, Outcome: deliver.LeftOut, Reason: m.Why})
