@@ -73,15 +73,16 @@ func (s *shift) admit(a *ask) (before, outcome string) {
 	for len(s.asks) >= maxAsks && s.ctx.Err() == nil {
 		s.room.Wait()
 	}
+	settling := false // the row may be about to be written
 	if old := s.asks[a.key]; old != nil {
 		if old.entry == a.entry {
 			return "", "" // shown again
 		}
-		before = old.entry
+		before, settling = old.entry, old.busy
 		s.forget(old)
 	}
 	switch {
-	case a.request.Mode == event.ModeUnsubscribe && s.subs[a.key] == nil:
+	case a.request.Mode == event.ModeUnsubscribe && s.subs[a.key] == nil && !settling:
 		return before, Unknown // nothing to end, and nobody to be asked
 	case s.asking[a.host] >= 2*s.PerHost:
 		return before, Limited // not even told: that would be a request, too
@@ -230,7 +231,11 @@ func (s *shift) askLater(a *ask) {
 // settle puts a confirmed wish into force.
 func (s *shift) settle(a *ask, lease time.Duration) {
 	r, now := &a.request, s.Now().UTC()
+	current := true
 	err := s.write(a.key, func(row *Subscription) *Subscription {
+		if current = s.current(a); !current {
+			return row
+		}
 		if r.Mode == event.ModeUnsubscribe {
 			return nil
 		}
@@ -251,6 +256,9 @@ func (s *shift) settle(a *ask, lease time.Duration) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		a.due, a.busy = now.Add(askWaits()[0]), false
+		return
+	}
+	if !current {
 		return
 	}
 	if r.Mode == event.ModeUnsubscribe {

@@ -241,6 +241,31 @@ func TestALaterWishTakesThePlaceOfAnEarlierOne(t *testing.T) {
 	}
 }
 
+func TestAnEndIsAskedForWhileTheBeginningIsUnderWay(t *testing.T) {
+	t.Parallel()
+	w, s := newWorld(t), newSite(t)
+	w.hub()
+	began, hold := make(chan struct{}), make(chan struct{})
+	release := sync.OnceFunc(func() { close(hold) })
+	t.Cleanup(release)
+	s.answers(func(_ http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Query().Get("hub.mode") == event.ModeSubscribe && r.URL.Path != "/other" {
+			close(began)
+			<-hold
+		}
+		return false
+	})
+	w.leave(event.ModeSubscribe, "all", s.URL)
+	<-began
+	w.leave(event.ModeUnsubscribe, "all", s.URL)
+	until(t, "the end", func() bool { return w.counted(Ended)+w.counted(Unknown) == 1 && w.waiting() == 0 })
+	release()
+	w.subscribed("all", s.URL+"/other")
+	if len(w.rows()) != 1 || w.counted(Ended) != 1 {
+		t.Errorf("%d rows, counted %v", len(w.rows()), w.counts)
+	}
+}
+
 func TestLimitsAreToldAndKept(t *testing.T) {
 	t.Parallel()
 	w, s, other := newWorld(t), newSite(t), newSite(t)
