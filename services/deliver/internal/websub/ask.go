@@ -62,7 +62,11 @@ func (s *shift) take(e bus.Entry) {
 		s.dismiss(a.entry, outcome)
 		return
 	}
-	s.askDue()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.asks[a.key] == a { // else it was shown again
+		s.start(a, s.Now())
+	}
 }
 
 // admit puts a request among those that wait. before is the key of one that it takes the place of; outcome says why it
@@ -130,12 +134,17 @@ func (s *shift) askDue() {
 	defer s.mu.Unlock()
 	now := s.Now()
 	for _, a := range s.asks {
-		if a.busy || now.Before(a.due) || !s.lease.Valid() || !s.limiter(a.host).AllowN(now, 1) {
-			continue
-		}
-		a.busy = true
-		s.lanes.put(asking, a.host, func() { s.ask(a) })
+		s.start(a, now)
 	}
+}
+
+// start has a request dealt with if it is due and its host may be asked. It is called with the lock.
+func (s *shift) start(a *ask, now time.Time) {
+	if a.busy || now.Before(a.due) || !s.lease.Valid() || !s.limiter(a.host).AllowN(now, 1) {
+		return
+	}
+	a.busy = true
+	s.lanes.put(asking, a.host, func() { s.ask(a) })
 }
 
 // limiter is called with the lock.
