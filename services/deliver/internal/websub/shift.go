@@ -132,17 +132,6 @@ func (s *shift) show(e bus.Entry) {
 		s.showTopic(e)
 		return
 	}
-	if e.Deleted && e.Revision == 0 {
-		// After an outage the bucket shows its state anew. A row that is written at that moment can be missing in it, and
-		// comes right after: to take it for removed would forget what is owed to it.
-		now, there, err := s.rows.Read(s.ctx, e.Key)
-		if err != nil {
-			return // nothing is lost by keeping it: a write finds out
-		}
-		if there {
-			e = now
-		}
-	}
 	var row *Subscription
 	if !e.Deleted {
 		row = &Subscription{}
