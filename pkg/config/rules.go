@@ -20,6 +20,9 @@ var (
 	decimalForm  = regexp.MustCompile(`^[0-9]{1,9}(\.[0-9]{1,6})?$`)
 )
 
+// IsName reports whether a text is a name as ids have: 1 to 48 of a-z, 0-9, _ and -, not beginning with a sign.
+func IsName(text string) bool { return nameForm.MatchString(text) }
+
 // Name asks for the id of a source, feed or channel: it becomes part of subjects, keys, paths and headers.
 func (a At) Name(value string) bool {
 	a.learn(rule{form: nameForm.String(), needed: true})
@@ -27,7 +30,7 @@ func (a At) Name(value string) bool {
 		a.Problemf("is missing; an id is 1 to 48 of a-z, 0-9, _ and -")
 		return false
 	}
-	if !nameForm.MatchString(value) {
+	if !IsName(value) {
 		a.Problemf("%s is no id; an id is 1 to 48 of a-z, 0-9, _ and -, and begins with a letter or digit", quote(value))
 		return false
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"tidings.internal/pkg/config"
 	"tidings.internal/services/tidings/internal/ops"
 )
 
@@ -49,6 +50,9 @@ type feedTokenVerb struct {
 
 // Run is the verb feeds token.
 func (v *feedTokenVerb) Run(w *world) error {
+	if !config.IsName(v.Name) {
+		return &usageError{fmt.Sprintf("--name %q is no name; it is 1 to 48 of a-z, 0-9, _ and -", v.Name)}
+	}
 	doc, _, err := w.target()
 	if err != nil {
 		return err

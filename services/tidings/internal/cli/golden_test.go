@@ -205,6 +205,7 @@ func (i *instance) beforeTheStart() {
 	i.call(0, "config schema")
 	i.both(0, "feeds list")
 	i.both(0, "feeds token private --name ada")
+	i.call(2, "feeds token private --name Ada")
 	i.both(0, "posts preview --channel dead")
 	i.both(0, "topology plan")
 	i.both(0, "topology apply")
