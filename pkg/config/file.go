@@ -18,7 +18,7 @@ import (
 func Sections() []string {
 	return []string{
 		"site", "sources", "feeds", "channels", "taxonomy",
-		"ingest", "enrich", "publish", "deliver", "console", "nats", "log", "tracing", "admin",
+		"ingest", "enrich", "publish", "deliver", "nats", "log", "tracing", "admin",
 	}
 }
 

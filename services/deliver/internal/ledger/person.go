@@ -28,6 +28,10 @@ func (r *Row) Hold(now, due time.Time, actor string) (*Row, error) {
 		return nil, r.unfit("hold", "it is "+string(r.State)+"; only what waits for its turn can be held")
 	case r.Op != Create:
 		return nil, r.unfit("hold", "it is the "+string(r.Op)+" of what was posted; pause the channel to stop it")
+	case r.State == Held && r.Reason == Manual && due.IsZero():
+		return nil, nil // it waits for a person as it is
+	case r.State == Held && r.Reason == Manual:
+		return nil, r.unfit("hold", "it waits for a person; with an end it would go without one")
 	}
 	h := r.clone()
 	reason := Operator

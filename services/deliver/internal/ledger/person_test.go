@@ -54,6 +54,19 @@ func TestHoldStopsWhatWasAboutToGo(t *testing.T) {
 	}
 }
 
+func TestWhatWaitsForAPersonGetsNoEnd(t *testing.T) {
+	t.Parallel()
+	rules := everything()
+	rules.Approve = Manual
+	held := taken(t, rules)
+	if r, err := held.Hold(start, start.Add(time.Second), "anna"); r != nil || err == nil {
+		t.Errorf("it would go without approval: %+v", r)
+	}
+	if r, err := held.Hold(start, time.Time{}, "anna"); r != nil || err != nil {
+		t.Errorf("held as it is: %+v, %v", r, err)
+	}
+}
+
 func TestTheHoldOfAChannelBecomesAPersons(t *testing.T) {
 	t.Parallel()
 	rules := everything()

@@ -66,7 +66,7 @@ type TransitionError struct {
 
 // Error names the row and the two states.
 func (e *TransitionError) Error() string {
-	return fmt.Sprintf("move delivery %s/%s from %q to %q: there is no such way", e.Channel, e.Story, e.From, e.To)
+	return fmt.Sprintf("delivery %s/%s is %s, and cannot become %s from there", e.Channel, e.Story, e.From, e.To)
 }
 
 // Op is what is done at the network.

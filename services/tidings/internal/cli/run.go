@@ -109,12 +109,13 @@ func (a *announcement) ready(admin string) {
 // feedIDs lists the feed that always is and those of the configuration.
 func feedIDs(doc *config.Doc) []string {
 	var feeds []struct {
-		ID string `yaml:"id"`
+		ID      string `yaml:"id"`
+		Private bool   `yaml:"private"` // it has no address without a token
 	}
 	doc.Peek("feeds", &feeds)
 	ids := []string{"all"}
 	for _, f := range feeds {
-		if f.ID != "all" && f.ID != "" {
+		if f.ID != "all" && f.ID != "" && !f.Private {
 			ids = append(ids, f.ID)
 		}
 	}

@@ -45,7 +45,7 @@ func (v *subscriptionListVerb) Run(w *world) error {
 			}
 			rows[i] = []string{s.ID, s.Topic, s.Host, s.State, when(s.Lease), last}
 		}
-		return w.table([]string{"SUBSCRIPTION", "TOPIC", "HOST", "STATE", "LEASE UNTIL", "LAST"}, rows)
+		return w.table([]string{"SUBSCRIPTION", "TOPIC", "HOST", "STATE", "LEASE UNTIL", "LAST NOTE"}, rows)
 	})
 }
 

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"maps"
@@ -144,6 +145,7 @@ func (o *Ops) Article(ctx context.Context, id string) (Article, error) {
 		return a, err
 	}
 	a.Deliveries = append(a.Deliveries, slices.DeleteFunc(rows, func(d deliver.DeliveryStatus) bool { return d.Story != a.Story && d.Article != id })...)
+	slices.SortFunc(a.Deliveries, func(x, y deliver.DeliveryStatus) int { return cmp.Compare(x.Channel, y.Channel) })
 	return a, nil
 }
 
