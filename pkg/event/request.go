@@ -1,9 +1,7 @@
 package event
 
 import (
-	"log/slog"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -28,27 +26,10 @@ type HubRequest struct {
 	Topic    string    `json:"topic"`
 	Callback string    `json:"callback"`
 	// Secret is what the site wants pushes to be signed with, empty for no signature. It must be shown nowhere.
-	Secret HubSecret `json:"secret,omitempty"`
+	Secret Hidden `json:"secret,omitempty"`
 	// Lease is the time in seconds that is asked for, 0 when the hub may choose.
 	Lease int64 `json:"lease,omitempty"`
 }
-
-// HubSecret is what a site gave us to sign with. It is JSON as it is, for it must be stored, and *** everywhere else.
-type HubSecret string
-
-// String hides the secret.
-func (s HubSecret) String() string {
-	if s == "" {
-		return ""
-	}
-	return "***"
-}
-
-// GoString hides the secret.
-func (s HubSecret) GoString() string { return strconv.Quote(s.String()) }
-
-// LogValue hides the secret.
-func (s HubSecret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 const (
 	// MaxCallback is the longest callback and the longest topic in bytes, a limit of ours.

@@ -13,7 +13,7 @@ import (
 
 func TestHubRequestsAreCheckedByTheirForm(t *testing.T) {
 	t.Parallel()
-	good := event.HubRequest{ID: "1", Mode: event.ModeSubscribe, Feed: "all", Topic: "https://news.example.org/feeds/all.rss", Callback: "https://site.example/cb?x=1&y=%C3%A4", Secret: event.HubSecret(strings.Repeat("s", 199))}
+	good := event.HubRequest{ID: "1", Mode: event.ModeSubscribe, Feed: "all", Topic: "https://news.example.org/feeds/all.rss", Callback: "https://site.example/cb?x=1&y=%C3%A4", Secret: event.Hidden(strings.Repeat("s", 199))}
 	if err := good.Check(); err != nil {
 		t.Errorf("a good one: %v", err)
 	}
@@ -44,7 +44,7 @@ func TestHubRequestsAreCheckedByTheirForm(t *testing.T) {
 	}
 	var log strings.Builder
 	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "secret", good.Secret, "inside", []any{good.Secret})
-	if text := fmt.Sprintf("%#v %q %v", good, good.Secret, []any{&good.Secret, struct{ S event.HubSecret }{good.Secret}}) + log.String(); strings.Contains(text, "sss") {
+	if text := fmt.Sprintf("%#v %q %v", good, good.Secret, []any{&good.Secret, struct{ S event.Hidden }{good.Secret}}) + log.String(); strings.Contains(text, "sss") {
 		t.Errorf("a secret is shown: %s", text)
 	}
 	stored, err := json.Marshal(good)

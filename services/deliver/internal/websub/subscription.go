@@ -16,7 +16,7 @@ type Subscription struct {
 	Topic    string `json:"topic"`
 	Callback string `json:"callback"`
 	// Secret is what pushes are signed with, empty for no signature.
-	Secret event.HubSecret `json:"secret,omitempty"`
+	Secret event.Hidden `json:"secret,omitempty"`
 	Since  time.Time       `json:"since"` // of the last verification
 	// Lease is when the subscription ends. It is looked at before each push.
 	Lease time.Time `json:"lease"`

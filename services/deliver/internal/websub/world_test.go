@@ -197,7 +197,7 @@ func (w *world) leave(mode, feed, callback string, change ...func(*event.HubRequ
 }
 
 func secret(s string) func(*event.HubRequest) {
-	return func(r *event.HubRequest) { r.Secret = event.HubSecret(s) }
+	return func(r *event.HubRequest) { r.Secret = event.Hidden(s) }
 }
 func lease(n int64) func(*event.HubRequest) { return func(r *event.HubRequest) { r.Lease = n } }
 

@@ -96,7 +96,7 @@ func parse(form url.Values) (event.HubRequest, error) {
 		}
 	}
 	r := event.HubRequest{
-		Mode: form.Get("hub.mode"), Topic: form.Get("hub.topic"), Callback: form.Get("hub.callback"), Secret: event.HubSecret(form.Get("hub.secret")),
+		Mode: form.Get("hub.mode"), Topic: form.Get("hub.topic"), Callback: form.Get("hub.callback"), Secret: event.Hidden(form.Get("hub.secret")),
 	}
 	if r.Topic == "" {
 		r.Topic = form.Get("hub.url") // as in PubSubHubbub 0.3

@@ -62,7 +62,7 @@ func TestRequestsAreTakenOrRefusedWithAReason(t *testing.T) {
 		"secret and lease": {func(v url.Values) {
 			v.Set("hub.secret", strings.Repeat("s", 199))
 			v.Set("hub.lease_seconds", "864000")
-		}, 202, "", &event.HubRequest{Mode: "subscribe", Secret: event.HubSecret(strings.Repeat("s", 199)), Lease: 864000}},
+		}, 202, "", &event.HubRequest{Mode: "subscribe", Secret: event.Hidden(strings.Repeat("s", 199)), Lease: 864000}},
 		"a lease of ages": {func(v url.Values) { v.Set("hub.lease_seconds", strings.Repeat("9", 30)) }, 202, "", &event.HubRequest{Mode: "subscribe", Lease: maxLease}},
 		"alias of topic":  {func(v url.Values) { v.Del("hub.topic"); v.Set("hub.url", topic) }, 202, "", &event.HubRequest{Mode: "subscribe"}},
 		"old and unknown": {func(v url.Values) { v["hub.verify"] = []string{"sync", "async"}; v.Set("hub.other", "x") }, 202, "", &event.HubRequest{Mode: "subscribe"}},
