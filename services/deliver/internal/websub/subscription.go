@@ -17,7 +17,7 @@ type Subscription struct {
 	Callback string `json:"callback"`
 	// Secret is what pushes are signed with, empty for no signature.
 	Secret event.Hidden `json:"secret,omitempty"`
-	Since  time.Time       `json:"since"` // of the last verification
+	Since  time.Time    `json:"since"` // of the last verification
 	// Lease is when the subscription ends. It is looked at before each push.
 	Lease time.Time `json:"lease"`
 	// Retry is set while the last push has failed and is tried again.

@@ -38,10 +38,7 @@ var Network = send.Network{
 }
 
 type sender struct {
-	client   *web.Client
-	options  web.Options
-	channel  string
-	server   *url.URL
+	send.Server
 	handle   string
 	password string
 	now      func() time.Time
@@ -49,28 +46,24 @@ type sender struct {
 }
 
 func open(o send.Options) (send.Sender, error) {
-	s, ok := o.Channel.Settings.(*Settings)
-	if !ok {
-		return nil, fault.Errorf(fault.Internal, "open channel %s: it has the settings of another network", o.Channel.ID)
+	s, err := send.Own[Settings](o)
+	if err != nil {
+		return nil, err
 	}
-	server, err := url.Parse(strings.TrimRight(s.Server, "/"))
-	if err != nil || server.Host == "" {
-		return nil, fault.Errorf(fault.Invalid, "open channel %s: its server is not an address", o.Channel.ID)
+	server, err := send.At(o, "server", s.Server)
+	if err != nil {
+		return nil, err
 	}
-	b := &sender{client: o.Client, channel: o.Channel.ID, server: server, handle: s.Handle, password: s.Password.Reveal(), now: o.Now, options: web.Options{Timeout: o.Channel.Timeout}}
-	if o.Channel.AllowPrivate {
-		b.options.Private = web.HostPort(server)
-	}
-	return b, nil
+	return &sender{Server: server, handle: s.Handle, password: s.Password.Reveal(), now: o.Now}, nil
 }
 
 // Account is the handle on its server; who that is there is asked by [sender.Probe].
 func (b *sender) Account() string {
-	return "bluesky " + web.HostPort(b.server) + " " + strings.ToLower(b.handle)
+	return "bluesky " + web.HostPort(b.Address) + " " + strings.ToLower(b.handle)
 }
 
 // Credential changes with the password.
-func (b *sender) Credential() string { return send.Digest(b.channel, b.handle, b.password) }
+func (b *sender) Credential() string { return send.Digest(b.Channel, b.handle, b.password) }
 
 // Probe asks who the handle is.
 func (b *sender) Probe(ctx context.Context) (send.Identity, error) {
@@ -89,7 +82,7 @@ func (b *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
 	}
 	key, there, err := b.place(ctx, j, p)
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", b.channel, err)
+		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", b.Channel, err)
 	}
 	if there != nil {
 		return send.Receipt{Remote: *there}, nil
@@ -98,7 +91,7 @@ func (b *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
 		return map[string]any{"repo": did, "collection": collection, "rkey": key, "validate": true, "record": p.record}
 	})
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", b.channel, err)
+		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", b.Channel, err)
 	}
 	got := send.Accepted(answer, remote(did, key)) // the key is ours: the receipt needs nothing of the answer
 	got.Dropped = p.dropped
@@ -108,13 +101,13 @@ func (b *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
 // Delete removes the record. A server takes one that is gone already for done.
 func (b *sender) Delete(ctx context.Context, j send.Job) (send.Receipt, error) {
 	if len(j.Remote.ID) != 13 || strings.Trim(j.Remote.ID, sortable) != "" {
-		return send.Receipt{}, fault.Errorf(fault.Invalid, "delete post of channel %s: the ledger holds no usable id of it", b.channel)
+		return send.Receipt{}, fault.Errorf(fault.Invalid, "delete post of channel %s: the ledger holds no usable id of it", b.Channel)
 	}
 	answer, _, err := b.call(ctx, http.MethodPost, "/xrpc/com.atproto.repo.deleteRecord", nil, func(did string) any {
 		return map[string]any{"repo": did, "collection": collection, "rkey": j.Remote.ID}
 	})
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("delete post of channel %s: %w", b.channel, err)
+		return send.Receipt{}, fmt.Errorf("delete post of channel %s: %w", b.Channel, err)
 	}
 	return send.Accepted(answer, j.Remote), nil
 }
@@ -127,7 +120,7 @@ func (b *sender) Find(ctx context.Context, j send.Job) (ledger.Remote, bool, err
 	}
 	_, there, err := b.place(ctx, j, p)
 	if err != nil {
-		return ledger.Remote{}, false, fmt.Errorf("look for post of channel %s: %w", b.channel, err)
+		return ledger.Remote{}, false, fmt.Errorf("look for post of channel %s: %w", b.Channel, err)
 	}
 	if there == nil {
 		return ledger.Remote{}, false, nil
@@ -252,7 +245,7 @@ func (b *sender) call(ctx context.Context, method, path string, query func(did s
 }
 
 func (b *sender) exchange(ctx context.Context, method, path string, query url.Values, body any, bearer string) (*web.Answer, error) {
-	u := *b.server
+	u := *b.Address
 	u.Path, u.RawQuery = path, query.Encode()
 	var data []byte
 	if body != nil {
@@ -269,9 +262,9 @@ func (b *sender) exchange(ctx context.Context, method, path string, query url.Va
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Accept", "application/json")
-	o := b.options
+	o := b.Options
 	o.Bearer = bearer
-	return b.client.Do(ctx, req, o)
+	return b.Client.Do(ctx, req, o)
 }
 
 func (b *sender) secrets(token string) []string { return []string{b.password, token} }

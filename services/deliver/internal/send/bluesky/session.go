@@ -46,7 +46,7 @@ func (b *sender) enter(ctx context.Context, stale string) (session, error) {
 		b.door.session = session{}
 	}
 	if wait := b.door.tried.Add(loginGap).Sub(b.now()); wait > 0 && !b.door.tried.IsZero() {
-		return session{}, fault.Later(fault.Errorf(fault.Throttled, "log in for channel %s: the last try was a moment ago", b.channel), wait)
+		return session{}, fault.Later(fault.Errorf(fault.Throttled, "log in for channel %s: the last try was a moment ago", b.Channel), wait)
 	}
 	b.door.tried = b.now()
 	s, err := b.login(ctx, "/xrpc/com.atproto.server.createSession", map[string]string{"identifier": b.handle, "password": b.password}, "")
@@ -67,11 +67,11 @@ func (b *sender) login(ctx context.Context, path string, body any, bearer string
 		if fault.KindOf(err) == fault.Uncertain {
 			err = fault.Errorf(fault.Unreachable, "%w", err)
 		}
-		return session{}, fault.Errorf(fault.KindOf(err), "log in for channel %s: %w", b.channel, err)
+		return session{}, fault.Errorf(fault.KindOf(err), "log in for channel %s: %w", b.Channel, err)
 	}
 	var s session
 	if json.Unmarshal(answer.Body, &s) != nil || s.Access == "" || !strings.HasPrefix(s.DID, "did:") {
-		return session{}, fault.Errorf(fault.Unreachable, "log in for channel %s: the answer holds no session", b.channel)
+		return session{}, fault.Errorf(fault.Unreachable, "log in for channel %s: the answer holds no session", b.Channel)
 	}
 	return s, nil
 }

@@ -29,42 +29,33 @@ var Network = send.Network{
 }
 
 type sender struct {
-	client  *web.Client
-	options web.Options
-	channel string
-	hook    *url.URL
-	number  string
-	token   string
-	thread  string
+	send.Server
+	number string
+	token  string
+	thread string
 }
 
 func open(o send.Options) (send.Sender, error) {
-	s, ok := o.Channel.Settings.(*Settings)
-	if !ok {
-		return nil, fault.Errorf(fault.Internal, "open channel %s: it has the settings of another network", o.Channel.ID)
+	s, err := send.Own[Settings](o)
+	if err != nil {
+		return nil, err
 	}
-	hook, err := url.Parse(s.URL.Reveal())
-	if err != nil || hook.Host == "" || !pathForm.MatchString(hook.Path) {
+	hook, err := send.At(o, "url", s.URL.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	parts := pathForm.FindStringSubmatch(hook.Address.Path)
+	if parts == nil {
 		return nil, fault.Errorf(fault.Invalid, "open channel %s: its url is no address of a webhook", o.Channel.ID)
 	}
-	parts := pathForm.FindStringSubmatch(hook.Path)
-	d := &sender{client: o.Client, channel: o.Channel.ID, hook: hook, number: parts[1], token: parts[2], thread: s.Thread, options: web.Options{Timeout: o.Channel.Timeout}}
-	if o.Channel.AllowPrivate {
-		d.options.Private = web.HostPort(hook)
-	}
-	return d, nil
-}
-
-// Reach implements [send.Reacher].
-func (d *sender) Reach(ctx context.Context) error {
-	return send.Reach(ctx, d.client, d.hook, d.options)
+	return &sender{Server: hook, number: parts[1], token: parts[2], thread: s.Thread}, nil
 }
 
 // Account is the webhook on its server; its number alone lets nobody post.
-func (d *sender) Account() string { return "discord " + web.HostPort(d.hook) + " " + d.number }
+func (d *sender) Account() string { return "discord " + web.HostPort(d.Address) + " " + d.number }
 
 // Credential changes with the token.
-func (d *sender) Credential() string { return send.Digest(d.channel, d.token) }
+func (d *sender) Credential() string { return send.Digest(d.Channel, d.token) }
 
 // Send creates a message.
 func (d *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
@@ -74,7 +65,7 @@ func (d *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
 	}
 	answer, err := d.call(ctx, http.MethodPost, "", url.Values{"wait": {"true"}}, body) // without wait there is no receipt
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", d.channel, err)
+		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", d.Channel, err)
 	}
 	return send.Accepted(answer, posted(answer)), nil
 }
@@ -92,7 +83,7 @@ func (d *sender) Edit(ctx context.Context, j send.Job) (send.Receipt, error) {
 	}
 	answer, err := d.call(ctx, http.MethodPatch, path, nil, body)
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("edit post of channel %s: %w", d.channel, err)
+		return send.Receipt{}, fmt.Errorf("edit post of channel %s: %w", d.Channel, err)
 	}
 	return send.Accepted(answer, j.Remote), nil
 }
@@ -108,7 +99,7 @@ func (d *sender) Delete(ctx context.Context, j send.Job) (send.Receipt, error) {
 	case err != nil && send.Status(err) == http.StatusNotFound:
 		return send.Receipt{Remote: j.Remote}, nil
 	case err != nil:
-		return send.Receipt{}, fmt.Errorf("delete post of channel %s: %w", d.channel, err)
+		return send.Receipt{}, fmt.Errorf("delete post of channel %s: %w", d.Channel, err)
 	}
 	return send.Accepted(answer, j.Remote), nil
 }
@@ -117,14 +108,14 @@ func (d *sender) Delete(ctx context.Context, j send.Job) (send.Receipt, error) {
 func (d *sender) Probe(ctx context.Context) (send.Identity, error) {
 	answer, err := d.call(ctx, http.MethodGet, "", nil, nil)
 	if err != nil {
-		return send.Identity{}, fmt.Errorf("ask for the webhook of channel %s: %w", d.channel, err)
+		return send.Identity{}, fmt.Errorf("ask for the webhook of channel %s: %w", d.Channel, err)
 	}
 	var got struct {
 		ID   string `json:"id"`
 		Name string `json:"name"`
 	}
 	if err := json.Unmarshal(answer.Body, &got); err != nil || !numberForm.MatchString(got.ID) {
-		return send.Identity{}, fault.Errorf(fault.Malformed, "ask for the webhook of channel %s: the answer names none", d.channel)
+		return send.Identity{}, fault.Errorf(fault.Malformed, "ask for the webhook of channel %s: the answer names none", d.Channel)
 	}
 	return send.Identity{ID: got.ID, Name: send.Redact(got.Name, d.token)}, nil
 }
@@ -160,7 +151,7 @@ func posted(a *web.Answer) ledger.Remote {
 
 // call makes one request and returns its answer if it is a success.
 func (d *sender) call(ctx context.Context, method, path string, query url.Values, fields map[string]json.RawMessage) (*web.Answer, error) {
-	u := *d.hook
+	u := *d.Address
 	u.Path += path
 	if d.thread != "" {
 		if query == nil {
@@ -184,7 +175,7 @@ func (d *sender) call(ctx context.Context, method, path string, query url.Values
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Accept", "application/json")
-	answer, err := d.client.Do(ctx, req, d.options)
+	answer, err := d.Client.Do(ctx, req, d.Options)
 	if err != nil {
 		return nil, err
 	}

@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strings"
 	"time"
 
 	"tidings.internal/pkg/event"
@@ -35,44 +34,33 @@ var Network = send.Network{
 const posts = "/rest/posts"
 
 type sender struct {
-	client  *web.Client
-	options web.Options
-	channel string
-	server  *url.URL
+	send.Server
 	author  string
 	version string
 	token   string
 }
 
 func open(o send.Options) (send.Sender, error) {
-	s, ok := o.Channel.Settings.(*Settings)
-	if !ok {
-		return nil, fault.Errorf(fault.Internal, "open channel %s: it has the settings of another network", o.Channel.ID)
+	s, err := send.Own[Settings](o)
+	if err != nil {
+		return nil, err
 	}
-	server, err := url.Parse(strings.TrimRight(s.Server, "/"))
-	if err != nil || server.Host == "" || !authorForm.MatchString(s.Author) || !versionForm.MatchString(s.Version) {
-		return nil, fault.Errorf(fault.Invalid, "open channel %s: its server, author or version is none", o.Channel.ID)
+	server, err := send.At(o, "server", s.Server)
+	if err != nil {
+		return nil, err
 	}
-	l := &sender{
-		client: o.Client, channel: o.Channel.ID, server: server, author: s.Author, version: s.Version, token: s.Token.Reveal(),
-		options: web.Options{Bearer: s.Token.Reveal(), Timeout: o.Channel.Timeout},
+	if !authorForm.MatchString(s.Author) || !versionForm.MatchString(s.Version) {
+		return nil, fault.Errorf(fault.Invalid, "open channel %s: its author or version is none", o.Channel.ID)
 	}
-	if o.Channel.AllowPrivate {
-		l.options.Private = web.HostPort(server)
-	}
-	return l, nil
-}
-
-// Reach implements [send.Reacher]. The server is tried without the token.
-func (l *sender) Reach(ctx context.Context) error {
-	return send.Reach(ctx, l.client, l.server, web.Options{Private: l.options.Private})
+	server.Options.Bearer = s.Token.Reveal()
+	return &sender{Server: server, author: s.Author, version: s.Version, token: s.Token.Reveal()}, nil
 }
 
 // Account is the author on the server.
-func (l *sender) Account() string { return "linkedin " + web.HostPort(l.server) + " " + l.author }
+func (l *sender) Account() string { return "linkedin " + web.HostPort(l.Address) + " " + l.author }
 
 // Credential changes with the token, and with the version, since another one ends the pause that an old one caused.
-func (l *sender) Credential() string { return send.Digest(l.channel, l.token, l.version) }
+func (l *sender) Credential() string { return send.Digest(l.Channel, l.token, l.version) }
 
 // Age is how long ago the month of the version began.
 func (l *sender) Age(now time.Time) time.Duration {
@@ -91,7 +79,7 @@ func (l *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
 	}
 	answer, err := l.call(ctx, http.MethodPost, ledger.Remote{}, body, false)
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", l.channel, err)
+		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", l.Channel, err)
 	}
 	got := send.Accepted(answer, posted(answer))
 	got.Dropped = dropped
@@ -108,11 +96,11 @@ func (l *sender) Edit(ctx context.Context, j send.Job) (send.Receipt, error) {
 	p.Patch.Set.Commentary = text
 	body, err := event.Marshal(p)
 	if err != nil {
-		return send.Receipt{}, fault.Errorf(fault.Invalid, "edit post of channel %s: %w", l.channel, err)
+		return send.Receipt{}, fault.Errorf(fault.Invalid, "edit post of channel %s: %w", l.Channel, err)
 	}
 	answer, err := l.call(ctx, http.MethodPost, j.Remote, body, true)
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("edit post of channel %s: %w", l.channel, err)
+		return send.Receipt{}, fmt.Errorf("edit post of channel %s: %w", l.Channel, err)
 	}
 	return send.Accepted(answer, j.Remote), nil
 }
@@ -127,7 +115,7 @@ func (l *sender) Delete(ctx context.Context, j send.Job) (send.Receipt, error) {
 	case err != nil && (send.Status(err) == http.StatusNotFound || send.Status(err) == http.StatusGone):
 		return send.Receipt{Remote: j.Remote}, nil
 	case err != nil:
-		return send.Receipt{}, fmt.Errorf("delete post of channel %s: %w", l.channel, err)
+		return send.Receipt{}, fmt.Errorf("delete post of channel %s: %w", l.Channel, err)
 	}
 	return send.Accepted(answer, j.Remote), nil
 }
@@ -171,7 +159,7 @@ func (l *sender) whole(j send.Job) (body []byte, dropped []string, err error) {
 	}
 	var p post
 	if err := json.Unmarshal(j.Post.Request.Body, &p); err != nil {
-		return nil, nil, fault.Errorf(fault.Invalid, "post to channel %s: its payload is no post: %w", l.channel, err)
+		return nil, nil, fault.Errorf(fault.Invalid, "post to channel %s: its payload is no post: %w", l.Channel, err)
 	}
 	if p.Commentary == "" {
 		p = post{
@@ -184,7 +172,7 @@ func (l *sender) whole(j send.Job) (body []byte, dropped []string, err error) {
 		dropped = append(dropped, m.Name)
 	}
 	if body, err = event.Marshal(p); err != nil {
-		return nil, nil, fault.Errorf(fault.Invalid, "post to channel %s: its payload cannot be written: %w", l.channel, err)
+		return nil, nil, fault.Errorf(fault.Invalid, "post to channel %s: its payload cannot be written: %w", l.Channel, err)
 	}
 	return body, dropped, nil
 }
@@ -224,7 +212,7 @@ func posted(a *web.Answer) ledger.Remote {
 // call makes one request about a post, or about none yet, and returns its answer if it is a success. harmless says that a
 // repeat does no harm.
 func (l *sender) call(ctx context.Context, method string, of ledger.Remote, body []byte, harmless bool) (*web.Answer, error) {
-	u := *l.server
+	u := *l.Address
 	u.Path = posts
 	if harmless {
 		if !urnForm.MatchString(of.ID) {
@@ -246,9 +234,9 @@ func (l *sender) call(ctx context.Context, method string, of ledger.Remote, body
 	if harmless && method == http.MethodPost {
 		req.Header.Set("X-RestLi-Method", "PARTIAL_UPDATE")
 	}
-	o := l.options
+	o := l.Options
 	o.Idempotent = harmless
-	answer, err := l.client.Do(ctx, req, o)
+	answer, err := l.Client.Do(ctx, req, o)
 	if err != nil {
 		return nil, err
 	}

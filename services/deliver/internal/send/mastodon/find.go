@@ -44,7 +44,7 @@ func (m *sender) Find(ctx context.Context, j send.Job) (ledger.Remote, bool, err
 	for seen := 0; seen < findMost; {
 		page, err := m.page(ctx, id, query)
 		if err != nil {
-			return ledger.Remote{}, false, fmt.Errorf("look for post of channel %s: %w", m.channel, err)
+			return ledger.Remote{}, false, fmt.Errorf("look for post of channel %s: %w", m.Channel, err)
 		}
 		reached := len(page) == 0
 		for _, s := range page {

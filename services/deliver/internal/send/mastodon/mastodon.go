@@ -13,7 +13,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strings"
 	"sync"
 	"time"
 
@@ -39,40 +38,31 @@ var Network = send.Network{
 }
 
 type sender struct {
-	client  *web.Client
-	options web.Options
-	channel string
-	server  *url.URL
-	token   string
+	send.Server
+	token string
 
 	mu sync.Mutex
 	id string // of our account, once asked
 }
 
 func open(o send.Options) (send.Sender, error) {
-	s, ok := o.Channel.Settings.(*Settings)
-	if !ok {
-		return nil, fault.Errorf(fault.Internal, "open channel %s: it has the settings of another network", o.Channel.ID)
+	s, err := send.Own[Settings](o)
+	if err != nil {
+		return nil, err
 	}
-	server, err := url.Parse(strings.TrimRight(s.Server, "/"))
-	if err != nil || server.Host == "" {
-		return nil, fault.Errorf(fault.Invalid, "open channel %s: its server is not an address", o.Channel.ID)
+	server, err := send.At(o, "server", s.Server)
+	if err != nil {
+		return nil, err
 	}
-	m := &sender{
-		client: o.Client, channel: o.Channel.ID, server: server, token: s.Token.Reveal(),
-		options: web.Options{Bearer: s.Token.Reveal(), Timeout: o.Channel.Timeout},
-	}
-	if o.Channel.AllowPrivate {
-		m.options.Private = web.HostPort(server)
-	}
-	return m, nil
+	server.Options.Bearer = s.Token.Reveal()
+	return &sender{Server: server, token: s.Token.Reveal()}, nil
 }
 
 // Account is the server; who we are there is asked by [sender.Probe].
-func (m *sender) Account() string { return "mastodon " + web.HostPort(m.server) }
+func (m *sender) Account() string { return "mastodon " + web.HostPort(m.Address) }
 
 // Credential changes with the token.
-func (m *sender) Credential() string { return send.Digest(m.channel, m.token) }
+func (m *sender) Credential() string { return send.Digest(m.Channel, m.token) }
 
 // status is what is read of a status, of an account and of a list of either.
 type status struct {
@@ -103,7 +93,7 @@ func (m *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
 	}
 	answer, err := m.call(ctx, http.MethodPost, statuses, nil, body, j.Key)
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", m.channel, err)
+		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", m.Channel, err)
 	}
 	got := m.posted(answer)
 	got.Dropped = dropped
@@ -122,7 +112,7 @@ func (m *sender) Edit(ctx context.Context, j send.Job) (send.Receipt, error) {
 	}
 	answer, err := m.call(ctx, http.MethodPut, path, nil, body, "")
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("edit post of channel %s: %w", m.channel, err)
+		return send.Receipt{}, fmt.Errorf("edit post of channel %s: %w", m.Channel, err)
 	}
 	got := m.posted(answer)
 	got.Dropped = dropped
@@ -143,7 +133,7 @@ func (m *sender) Delete(ctx context.Context, j send.Job) (send.Receipt, error) {
 	case err != nil && (send.Status(err) == http.StatusNotFound || send.Status(err) == http.StatusGone):
 		return send.Receipt{Remote: j.Remote}, nil
 	case err != nil:
-		return send.Receipt{}, fmt.Errorf("delete post of channel %s: %w", m.channel, err)
+		return send.Receipt{}, fmt.Errorf("delete post of channel %s: %w", m.Channel, err)
 	}
 	return send.Accepted(answer, j.Remote), nil
 }
@@ -152,14 +142,14 @@ func (m *sender) Delete(ctx context.Context, j send.Job) (send.Receipt, error) {
 func (m *sender) Probe(ctx context.Context) (send.Identity, error) {
 	answer, err := m.call(ctx, http.MethodGet, "/api/v1/accounts/verify_credentials", nil, nil, "")
 	if err != nil {
-		return send.Identity{}, fmt.Errorf("ask for the account of channel %s: %w", m.channel, err)
+		return send.Identity{}, fmt.Errorf("ask for the account of channel %s: %w", m.Channel, err)
 	}
 	var a struct {
 		ID   string `json:"id"`
 		Name string `json:"acct"`
 	}
 	if err := json.Unmarshal(answer.Body, &a); err != nil || !idForm.MatchString(a.ID) {
-		return send.Identity{}, fault.Errorf(fault.Malformed, "ask for the account of channel %s: the answer names none", m.channel)
+		return send.Identity{}, fault.Errorf(fault.Malformed, "ask for the account of channel %s: the answer names none", m.Channel)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -171,7 +161,7 @@ func (m *sender) Probe(ctx context.Context) (send.Identity, error) {
 func (m *sender) Limits(ctx context.Context) (map[string]int, error) {
 	answer, err := m.call(ctx, http.MethodGet, "/api/v2/instance", nil, nil, "")
 	if err != nil {
-		return nil, fmt.Errorf("ask for the limits of channel %s: %w", m.channel, err)
+		return nil, fmt.Errorf("ask for the limits of channel %s: %w", m.Channel, err)
 	}
 	var said struct {
 		Configuration struct {
@@ -182,7 +172,7 @@ func (m *sender) Limits(ctx context.Context) (map[string]int, error) {
 		} `json:"configuration"`
 	}
 	if err := json.Unmarshal(answer.Body, &said); err != nil || said.Configuration.Statuses.Characters <= 0 {
-		return nil, fault.Errorf(fault.Malformed, "ask for the limits of channel %s: the answer names none", m.channel)
+		return nil, fault.Errorf(fault.Malformed, "ask for the limits of channel %s: the answer names none", m.Channel)
 	}
 	limits := map[string]int{"limit": said.Configuration.Statuses.Characters}
 	if n := said.Configuration.Statuses.URL; n > 0 {
@@ -202,7 +192,7 @@ func (m *sender) posted(a *web.Answer) send.Receipt {
 
 // call makes one request and returns its answer if it is a success.
 func (m *sender) call(ctx context.Context, method, path string, query url.Values, body []byte, key string) (*web.Answer, error) {
-	u := *m.server
+	u := *m.Address
 	u.Path, u.RawQuery = path, query.Encode()
 	req, err := http.NewRequest(method, u.String(), nil)
 	if err != nil {
@@ -218,7 +208,7 @@ func (m *sender) call(ctx context.Context, method, path string, query url.Values
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
-	answer, err := m.client.Do(ctx, req, m.options)
+	answer, err := m.Client.Do(ctx, req, m.Options)
 	if err != nil {
 		return nil, err
 	}

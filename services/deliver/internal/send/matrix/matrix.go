@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strings"
 	"time"
 
 	"tidings.internal/pkg/event"
@@ -44,47 +43,44 @@ const (
 var eventForm = regexp.MustCompile(`^\$[A-Za-z0-9._~+/=:-]{1,254}$`)
 
 type sender struct {
-	client  *web.Client
-	options web.Options
-	channel string
-	server  *url.URL
-	room    string
-	token   string
+	send.Server
+	room  string
+	token string
 }
 
 func open(o send.Options) (send.Sender, error) {
-	s, ok := o.Channel.Settings.(*Settings)
-	if !ok {
-		return nil, fault.Errorf(fault.Internal, "open channel %s: it has the settings of another network", o.Channel.ID)
+	s, err := send.Own[Settings](o)
+	if err != nil {
+		return nil, err
 	}
-	server, err := url.Parse(strings.TrimRight(s.Server, "/"))
-	if err != nil || server.Host == "" || !roomForm.MatchString(s.Room) {
-		return nil, fault.Errorf(fault.Invalid, "open channel %s: its server or room is none", o.Channel.ID)
+	server, err := send.At(o, "server", s.Server)
+	if err != nil {
+		return nil, err
 	}
-	m := &sender{client: o.Client, channel: o.Channel.ID, server: server, room: s.Room, token: s.Token.Reveal(), options: web.Options{Bearer: s.Token.Reveal(), Timeout: o.Channel.Timeout}}
-	if o.Channel.AllowPrivate {
-		m.options.Private = web.HostPort(server)
+	if !roomForm.MatchString(s.Room) {
+		return nil, fault.Errorf(fault.Invalid, "open channel %s: its room is none", o.Channel.ID)
 	}
-	return m, nil
+	server.Options.Bearer = s.Token.Reveal()
+	return &sender{Server: server, room: s.Room, token: s.Token.Reveal()}, nil
 }
 
 // Account is the room; who we are there is asked by [sender.Probe].
-func (m *sender) Account() string { return "matrix " + web.HostPort(m.server) + " " + m.room }
+func (m *sender) Account() string { return "matrix " + web.HostPort(m.Address) + " " + m.room }
 
 // Credential changes with the token.
-func (m *sender) Credential() string { return send.Digest(m.channel, m.token) }
+func (m *sender) Credential() string { return send.Digest(m.Channel, m.token) }
 
 // Probe asks who the token belongs to.
 func (m *sender) Probe(ctx context.Context) (send.Identity, error) {
 	answer, err := m.call(ctx, http.MethodGet, nil, nil, true, "account", "whoami")
 	if err != nil {
-		return send.Identity{}, fmt.Errorf("ask for the account of channel %s: %w", m.channel, err)
+		return send.Identity{}, fmt.Errorf("ask for the account of channel %s: %w", m.Channel, err)
 	}
 	var who struct {
 		User string `json:"user_id"`
 	}
 	if err := json.Unmarshal(answer.Body, &who); err != nil || who.User == "" {
-		return send.Identity{}, fault.Errorf(fault.Malformed, "ask for the account of channel %s: the answer names none", m.channel)
+		return send.Identity{}, fault.Errorf(fault.Malformed, "ask for the account of channel %s: the answer names none", m.Channel)
 	}
 	return send.Identity{ID: who.User, Name: send.Redact(who.User, m.token)}, nil
 }
@@ -98,12 +94,12 @@ func (m *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
 	if whole := content["m.new_content"]; len(whole) > 0 {
 		content = nil // an edit that overtook its post goes out as the post
 		if err := json.Unmarshal(whole, &content); err != nil {
-			return send.Receipt{}, fault.Errorf(fault.Invalid, "post to channel %s: its payload has no content", m.channel)
+			return send.Receipt{}, fault.Errorf(fault.Invalid, "post to channel %s: its payload has no content", m.Channel)
 		}
 	}
 	answer, err := m.call(ctx, http.MethodPut, nil, content, false, "rooms", m.room, "send", "m.room.message", j.Key)
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", m.channel, doubted(err))
+		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", m.Channel, doubted(err))
 	}
 	return send.Accepted(answer, m.posted(answer)), nil
 }
@@ -124,14 +120,14 @@ func (m *sender) Edit(ctx context.Context, j send.Job) (send.Receipt, error) {
 		return send.Receipt{}, err
 	}
 	if !eventForm.MatchString(j.Remote.ID) || len(content["m.new_content"]) == 0 {
-		return send.Receipt{}, fault.Errorf(fault.Invalid, "edit post of channel %s: the ledger holds no usable id of it, or the payload nothing new", m.channel)
+		return send.Receipt{}, fault.Errorf(fault.Invalid, "edit post of channel %s: the ledger holds no usable id of it, or the payload nothing new", m.Channel)
 	}
 	if content["m.relates_to"], err = event.Marshal(map[string]string{"rel_type": "m.replace", "event_id": j.Remote.ID}); err != nil {
-		return send.Receipt{}, fault.Errorf(fault.Invalid, "edit post of channel %s: %w", m.channel, err)
+		return send.Receipt{}, fault.Errorf(fault.Invalid, "edit post of channel %s: %w", m.Channel, err)
 	}
 	answer, err := m.call(ctx, http.MethodPut, nil, content, true, "rooms", m.room, "send", "m.room.message", j.Key)
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("edit post of channel %s: %w", m.channel, err)
+		return send.Receipt{}, fmt.Errorf("edit post of channel %s: %w", m.Channel, err)
 	}
 	return send.Accepted(answer, j.Remote), nil
 }
@@ -139,14 +135,14 @@ func (m *sender) Edit(ctx context.Context, j send.Job) (send.Receipt, error) {
 // Delete redacts a message. Redacting it again is harmless.
 func (m *sender) Delete(ctx context.Context, j send.Job) (send.Receipt, error) {
 	if !eventForm.MatchString(j.Remote.ID) {
-		return send.Receipt{}, fault.Errorf(fault.Invalid, "delete post of channel %s: the ledger holds no usable id of it", m.channel)
+		return send.Receipt{}, fault.Errorf(fault.Invalid, "delete post of channel %s: the ledger holds no usable id of it", m.Channel)
 	}
 	answer, err := m.call(ctx, http.MethodPut, nil, map[string]json.RawMessage{}, true, "rooms", m.room, "redact", j.Remote.ID, j.Key)
 	switch {
 	case err != nil && send.Status(err) == http.StatusNotFound:
 		return send.Receipt{Remote: j.Remote}, nil
 	case err != nil:
-		return send.Receipt{}, fmt.Errorf("delete post of channel %s: %w", m.channel, err)
+		return send.Receipt{}, fmt.Errorf("delete post of channel %s: %w", m.Channel, err)
 	}
 	return send.Accepted(answer, j.Remote), nil
 }
@@ -166,7 +162,7 @@ func (m *sender) Find(ctx context.Context, j send.Job) (ledger.Remote, bool, err
 			answer, err = m.call(ctx, http.MethodGet, query, nil, true, "rooms", m.room, "messages")
 		}
 		if err != nil {
-			return ledger.Remote{}, false, fmt.Errorf("look for post of channel %s: %w", m.channel, err)
+			return ledger.Remote{}, false, fmt.Errorf("look for post of channel %s: %w", m.Channel, err)
 		}
 		var page struct {
 			End   string `json:"end"`
@@ -182,7 +178,7 @@ func (m *sender) Find(ctx context.Context, j send.Job) (ledger.Remote, bool, err
 			} `json:"chunk"`
 		}
 		if answer.Partial || json.Unmarshal(answer.Body, &page) != nil {
-			return ledger.Remote{}, false, fault.Errorf(fault.Malformed, "look for post of channel %s: the answer is no list of messages", m.channel)
+			return ledger.Remote{}, false, fault.Errorf(fault.Malformed, "look for post of channel %s: the answer is no list of messages", m.Channel)
 		}
 		for _, e := range page.Chunk {
 			if time.UnixMilli(e.At).Before(j.Started.Add(-findBefore)) {
@@ -231,7 +227,7 @@ func (m *sender) call(ctx context.Context, method string, query url.Values, cont
 	for _, p := range path {
 		parts = append(parts, url.PathEscape(p))
 	}
-	u := m.server.JoinPath(parts...)
+	u := m.Address.JoinPath(parts...)
 	u.RawQuery = query.Encode()
 	var body []byte
 	if content != nil {
@@ -248,7 +244,7 @@ func (m *sender) call(ctx context.Context, method string, query url.Values, cont
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Accept", "application/json")
-	answer, err := m.client.Do(ctx, req, m.options)
+	answer, err := m.Client.Do(ctx, req, m.Options)
 	if err != nil {
 		return nil, err
 	}

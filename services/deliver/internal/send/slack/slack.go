@@ -10,10 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
-	"strings"
-
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/web"
@@ -31,40 +28,32 @@ var Network = send.Network{
 }
 
 type sender struct {
-	client  *web.Client
-	options web.Options
-	channel string
-	server  *url.URL
-	room    string
-	token   string
+	send.Server
+	room  string
+	token string
 }
 
 func open(o send.Options) (send.Sender, error) {
-	s, ok := o.Channel.Settings.(*Settings)
-	if !ok {
-		return nil, fault.Errorf(fault.Internal, "open channel %s: it has the settings of another network", o.Channel.ID)
+	s, err := send.Own[Settings](o)
+	if err != nil {
+		return nil, err
 	}
-	server, err := url.Parse(strings.TrimRight(s.Server, "/"))
-	if err != nil || server.Host == "" || !roomForm.MatchString(s.Room) || !tokenForm.MatchString(s.Token.Reveal()) {
-		return nil, fault.Errorf(fault.Invalid, "open channel %s: its server, room or token is none", o.Channel.ID)
+	server, err := send.At(o, "server", s.Server)
+	if err != nil {
+		return nil, err
 	}
-	t := &sender{client: o.Client, channel: o.Channel.ID, server: server, room: s.Room, token: s.Token.Reveal(), options: web.Options{Timeout: o.Channel.Timeout, Bearer: s.Token.Reveal()}}
-	if o.Channel.AllowPrivate {
-		t.options.Private = web.HostPort(server)
+	if !roomForm.MatchString(s.Room) || !tokenForm.MatchString(s.Token.Reveal()) {
+		return nil, fault.Errorf(fault.Invalid, "open channel %s: its room or token is none", o.Channel.ID)
 	}
-	return t, nil
-}
-
-// Reach implements [send.Reacher].
-func (s *sender) Reach(ctx context.Context) error {
-	return send.Reach(ctx, s.client, s.server, s.options)
+	server.Options.Bearer = s.Token.Reveal()
+	return &sender{Server: server, room: s.Room, token: s.Token.Reveal()}, nil
 }
 
 // Account is the room on its server.
-func (s *sender) Account() string { return "slack " + web.HostPort(s.server) + " " + s.room }
+func (s *sender) Account() string { return "slack " + web.HostPort(s.Address) + " " + s.room }
 
 // Credential changes with the token.
-func (s *sender) Credential() string { return send.Digest(s.channel, s.token) }
+func (s *sender) Credential() string { return send.Digest(s.Channel, s.token) }
 
 // Send creates a message.
 func (s *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
@@ -73,11 +62,11 @@ func (s *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
 		return send.Receipt{}, err
 	}
 	if body["channel"], err = json.Marshal(s.room); err != nil {
-		return send.Receipt{}, fault.Errorf(fault.Internal, "name the room of channel %s: %w", s.channel, err)
+		return send.Receipt{}, fault.Errorf(fault.Internal, "name the room of channel %s: %w", s.Channel, err)
 	}
 	answer, err := s.call(ctx, "chat.postMessage", body, false)
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", s.channel, err)
+		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", s.Channel, err)
 	}
 	return send.Accepted(answer, posted(answer)), nil
 }
@@ -95,7 +84,7 @@ func (s *sender) Edit(ctx context.Context, j send.Job) (send.Receipt, error) {
 	}
 	answer, err := s.call(ctx, "chat.update", body, true)
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("edit post of channel %s: %w", s.channel, err)
+		return send.Receipt{}, fmt.Errorf("edit post of channel %s: %w", s.Channel, err)
 	}
 	return send.Accepted(answer, j.Remote), nil
 }
@@ -111,7 +100,7 @@ func (s *sender) Delete(ctx context.Context, j send.Job) (send.Receipt, error) {
 	case err != nil && send.Status(err) == http.StatusNotFound:
 		return send.Receipt{Remote: j.Remote}, nil
 	case err != nil:
-		return send.Receipt{}, fmt.Errorf("delete post of channel %s: %w", s.channel, err)
+		return send.Receipt{}, fmt.Errorf("delete post of channel %s: %w", s.Channel, err)
 	}
 	return send.Accepted(answer, j.Remote), nil
 }
@@ -120,7 +109,7 @@ func (s *sender) Delete(ctx context.Context, j send.Job) (send.Receipt, error) {
 func (s *sender) Probe(ctx context.Context) (send.Identity, error) {
 	answer, err := s.call(ctx, "auth.test", map[string]json.RawMessage{}, true)
 	if err != nil {
-		return send.Identity{}, fmt.Errorf("ask for the account of channel %s: %w", s.channel, err)
+		return send.Identity{}, fmt.Errorf("ask for the account of channel %s: %w", s.Channel, err)
 	}
 	var got struct {
 		Team string `json:"team_id"`
@@ -129,7 +118,7 @@ func (s *sender) Probe(ctx context.Context) (send.Identity, error) {
 		Of   string `json:"team"`
 	}
 	if err := json.Unmarshal(answer.Body, &got); err != nil || !memberForm.MatchString(got.Team) || !memberForm.MatchString(got.User) {
-		return send.Identity{}, fault.Errorf(fault.Malformed, "ask for the account of channel %s: the answer names none", s.channel)
+		return send.Identity{}, fault.Errorf(fault.Malformed, "ask for the account of channel %s: the answer names none", s.Channel)
 	}
 	return send.Identity{ID: got.Team + ":" + got.User, Name: send.Redact(got.Name+" of "+got.Of, s.token)}, nil
 }
@@ -193,7 +182,7 @@ func (s *sender) call(ctx context.Context, method string, fields map[string]json
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "write the fields of %s: %w", method, err)
 	}
-	u := *s.server
+	u := *s.Address
 	u.Path = "/api/" + method
 	req, err := http.NewRequest(http.MethodPost, u.String(), bytes.NewReader(body))
 	if err != nil {
@@ -201,9 +190,9 @@ func (s *sender) call(ctx context.Context, method string, fields map[string]json
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	req.Header.Set("Accept", "application/json")
-	o := s.options
+	o := s.Options
 	o.Idempotent = harmless
-	answer, err := s.client.Do(ctx, req, o)
+	answer, err := s.Client.Do(ctx, req, o)
 	if err != nil {
 		return nil, err
 	}

@@ -19,16 +19,15 @@ type Settings struct {
 // others are the keys of the composing side.
 var others = []string{"button"}
 
-// workflow reads the address of a workflow; its parameter sig is what lets somebody post.
-func workflow(s *Settings) (*url.URL, bool) {
-	u, err := url.Parse(s.URL.Reveal())
-	ok := err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil && u.Fragment == "" && len(u.Query().Get("sig")) >= 20
-	return u, ok
+// workflow reports whether an address is that of a workflow; its parameter sig is what lets somebody post.
+func workflow(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") && u.User == nil && u.Fragment == "" && len(u.Query().Get("sig")) >= 20
 }
 
 // Check reports what is wrong.
 func (s *Settings) Check(at config.At) {
-	if _, ok := workflow(s); !s.URL.IsZero() && !ok {
+	if !s.URL.IsZero() && !workflow(s.URL.Reveal()) {
 		at.Key("url").Problemf("is no address of a workflow; it wants the whole of what Teams gave for \"When a Teams webhook request is received\", with its parameter sig")
 	}
 }

@@ -29,43 +29,32 @@ var Network = send.Network{
 	Open:     open,
 }
 
-type sender struct {
-	client  *web.Client
-	options web.Options
-	channel string
-	flow    *url.URL
-}
+type sender struct{ send.Server }
 
 func open(o send.Options) (send.Sender, error) {
-	s, ok := o.Channel.Settings.(*Settings)
-	if !ok {
-		return nil, fault.Errorf(fault.Internal, "open channel %s: it has the settings of another network", o.Channel.ID)
+	s, err := send.Own[Settings](o)
+	if err != nil {
+		return nil, err
 	}
-	flow, ok := workflow(s)
-	if !ok {
+	flow, err := send.At(o, "url", s.URL.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	if !workflow(s.URL.Reveal()) {
 		return nil, fault.Errorf(fault.Invalid, "open channel %s: its url is no address of a workflow", o.Channel.ID)
 	}
-	t := &sender{client: o.Client, channel: o.Channel.ID, flow: flow, options: web.Options{Timeout: o.Channel.Timeout}}
-	if o.Channel.AllowPrivate {
-		t.options.Private = web.HostPort(flow)
-	}
-	return t, nil
-}
-
-// Reach implements [send.Reacher].
-func (t *sender) Reach(ctx context.Context) error {
-	return send.Reach(ctx, t.client, t.flow, t.options)
+	return &sender{Server: flow}, nil
 }
 
 // Account is the workflow on its server, by a digest of its path; without the signature that lets nobody post.
 func (t *sender) Account() string {
-	return "teams " + web.HostPort(t.flow) + " " + send.Digest("workflow", t.flow.Path)
+	return "teams " + web.HostPort(t.Address) + " " + send.Digest("workflow", t.Address.Path)
 }
 
 // Credential changes with the signature.
-func (t *sender) Credential() string { return send.Digest(t.channel, t.signature()) }
+func (t *sender) Credential() string { return send.Digest(t.Channel, t.signature()) }
 
-func (t *sender) signature() string { return t.flow.Query().Get("sig") }
+func (t *sender) signature() string { return t.Address.Query().Get("sig") }
 
 // Send posts a message.
 func (t *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
@@ -75,17 +64,17 @@ func (t *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
 	if err := json.Unmarshal(j.Post.Request.Body, &in); err != nil || len(in.Attachments) == 0 {
 		return send.Receipt{}, fault.Errorf(fault.Invalid, "post to channel %s: its payload has no card", j.Channel)
 	}
-	req, err := http.NewRequest(http.MethodPost, t.flow.String(), bytes.NewReader(j.Post.Request.Body))
+	req, err := http.NewRequest(http.MethodPost, t.Address.String(), bytes.NewReader(j.Post.Request.Body))
 	if err != nil {
 		return send.Receipt{}, fault.Errorf(fault.Internal, "make request") // the cause would hold the signature
 	}
 	req.Header.Set("Content-Type", "application/json")
-	answer, err := t.client.Do(ctx, req, t.options)
+	answer, err := t.Client.Do(ctx, req, t.Options)
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", t.channel, err)
+		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", t.Channel, err)
 	}
 	if err := send.Refusal(answer, false, t.signature(), url.QueryEscape(t.signature())); err != nil {
-		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", t.channel, err)
+		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", t.Channel, err)
 	}
 	// The run of the workflow is all that can be looked up later, by a person.
 	remote := ledger.Remote{}

@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 
@@ -31,41 +30,32 @@ var Network = send.Network{
 }
 
 type sender struct {
-	client  *web.Client
-	options web.Options
-	channel string
-	server  *url.URL
-	token   string
+	send.Server
+	token string
 }
 
 func open(o send.Options) (send.Sender, error) {
-	s, ok := o.Channel.Settings.(*Settings)
-	if !ok {
-		return nil, fault.Errorf(fault.Internal, "open channel %s: it has the settings of another network", o.Channel.ID)
+	s, err := send.Own[Settings](o)
+	if err != nil {
+		return nil, err
 	}
-	server, err := url.Parse(strings.TrimRight(s.Server, "/"))
-	if err != nil || server.Host == "" || !tokenForm.MatchString(s.Token.Reveal()) {
-		return nil, fault.Errorf(fault.Invalid, "open channel %s: its server or token is none", o.Channel.ID)
+	server, err := send.At(o, "server", s.Server)
+	if err != nil {
+		return nil, err
 	}
-	t := &sender{client: o.Client, channel: o.Channel.ID, server: server, token: s.Token.Reveal(), options: web.Options{Timeout: o.Channel.Timeout}}
-	if o.Channel.AllowPrivate {
-		t.options.Private = web.HostPort(server)
+	if !tokenForm.MatchString(s.Token.Reveal()) {
+		return nil, fault.Errorf(fault.Invalid, "open channel %s: its token is none", o.Channel.ID)
 	}
-	return t, nil
-}
-
-// Reach implements [send.Reacher].
-func (t *sender) Reach(ctx context.Context) error {
-	return send.Reach(ctx, t.client, t.server, t.options)
+	return &sender{Server: server, token: s.Token.Reveal()}, nil
 }
 
 // Account is the bot on its server. Its number is no secret: it is part of each of its messages.
 func (t *sender) Account() string {
-	return "telegram " + web.HostPort(t.server) + " " + tokenForm.FindStringSubmatch(t.token)[1]
+	return "telegram " + web.HostPort(t.Address) + " " + tokenForm.FindStringSubmatch(t.token)[1]
 }
 
 // Credential changes with the token.
-func (t *sender) Credential() string { return send.Digest(t.channel, t.token) }
+func (t *sender) Credential() string { return send.Digest(t.Channel, t.token) }
 
 // Send creates a message.
 func (t *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
@@ -76,7 +66,7 @@ func (t *sender) Send(ctx context.Context, j send.Job) (send.Receipt, error) {
 	delete(body, "message_id")
 	answer, err := t.call(ctx, "sendMessage", body, false)
 	if err != nil {
-		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", t.channel, err)
+		return send.Receipt{}, fmt.Errorf("post to channel %s: %w", t.Channel, err)
 	}
 	return send.Accepted(answer, posted(answer)), nil
 }
@@ -95,7 +85,7 @@ func (t *sender) Edit(ctx context.Context, j send.Job) (send.Receipt, error) {
 	case said(err, "message is not modified"):
 		return send.Receipt{Remote: j.Remote}, nil
 	case err != nil:
-		return send.Receipt{}, fmt.Errorf("edit post of channel %s: %w", t.channel, err)
+		return send.Receipt{}, fmt.Errorf("edit post of channel %s: %w", t.Channel, err)
 	}
 	return send.Accepted(answer, j.Remote), nil
 }
@@ -111,7 +101,7 @@ func (t *sender) Delete(ctx context.Context, j send.Job) (send.Receipt, error) {
 	case said(err, "message to delete not found"):
 		return send.Receipt{Remote: j.Remote}, nil
 	case err != nil:
-		return send.Receipt{}, fmt.Errorf("delete post of channel %s: %w", t.channel, err)
+		return send.Receipt{}, fmt.Errorf("delete post of channel %s: %w", t.Channel, err)
 	}
 	return send.Accepted(answer, j.Remote), nil
 }
@@ -120,7 +110,7 @@ func (t *sender) Delete(ctx context.Context, j send.Job) (send.Receipt, error) {
 func (t *sender) Probe(ctx context.Context) (send.Identity, error) {
 	answer, err := t.call(ctx, "getMe", map[string]json.RawMessage{}, true)
 	if err != nil {
-		return send.Identity{}, fmt.Errorf("ask for the account of channel %s: %w", t.channel, err)
+		return send.Identity{}, fmt.Errorf("ask for the account of channel %s: %w", t.Channel, err)
 	}
 	var got struct {
 		Result struct {
@@ -129,7 +119,7 @@ func (t *sender) Probe(ctx context.Context) (send.Identity, error) {
 		} `json:"result"`
 	}
 	if err := json.Unmarshal(answer.Body, &got); err != nil || got.Result.ID <= 0 {
-		return send.Identity{}, fault.Errorf(fault.Malformed, "ask for the account of channel %s: the answer names none", t.channel)
+		return send.Identity{}, fault.Errorf(fault.Malformed, "ask for the account of channel %s: the answer names none", t.Channel)
 	}
 	return send.Identity{ID: fmt.Sprint(got.Result.ID), Name: send.Redact(got.Result.Name, t.token)}, nil
 }
@@ -191,7 +181,7 @@ func (t *sender) call(ctx context.Context, method string, fields map[string]json
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, "write the fields of %s: %w", method, err)
 	}
-	u := *t.server
+	u := *t.Address
 	u.Path = "/bot" + t.token + "/" + method
 	req, err := http.NewRequest(http.MethodPost, u.String(), bytes.NewReader(body))
 	if err != nil {
@@ -199,7 +189,7 @@ func (t *sender) call(ctx context.Context, method string, fields map[string]json
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
-	answer, err := t.client.Do(ctx, req, t.options)
+	answer, err := t.Client.Do(ctx, req, t.Options)
 	if err != nil {
 		return nil, err
 	}

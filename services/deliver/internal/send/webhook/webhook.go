@@ -14,7 +14,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -51,56 +50,42 @@ var Network = send.Network{
 }
 
 type sender struct {
-	client  *web.Client
-	options web.Options
+	send.Server
 	now     func() time.Time
-	channel string
-	target  *url.URL
 	keys    [][]byte
 	secrets []string
 }
 
 func open(o send.Options) (send.Sender, error) {
-	s, ok := o.Channel.Settings.(*Settings)
-	if !ok {
-		return nil, fault.Errorf(fault.Internal, "open channel %s: it has the settings of another network", o.Channel.ID)
+	s, err := send.Own[Settings](o)
+	if err != nil {
+		return nil, err
 	}
-	target, err := url.Parse(s.URL.Reveal())
-	if err != nil || target.Host == "" {
-		return nil, fault.Errorf(fault.Invalid, "open channel %s: its url is not an address", o.Channel.ID)
+	target, err := send.At(o, "url", s.URL.Reveal())
+	if err != nil {
+		return nil, err
 	}
 	list, wrong := keys(s.Secret)
 	if wrong != "" {
 		return nil, fault.Errorf(fault.Invalid, "open channel %s: its secret %s", o.Channel.ID, wrong)
 	}
-	w := &sender{
-		client: o.Client, now: o.Now, channel: o.Channel.ID, target: target, keys: list,
-		options: web.Options{Timeout: o.Channel.Timeout, Idempotent: true, Header: http.Header{}},
-		secrets: append(strings.Fields(s.Secret.Reveal()), s.URL.Reveal(), target.RequestURI()),
-	}
-	if target.RequestURI() == "/" { // no secret, and every path has one
-		w.secrets = w.secrets[:len(w.secrets)-1]
-	}
-	if o.Channel.AllowPrivate {
-		w.options.Private = web.HostPort(target)
+	target.Options.Idempotent, target.Options.Header = true, http.Header{}
+	w := &sender{Server: target, now: o.Now, keys: list, secrets: append(strings.Fields(s.Secret.Reveal()), s.URL.Reveal())}
+	if path := target.Address.RequestURI(); path != "/" { // no secret, and every path has one
+		w.secrets = append(w.secrets, path)
 	}
 	for name, value := range s.Headers {
-		w.options.Header.Set(name, value.Reveal())
+		w.Options.Header.Set(name, value.Reveal())
 		w.secrets = append(w.secrets, value.Reveal())
 	}
 	return w, nil
-}
-
-// Reach implements [send.Reacher].
-func (w *sender) Reach(ctx context.Context) error {
-	return send.Reach(ctx, w.client, w.target, w.options)
 }
 
 // Account is not the address, which is a secret and may be replaced: the receiver knows repeats by their ids.
 func (w *sender) Account() string { return "webhook" }
 
 // Credential changes with the address, the keys and the headers.
-func (w *sender) Credential() string { return send.Digest(w.channel, w.secrets...) }
+func (w *sender) Credential() string { return send.Digest(w.Channel, w.secrets...) }
 
 // Send posts the event of a new article. An edit that overtook the post it changes is the first that the receiver
 // hears of the story, and is told as such.
@@ -139,7 +124,7 @@ func (w *sender) post(ctx context.Context, j send.Job) (send.Receipt, error) {
 	if err := json.Unmarshal(body, &head); err != nil || !idForm.MatchString(head.ID) {
 		return send.Receipt{}, fault.Errorf(fault.Invalid, "send event to channel %s: its body has no usable id", j.Channel)
 	}
-	req, err := http.NewRequest(http.MethodPost, w.target.String(), bytes.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, w.Address.String(), bytes.NewReader(body))
 	if err != nil {
 		return send.Receipt{}, fault.Errorf(fault.Invalid, "send event to channel %s: its address cannot be asked", j.Channel)
 	}
@@ -150,7 +135,7 @@ func (w *sender) post(ctx context.Context, j send.Job) (send.Receipt, error) {
 	if len(w.keys) > 0 {
 		req.Header.Set("Webhook-Signature", Sign(w.keys, head.ID, at, body))
 	}
-	answer, err := w.client.Do(ctx, req, w.options)
+	answer, err := w.Client.Do(ctx, req, w.Options)
 	if err != nil {
 		return send.Receipt{}, fmt.Errorf("send event to channel %s: %w", j.Channel, err)
 	}
