@@ -3,13 +3,10 @@ package bus
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"runtime/debug"
 	"strconv"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"tidings.internal/pkg/event"
@@ -145,13 +142,6 @@ func (w *worker) once(ctx context.Context) error {
 	close(stopped)
 	r.pool.Wait()
 	return reason
-}
-
-// lostConsumer says whether an error means that pulling has no object any more. The library ends by itself only where
-// the broker says so to a waiting pull; a consumer that was deleted during an outage is noticed by silence.
-func lostConsumer(err error) bool {
-	return errors.Is(err, nats.ErrNoResponders) || errors.Is(err, jetstream.ErrNoHeartbeat) || errors.Is(err, jetstream.ErrConsumerDeleted) ||
-		errors.Is(err, jetstream.ErrConsumerNotFound)
 }
 
 // supervise waits for the reason to stop pulling; nil when ctx ended or the gate closed.
@@ -332,132 +322,4 @@ func (w *worker) overdue(r *round, j *job) {
 		w.settle(r.handling, j, fault.Errorf(fault.Internal, "handler took no notice of the end of its %v", w.Deadline))
 		w.loop(r)
 	})
-}
-
-// late says of a time-out that it was the handler's own.
-func (w *worker) late(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) && errors.Is(err, context.DeadlineExceeded) {
-		return fault.Errorf(fault.Internal, "handler took longer than %v: %w", w.Deadline, err)
-	}
-	return err
-}
-
-// guarded calls the handler and turns a panic into an error.
-func (w *worker) guarded(ctx context.Context, d *Delivery) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			w.bus.log.Error("recovered a panic in a handler", "consumer", w.Consumer, "subject", d.Subject, "err", p, "stack", string(debug.Stack()))
-			err = fault.Errorf(fault.Internal, "handler panicked: %v", p)
-		}
-	}()
-	return w.Handle(ctx, d)
-}
-
-// settle gives the verdict. Whatever is sent here may be lost with the process: then the broker hands the message out
-// again after AckWait, and the handler finds its own work done.
-func (w *worker) settle(ctx context.Context, j *job, err error) {
-	m, d := j.msg, j.delivery
-	took := time.Since(j.start)
-	kind := fault.KindOf(err)
-	verdict := "ack"
-	switch v, delay := decide(err, d.Deliveries, w.attempts); v {
-	case fault.Ack:
-		w.answer(m, m.Ack())
-	case fault.DeadLetter:
-		verdict = w.bury(ctx, m, d, err)
-	default:
-		verdict = "retry"
-		w.bus.log.Debug("gave a message back", "consumer", w.Consumer, "subject", d.Subject, "attempt", d.Deliveries, "retry_in", delay, "kind", kind, "err", err)
-		w.answer(m, m.NakWithDelay(delay))
-	}
-	w.bus.observe.Handled(w.bus.service, w.Consumer, verdict, string(kind), took)
-}
-
-// decide turns an error into a verdict and a delay. There is never a nak without a delay: the broker would hand the
-// message out again at once, and once more, until its deliveries are used up.
-func decide(err error, deliveries, attempts int) (fault.Verdict, time.Duration) {
-	if err == nil {
-		return fault.Ack, 0
-	}
-	verdict := fault.KindOf(err).Row().Verdict
-	if verdict == fault.Ack || verdict == fault.DeadLetter {
-		return verdict, 0
-	}
-	if attempts > 0 && deliveries >= attempts {
-		return fault.DeadLetter, 0
-	}
-	switch verdict {
-	case fault.Soon:
-		return verdict, fault.SoonAfter
-	case fault.Wait:
-		if after := fault.After(err); after > 0 {
-			return verdict, min(after, fault.LongAfter)
-		}
-		return verdict, fault.LongAfter
-	default:
-		return fault.Backoff, backoff(deliveries)
-	}
-}
-
-// backoff is 1 s, 4 s, 16 s, 64 s and then 2 min, each within a fifth.
-func backoff(deliveries int) time.Duration {
-	wait := fault.LongAfter
-	if n := max(deliveries-1, 0); n < 4 {
-		wait = time.Second << (2 * n)
-	}
-	return time.Duration(float64(wait) * (0.8 + 0.4*rand.Float64()))
-}
-
-func (w *worker) answer(m jetstream.Msg, err error) {
-	if err != nil {
-		// Not answered: the broker hands the message out again after AckWait.
-		w.bus.log.Debug("could not answer the broker", "consumer", w.Consumer, "subject", m.Subject(), "err", err)
-	}
-}
-
-// bury writes the dead letter and only then takes the message out of the way.
-func (w *worker) bury(ctx context.Context, m jetstream.Msg, d *Delivery, cause error) string {
-	reason, err := w.bus.writeDeadLetter(ctx, d, cause)
-	if err != nil {
-		w.bus.log.Error("could not write a dead letter", "subject", d.Subject, "err", err)
-		w.answer(m, m.NakWithDelay(backoff(d.Deliveries)))
-		return "retry"
-	}
-	w.bus.log.Warn("put a message aside as a dead letter", "consumer", w.Consumer, "subject", d.Subject, "attempt", d.Deliveries, "kind", fault.KindOf(cause), "reason", reason, "err", cause)
-	// A crash before this line makes no second letter: its message id names the stream and sequence.
-	w.answer(m, m.TermWithReason(reason))
-	return "dead"
-}
-
-// EnsureConsumer makes a durable consumer unless it exists with these settings. It reports whether it made one.
-func (b *Bus) EnsureConsumer(ctx context.Context, c event.Consumer) (bool, error) {
-	ctx, cancel := context.WithTimeout(ctx, ackWait)
-	defer cancel()
-	_, err := b.js.Consumer(ctx, c.Stream, c.Name)
-	if err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return false, classify(err, "look for consumer %s of %s", c.Name, c.Stream)
-	}
-	made := err != nil
-	if _, err := b.js.CreateOrUpdateConsumer(ctx, c.Stream, consumerConfig(c)); err != nil {
-		return false, classify(err, "make consumer %s of %s", c.Name, c.Stream)
-	}
-	return made, nil
-}
-
-// DropConsumer removes a durable consumer. One that does not exist is no error.
-func (b *Bus) DropConsumer(ctx context.Context, stream, name string) error {
-	err := b.js.DeleteConsumer(ctx, stream, name)
-	if errors.Is(err, jetstream.ErrConsumerNotFound) {
-		return nil
-	}
-	return classify(err, "drop consumer %s of %s", name, stream)
-}
-
-func consumerConfig(c event.Consumer) jetstream.ConsumerConfig {
-	return jetstream.ConsumerConfig{
-		Durable: c.Name, Description: c.About, FilterSubject: c.Filter,
-		AckPolicy: jetstream.AckExplicitPolicy, DeliverPolicy: jetstream.DeliverAllPolicy, ReplayPolicy: jetstream.ReplayInstantPolicy,
-		MaxDeliver: c.MaxDeliver, MaxAckPending: c.MaxAckPending, AckWait: c.AckWait, Replicas: c.Replicas,
-		Metadata: map[string]string{event.MetaTopology: strconv.Itoa(event.TopologyNumber), event.MetaAttempts: strconv.Itoa(c.Attempts)},
-	}
 }
