@@ -2,6 +2,8 @@
 package main
 
 import (
+	_ "time/tzdata" // zones of readers must not depend on what the machine has installed
+
 	"tidings.internal/pkg/run"
 	"tidings.internal/services/publish/app"
 )

@@ -128,10 +128,17 @@ func build(d Deps, s settings, listener net.Listener) (*App, error) {
 	c := site.Config{
 		Feeds: a.projection, List: a.feeds, Base: a.base, Title: s.site.Title, Description: s.site.Description, Language: s.site.Language,
 		SitemapHosts: s.sitemapHosts(a.base),
-		Moved:        moved, Gone: gone, Served: m.served, Limit: limit.New(s.publish.RateLimit, s.publish.proxies(), time.Now),
+		Moved:        moved, Gone: gone, Served: m.served, Limit: limit.New(s.publish.RateLimit, limit.Window, s.publish.proxies(), time.Now),
 	}
 	if s.publish.Hub {
 		c.Hub = hub.New(a.feeds, a.leave, time.Now).Take
+	}
+	if lists := s.lists(); len(lists) > 0 {
+		pages, err := a.newsletters(s, lists)
+		if err != nil {
+			return nil, err
+		}
+		c.Newsletter, c.Lists = pages.Answer, pages.Links()
 	}
 	pages, err := site.New(c)
 	if err != nil {

@@ -41,9 +41,14 @@ channels:
 
 func start(t *testing.T, b *bus.Bus, text string) *service {
 	t.Helper()
+	return startLogging(t, b, text, slog.New(slog.DiscardHandler))
+}
+
+func startLogging(t *testing.T, b *bus.Bus, text string, log *slog.Logger) *service {
+	t.Helper()
 	doc := config.New("tidings.yaml", []byte(text), nil)
 	s := &service{t: t, metrics: prometheus.NewRegistry(), checks: new(run.Checks)}
-	a, err := New(t.Context(), Deps{Config: doc, Bus: b, Log: slog.New(slog.DiscardHandler), Metrics: s.metrics, Checks: s.checks})
+	a, err := New(t.Context(), Deps{Config: doc, Bus: b, Log: log, Metrics: s.metrics, Checks: s.checks})
 	if err != nil {
 		t.Fatal(err)
 	}

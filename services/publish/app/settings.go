@@ -126,6 +126,13 @@ type settings struct {
 	site     config.Site
 	feeds    []feed.Config
 	channels []*compose.Channel
+	sources  []source
+}
+
+// source is what publish reads of a source of the file. Those that were added at run time it does not know.
+type source struct {
+	ID    string `yaml:"id"`
+	Title string `yaml:"title"`
 }
 
 // read decodes what publish reads and collects the problems of it.
@@ -134,7 +141,11 @@ func read(doc *config.Doc) settings {
 	doc.Section("publish", &s.publish)
 	doc.Section("site", &s.site)
 	doc.Section("feeds", &s.feeds)
-	sources := sourceIDs(doc)
+	doc.Peek("sources", &s.sources)
+	var sources []string
+	for _, one := range s.sources {
+		sources = append(sources, one.ID)
+	}
 	for i, f := range s.feeds {
 		at := doc.At("feeds", i)
 		checkSources(at.Key("select").Key("sources"), f.Select.Sources, sources)
@@ -151,7 +162,7 @@ func read(doc *config.Doc) settings {
 		all.ID = feed.All
 		s.feeds = append([]feed.Config{all}, s.feeds...)
 	}
-	s.channels = readChannels(doc, s.site, sources)
+	s.channels = readChannels(doc, s.site, s.publish.BaseURL != "" || s.site.URL != "", sources)
 	return s
 }
 
@@ -175,7 +186,8 @@ func checkWas(doc *config.Doc, feeds []feed.Config) {
 	}
 }
 
-func readChannels(doc *config.Doc, site config.Site, sources []string) []*compose.Channel {
+// readChannels makes the channels ready. home tells whether the public port has an address that others can know.
+func readChannels(doc *config.Doc, site config.Site, home bool, sources []string) []*compose.Channel {
 	list := networks()
 	names := make([]string, len(list))
 	for i, n := range list {
@@ -200,6 +212,7 @@ func readChannels(doc *config.Doc, site config.Site, sources []string) []*compos
 		at := doc.At("channels", i)
 		checkSources(at.Key("select").Key("sources"), c.Select.Sources, sources)
 		checkSources(at.Key("select").Key("exclude_sources"), c.Select.ExcludeSources, sources)
+		checkList(c, at, home, sources)
 		ch, err := compose.New(c, list[n], site)
 		if err == nil {
 			channels = append(channels, ch)
@@ -212,19 +225,6 @@ func readChannels(doc *config.Doc, site config.Site, sources []string) []*compos
 		at.Problemf("%s", text)
 	}
 	return channels
-}
-
-// sourceIDs lists the sources of the file.
-func sourceIDs(doc *config.Doc) []string {
-	var sources []struct {
-		ID string `yaml:"id"`
-	}
-	doc.Peek("sources", &sources)
-	var ids []string
-	for _, s := range sources {
-		ids = append(ids, s.ID)
-	}
-	return ids
 }
 
 // checkSources reports sources that the file does not have. A file without any leaves them to those that were added at

@@ -20,16 +20,16 @@ const (
 	Made      = 3.0 // a document that may have been made for this request
 )
 
-const (
-	// window is the time in which all points come back.
-	window = 10 * time.Minute
-	// maxClients is how many networks are remembered; those that asked longest ago are forgotten first.
-	maxClients = 65_536
-)
+// Window is the time in which the points of readers come back.
+const Window = 10 * time.Minute
+
+// maxClients is how many networks are remembered; those that asked longest ago are forgotten first.
+const maxClients = 65_536
 
 // Limiter counts points of client networks. It is safe for concurrent use.
 type Limiter struct {
 	points  float64 // in a window
+	window  time.Duration
 	trusted []netip.Prefix
 	now     func() time.Time
 
@@ -44,33 +44,39 @@ type client struct {
 	at      time.Time
 }
 
-// New makes a limiter of so many points in ten minutes; 0 limits nobody. trusted are the proxies whose word for the
-// address of a client is taken.
-func New(points int, trusted []netip.Prefix, now func() time.Time) *Limiter {
-	return &Limiter{points: float64(points), trusted: trusted, now: now, by: map[netip.Prefix]*list.Element{}, order: list.New()}
+// New makes a limiter of so many points at once, of which all come back in a window; 0 limits nobody. trusted are the
+// proxies whose word for the address of a client is taken.
+func New(points int, window time.Duration, trusted []netip.Prefix, now func() time.Time) *Limiter {
+	return &Limiter{points: float64(points), window: window, trusted: trusted, now: now, by: map[netip.Prefix]*list.Element{}, order: list.New()}
 }
 
 // Client gives the network that a request counts for: an IPv4 address, or a /64 of IPv6, of which one client has all
 // addresses. It is false for clients that are not limited: those of private networks, among them a proxy that is not
 // listed as trusted, behind which everybody would share one account.
 func (l *Limiter) Client(r *http.Request) (netip.Prefix, bool) {
-	peer, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil || l.points == 0 {
-		return netip.Prefix{}, false
-	}
-	address := peer.Addr().Unmap()
-	if l.trusts(address) {
-		address = l.forwarded(r, address)
-	}
-	if address.IsPrivate() || address.IsLoopback() || address.IsLinkLocalUnicast() {
+	address, known := l.Address(r)
+	if !known || l.points == 0 || address.IsPrivate() || address.IsLoopback() || address.IsLinkLocalUnicast() {
 		return netip.Prefix{}, false
 	}
 	bits := 32
 	if address.Is6() {
 		bits = 64
 	}
-	network, err := address.WithZone("").Prefix(bits)
+	network, err := address.Prefix(bits)
 	return network, err == nil
+}
+
+// Address gives the address that a request comes from, as far as trusted proxies tell; false where the connection has none.
+func (l *Limiter) Address(r *http.Request) (netip.Addr, bool) {
+	peer, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}, false
+	}
+	address := peer.Addr().Unmap()
+	if l.trusts(address) {
+		address = l.forwarded(r, address)
+	}
+	return address.WithZone(""), true
 }
 
 func (l *Limiter) trusts(a netip.Addr) bool {
@@ -111,18 +117,41 @@ func (l *Limiter) Wait(network netip.Prefix) time.Duration {
 	if e == nil {
 		return 0
 	}
-	c := e.Value.(*client)
+	return l.wait(e.Value.(*client))
+}
+
+func (l *Limiter) wait(c *client) time.Duration {
 	l.refill(c)
 	if c.left >= Whole {
 		return 0
 	}
-	return time.Duration(math.Ceil((Whole-c.left)/l.points*window.Seconds())) * time.Second
+	return time.Duration(math.Ceil((Whole-c.left)/l.points*l.window.Seconds())) * time.Second
 }
 
-// Spend takes points from a network.
+// Spend takes points from a network. Negative ones are given back, never above what it began with.
 func (l *Limiter) Spend(network netip.Prefix, points float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	c := l.client(network)
+	l.refill(c)
+	c.left -= points
+}
+
+// Take takes one point from a network in one step with the look at whether it has one, so that requests at the same time
+// get no more than one after another. It gives zero, or how long the network has to wait, and then takes nothing.
+func (l *Limiter) Take(network netip.Prefix) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := l.client(network)
+	if wait := l.wait(c); wait > 0 {
+		return wait
+	}
+	c.left -= Whole
+	return 0
+}
+
+// client gives the account of a network, a full one to a network that is new. It is called with the lock.
+func (l *Limiter) client(network netip.Prefix) *client {
 	e := l.by[network]
 	if e == nil {
 		if len(l.by) >= maxClients {
@@ -132,13 +161,11 @@ func (l *Limiter) Spend(network netip.Prefix, points float64) {
 		l.by[network] = e
 	}
 	l.order.MoveToFront(e)
-	c := e.Value.(*client)
-	l.refill(c)
-	c.left -= points
+	return e.Value.(*client)
 }
 
 func (l *Limiter) refill(c *client) {
 	now := l.now()
-	c.left = min(l.points, c.left+max(0, now.Sub(c.at).Seconds())/window.Seconds()*l.points)
+	c.left = min(l.points, c.left+max(0, now.Sub(c.at).Seconds())/l.window.Seconds()*l.points)
 	c.at = now
 }

@@ -62,10 +62,16 @@ func Feed(f *render.Feed, entries []render.Entry, index bool) ([]byte, error) {
 	return write(feedPage, map[string]any{"Feed": f, "Entries": entries, "Index": index, "Formats": render.Formats()})
 }
 
-// Index writes the list of feeds.
-func Index(title, description, language string, feeds []*feed.Feed) ([]byte, error) {
+// List is a newsletter as the index shows it.
+type List struct {
+	Path                         string // of its page, relative to the index
+	Title, Description, Language string
+}
+
+// Index writes the list of feeds, and of the newsletters if there are any.
+func Index(title, description, language string, feeds []*feed.Feed, lists []List) ([]byte, error) {
 	return write(indexPage, map[string]any{
-		"Title": title, "Description": description, "Language": language, "Feeds": feeds, "Formats": render.Formats(),
+		"Title": title, "Description": description, "Language": language, "Feeds": feeds, "Lists": lists, "Formats": render.Formats(),
 	})
 }
 

@@ -85,7 +85,7 @@ func TestLandingPageIsInert(t *testing.T) {
 func TestIndexAndOPMLListEveryFeed(t *testing.T) {
 	t.Parallel()
 	list := feeds(t)
-	body, err := Index("Site <b>", "About", "de", list)
+	body, err := Index("Site <b>", "About", "de", list, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

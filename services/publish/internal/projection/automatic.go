@@ -150,3 +150,14 @@ func (s *shelf) label() string {
 	}
 	return text
 }
+
+// Tag is what a tag is called in the language of the site, and its id where no article tells. Only tags that have an
+// automatic feed, however small, are known.
+func (p *Projection) Tag(id string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.live == nil || p.live.automatic[tagPrefix+strings.ToLower(id)] == nil {
+		return id
+	}
+	return p.live.automatic[tagPrefix+strings.ToLower(id)].label()
+}

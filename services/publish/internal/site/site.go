@@ -21,6 +21,7 @@ import (
 	"tidings.internal/services/publish/internal/feed"
 	"tidings.internal/services/publish/internal/hub"
 	"tidings.internal/services/publish/internal/limit"
+	"tidings.internal/services/publish/internal/newsletter"
 	"tidings.internal/services/publish/internal/page"
 	"tidings.internal/services/publish/internal/projection"
 	"tidings.internal/services/publish/internal/render"
@@ -52,6 +53,9 @@ type Config struct {
 	Gone  map[string]bool
 	// Hub takes the requests of sites that want to be told of news; nil when the hub is off.
 	Hub func(*http.Request) (status int, text string)
+	// Newsletter answers below newsletter.Path, and Lists leads there; nil when no list has pages.
+	Newsletter func(*http.Request) *newsletter.Answer
+	Lists      []page.List
 	// Limit, when set, holds clients back that ask too often.
 	Limit *limit.Limiter
 	// Now is the clock by which tokens end; [time.Now] when it is nil.
@@ -107,7 +111,7 @@ func New(c Config) (*Site, error) {
 		s.fixed[path] = fixed{kind, d, strings.HasPrefix(contentType, "text/html")}
 		return err
 	}
-	index, err := page.Index(c.Title, c.Description, c.Language, public)
+	index, err := page.Index(c.Title, c.Description, c.Language, public, c.Lists)
 	if err = add("/", "html", "text/html; charset=utf-8", index, err); err != nil {
 		return nil, err
 	}
@@ -145,7 +149,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // limited answers a request unless its network has asked too often.
 func (s *Site) limited(r *http.Request) *answer {
-	if s.Limit == nil {
+	if s.Limit == nil || s.mailed(r) && newsletter.Spared(r) {
 		return s.answer(r)
 	}
 	network, counted := s.Limit.Client(r)
@@ -177,6 +181,9 @@ func (s *Site) answer(r *http.Request) *answer {
 	}
 	if r.URL.Path == hub.Path && s.Hub != nil {
 		return s.hub(r)
+	}
+	if s.mailed(r) {
+		return s.newsletter(r)
 	}
 	a := s.route(r)
 	if a.document == nil {

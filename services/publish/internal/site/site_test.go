@@ -397,7 +397,7 @@ func FuzzMatches(f *testing.F) {
 // BenchmarkServe answers over loopback, and so does a bare handler with the same bytes, which is the baseline.
 func BenchmarkServe(b *testing.B) {
 	s := newSite(b)
-	s.Limit = limit.New(600, nil, time.Now)
+	s.Limit = limit.New(600, limit.Window, nil, time.Now)
 	doc := s.Feeds.(shelf)["all"].Documents[render.RSS]
 	all := doc.In(document.Gzip)
 	bare := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -457,7 +457,7 @@ func BenchmarkServe(b *testing.B) {
 func TestNetworksThatAskTooOftenWait(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
-	s.Limit = limit.New(10, nil, func() time.Time { return modified })
+	s.Limit = limit.New(10, limit.Window, nil, func() time.Time { return modified })
 	from := func(peer, path string, header ...string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(http.MethodGet, path, nil)
 		r.RemoteAddr = peer
@@ -532,7 +532,7 @@ func TestTheHubAnswersOnlyToPosts(t *testing.T) {
 		t.Errorf("a hub that is off answers %d", res.StatusCode)
 	}
 	now := modified
-	s.Limit = limit.New(10, nil, func() time.Time { return now })
+	s.Limit = limit.New(10, limit.Window, nil, func() time.Time { return now })
 	status := 0
 	s.Hub = func(*http.Request) (int, string) { return status, "A sentence with 100 %s." }
 	for _, c := range []struct {

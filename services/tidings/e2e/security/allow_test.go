@@ -200,6 +200,7 @@ func (w *world) publish(t *testing.T, x exchange) {
 	if err := c.Bucket(event.BucketRequests).Leave(ctx, event.RequestsOfSites+"r1", []byte("{}")); fault.KindOf(err) != fault.Conflict {
 		t.Errorf("publish replaces a request: %v", err)
 	}
+	c.can("leave a request of a reader", c.Bucket(event.BucketRequests).Leave(ctx, event.RequestsOfReaders+"r1", []byte("{}")))
 	ref, err := w.admin.PutBlob(ctx, big[2:], time.Unix(1, 0))
 	if err != nil {
 		t.Fatal(err)
@@ -252,6 +253,8 @@ func (w *world) deliver(t *testing.T, x exchange) {
 	c.table(event.BucketRequests, "other.")
 	c.look(event.BucketRequests, event.RequestsOfSites, 1)
 	c.can("remove a request that was left", c.Bucket(event.BucketRequests).Purge(ctx, event.RequestsOfSites+"r1"))
+	c.look(event.BucketRequests, event.RequestsOfReaders, 1)
+	c.can("remove a request of a reader", c.Bucket(event.BucketRequests).Purge(ctx, event.RequestsOfReaders+"r1"))
 	w.leases(c, "deliver.channel.")
 	c.buried(x.post, event.StreamPosts)
 	w.noticed(c)

@@ -3,16 +3,12 @@
 package list
 
 import (
-	_ "embed" // for example.yaml
 	"time"
 
 	"tidings.internal/pkg/event"
 	"tidings.internal/services/publish/internal/clean"
 	"tidings.internal/services/publish/internal/compose"
 )
-
-//go:embed example.yaml
-var example string
 
 const (
 	// maxSummary is how much of a summary an entry has, in graphemes: a mail has up to fifty entries.
@@ -24,7 +20,8 @@ const (
 // Network is the network of list channels. Any change is worth an edit: a mail that is not written yet tells the newest.
 var Network = compose.Network{
 	Name:      "list",
-	Others:    []string{},
+	Settings:  defaults,
+	Others:    others,
 	Example:   example,
 	AnyChange: true,
 	Compose:   composeEntry,
