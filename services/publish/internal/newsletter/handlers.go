@@ -75,7 +75,7 @@ func (p *Pages) showPreferences(v *visit) *Answer {
 	case fault.KindOf(err) == fault.Gone:
 		return p.fail(v, http.StatusNotFound, v.words.NotFoundTitle, v.words.UnknownToken)
 	case err != nil:
-		return p.away(v, v.words.PreferencesAway)
+		return p.away(v, view{Text: v.words.PreferencesAway, Leave: v.leave()})
 	}
 	// The language that the reader's mails speak goes before that of the browser: by the form it is changed, too.
 	v.words = p.speak(v.URL.Query().Get(fieldLanguage), "", known.Language)

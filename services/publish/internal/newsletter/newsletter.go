@@ -274,14 +274,15 @@ func (p *Pages) store(v *visit, account *limit.Limiter, r event.ReaderRequest) *
 		if counted {
 			account.Spend(network, -limit.Whole)
 		}
-		return p.away(v, v.words.Away)
+		return p.away(v, view{Text: v.words.Away})
 	}
 	return nil
 }
 
 // away is the answer while the broker or deliver is away.
-func (p *Pages) away(v *visit, text string) *Answer {
-	a := p.fail(v, http.StatusServiceUnavailable, v.words.AwayTitle, text)
+func (p *Pages) away(v *visit, out view) *Answer {
+	out.Title, out.Alert = v.words.AwayTitle, true
+	a := p.render(v, http.StatusServiceUnavailable, "message", out)
 	a.Header.Set("Retry-After", fmt.Sprint(retryAfter))
 	return a
 }

@@ -189,10 +189,10 @@ func TestPagesAndTheirAnswers(t *testing.T) {
 		{"confirm with a token that is too long", "POST /newsletter/confirm/" + strings.Repeat("a", 257), "", nil, 404, "", nil},
 		{"confirm, deleted", "DELETE /newsletter/confirm/" + known, "", nil, 405, "", nil},
 
-		{"preferences", "GET /newsletter/preferences/" + known, "", []string{"Accept-Language", "en"}, 200, "", []string{`<html lang="de">`, "r***@example.org", `value="weekly" required checked`, `<option value="3" selected>Mittwoch`, `<option value="18" selected>`, `value="Asia/Tokyo"`, `value="recht" checked`, `value="was-offered" checked`, `value="crm"> `, "-" + known, "-name=\"address\"", "noindex"}},
+		{"preferences", "GET /newsletter/preferences/" + known, "", []string{"Accept-Language", "en"}, 200, "", []string{`<html lang="de">`, "r***@example.org", `value="weekly" required checked`, `<option value="3" selected>Mittwoch`, `<option value="18" selected>`, `value="Asia/Tokyo"`, `value="recht" checked`, `value="was-offered" checked`, `value="crm"> `, `href="../unsubscribe/` + known + `?lang=de"`, "-name=\"address\"", "noindex"}},
 		{"preferences in another language", "GET /newsletter/preferences/" + known + "?lang=en", "", nil, 200, "", []string{`<html lang="en">`, "Your choices for “Der Brief”"}},
 		{"preferences of nobody", "GET /newsletter/preferences/" + nobodys, "", nil, 404, "", []string{"not one of ours", "-" + nobodys}},
-		{"preferences without deliver", "GET /newsletter/preferences/" + absent, "", nil, 503, "", []string{"cannot be shown"}},
+		{"preferences without deliver", "GET /newsletter/preferences/" + absent, "", nil, 503, "", []string{"cannot be shown", `href="../unsubscribe/` + absent + `?lang=en"`}},
 		{"preferences, saved", "POST /newsletter/preferences/" + known, with(full(), "list", "letter"), nil, 200, "prefer", []string{"stored"}},
 		{"preferences, saved without deliver", "POST /newsletter/preferences/" + absent, with(full(), "list", "letter"), nil, 200, "prefer", nil},
 		{"preferences, saved with what was offered", "POST /newsletter/preferences/" + known, "list=letter&tag=was-offered", nil, 200, "prefer", nil},
@@ -213,7 +213,7 @@ func TestPagesAndTheirAnswers(t *testing.T) {
 		{"one click that says something else", "POST /newsletter/one-click/" + known, "List-Unsubscribe=Two-Click", nil, 400, "", []string{"RFC 8058"}},
 		{"one click, empty", "POST /newsletter/one-click/" + known, "", nil, 400, "", nil},
 		{"one click, too long", "POST /newsletter/one-click/" + known, "List-Unsubscribe=One-Click&x=" + strings.Repeat("a", maxForm), nil, 413, "", nil},
-		{"one click, opened", "GET /newsletter/one-click/" + known, "", nil, 200, "", []string{`action="../unsubscribe/` + known + `"`, ">Unsubscribe</button>"}},
+		{"one click, opened", "GET /newsletter/one-click/" + known, "", nil, 200, "", []string{`action="../unsubscribe/` + known + `?lang=en"`, ">Unsubscribe</button>"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -31,6 +31,7 @@ type view struct {
 	Alert     bool // the text says what went wrong
 	Button    string
 	Action    string // where the button leads; the page itself when it is empty
+	Leave     string // leads to the page that ends a subscription
 	Form      *form
 }
 
@@ -111,6 +112,7 @@ func (p *Pages) ask(v *visit, status int, q question) *Answer {
 		}
 	} else {
 		out.Title, out.Button, out.Index, f.About = fmt.Sprintf(w.Preferences, l.Title), w.Save, false, ""
+		out.Leave = v.leave()
 		if q.masked != "" {
 			out.Text = fmt.Sprintf(w.PreferencesFor, q.masked)
 		}
@@ -146,10 +148,15 @@ func (p *Pages) button(title, text, button string) func(*visit) *Answer {
 	return func(v *visit) *Answer {
 		out := view{Title: title, Text: text, Button: button, Languages: p.others(v.words)}
 		if v.kind == "one_click" {
-			out.Action = "../unsubscribe/" + string(v.token)
+			out.Action = v.leave()
 		}
 		return p.render(v, http.StatusOK, "button", out)
 	}
+}
+
+// leave leads from the page of a token to the one that ends the subscription. The token is letters, digits and two signs.
+func (v *visit) leave() string {
+	return "../" + pageLeave + "/" + string(v.token) + "?" + fieldLanguage + "=" + v.words.Code
 }
 
 // done answers that a request is stored.

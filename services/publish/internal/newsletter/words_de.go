@@ -5,7 +5,7 @@ func german() *words {
 		Code: "de", Name: "Deutsch",
 		Home:        "Alle Feeds und Newsletter",
 		Address:     "E-Mail-Adresse",
-		AddressHint: "Wir verwenden sie nur für diesen Newsletter.",
+		AddressHint: "Dorthin geht die Mail zum Bestätigen.",
 		Problems:    "Das Formular ist noch nicht abgeschickt. Bitte sehen Sie sich das noch einmal an:",
 		Often:       "Wie oft?", Immediate: "Sofort, mit jedem Artikel", Daily: "Einmal am Tag", Weekly: "Einmal in der Woche",
 		When: "Wann?", Weekday: "Wochentag", Hour: "Uhrzeit", Zone: "Zeitzone",

@@ -5,7 +5,7 @@ func english() *words {
 		Code: "en", Name: "English",
 		Home:        "All feeds and newsletters",
 		Address:     "E-mail address",
-		AddressHint: "Used for this newsletter and nothing else.",
+		AddressHint: "The mail to confirm goes there.",
 		Problems:    "The form is not sent yet. Please look at this again:",
 		Often:       "How often?", Immediate: "At once, with each article", Daily: "Once a day", Weekly: "Once a week",
 		When: "When?", Weekday: "Day of the week", Hour: "Hour", Zone: "Time zone",

@@ -22,9 +22,9 @@ func names() []string {
 	return []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"}
 }
 
-// need returns a context in which a browser runs. Without one the test is skipped, and fails where CI is true: there
-// everything is to be run.
-func need(t *testing.T) context.Context {
+// need returns a context in which a browser runs, with further options of its start. Without one the test is skipped, and
+// fails where CI is true: there everything is to be run.
+func need(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	t.Helper()
 	path := ""
 	for _, n := range names() {
@@ -41,6 +41,7 @@ func need(t *testing.T) context.Context {
 	if os.Geteuid() == 0 {
 		options = append(options, chromedp.NoSandbox) // Chromium refuses to run as root with one
 	}
+	options = append(options, more...)
 	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(stop)
 	ctx, cancel := chromedp.NewContext(alloc)
