@@ -16,7 +16,7 @@ import (
 	"tidings.internal/services/publish/internal/newsletter"
 )
 
-// preferencesWait is how long a reader waits for deliver to say what he has chosen.
+// preferencesWait is how long a reader waits for deliver to say what they have chosen.
 const preferencesWait = 2 * time.Second
 
 // mailed returns the list of a channel whose posts are mailed, nil for any other: only such a list has pages.

@@ -252,7 +252,7 @@ func (p *Pages) foreign(v *visit) bool {
 
 // store leaves a request for deliver and gives nil, or the answer that says why that was not possible.
 //
-// The answer to the reader follows the ack of the broker: a kill before it leaves him without an answer, so that he sends
+// The answer to the reader follows the ack of the broker: a kill before it leaves them without an answer, so that they send
 // the form again, and one after it loses nothing. Asked twice is harmless in every mode.
 func (p *Pages) store(v *visit, account *limit.Limiter, r event.ReaderRequest) *Answer {
 	r.ID, r.Time, r.Language, r.Token = crand.Text(), p.Now().UTC(), v.words.Code, v.token

@@ -1,8 +1,9 @@
-// Package site answers the public port: feeds, their landing pages, the index, OPML and robots.txt.
+// Package site answers the public port: feeds, their landing pages, the index, OPML and robots.txt. What sites ask of the
+// hub, and readers on the pages of newsletters, it hands on.
 //
-// Everything is made before it is asked for, so that a request is a look-up in memory and the port serves on while the
-// broker is away. The package keeps no state, sets no cookie, asks nobody and takes no address from a request: those in
-// its answers come from the configuration.
+// Everything else is made before it is asked for, so that a request is a look-up in memory and the port serves on while
+// the broker is away. The package keeps no state, sets no cookie and takes no address from a request: those in its answers
+// come from the configuration.
 package site
 
 import (
