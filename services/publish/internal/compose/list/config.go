@@ -126,4 +126,4 @@ func defaults() any {
 }
 
 // others are the keys of the sending side.
-var others = []string{"from", "reply_to", "imprint", "smtp", "dkim", "bounces", "confirm_text", "templates"}
+var others = []string{"from", "reply_to", "imprint", "smtp", "dkim", "bounces"}
