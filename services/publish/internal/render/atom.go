@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/xml"
 	"io"
-	"strconv"
 
 	"github.com/gorilla/feeds"
 )
@@ -12,58 +11,25 @@ import (
 type atomFeed struct {
 	XMLName xml.Name `xml:"feed"`
 	feeds.AtomFeed
-	Media     string       `xml:"xmlns:media,attr"`
-	History   string       `xml:"xmlns:fh,attr,omitempty"`
-	Lang      string       `xml:"xml:lang,attr,omitempty"`
-	Title     plain        `xml:"title"`
-	Subtitle  *plain       `xml:"subtitle"`
-	Rights    *plain       `xml:"rights"`
-	Generator string       `xml:"generator"`
-	Archive   *empty       `xml:"fh:archive"`
-	Links     []atomLink   `xml:"link"`
-	Entries   []*atomEntry `xml:"entry"`
+	Media     string           `xml:"xmlns:media,attr"`
+	History   string           `xml:"xmlns:fh,attr,omitempty"`
+	Lang      string           `xml:"xml:lang,attr,omitempty"`
+	Title     plain            `xml:"title"`
+	Subtitle  *plain           `xml:"subtitle"`
+	Rights    *plain           `xml:"rights"`
+	Generator string           `xml:"generator"`
+	Archive   *empty           `xml:"fh:archive"`
+	Links     []feeds.AtomLink `xml:"link"`
+	Entries   []*atomEntry     `xml:"entry"`
 }
 
+// atomEntry takes id and dates from the library; everything else is written as [markup].
 type atomEntry struct {
 	XMLName xml.Name `xml:"entry"`
 	feeds.AtomEntry
-	Lang     string              `xml:"xml:lang,attr,omitempty"`
-	Title    plain               `xml:"title"`
-	Links    []atomLink          `xml:"link"`
-	Author   []*feeds.AtomAuthor `xml:"author"`
-	Category []atomCategory      `xml:"category"`
-	Rights   *plain              `xml:"rights"`
-	Summary  *plain              `xml:"summary"`
-	Content  *atomContent        `xml:"content"`
-	Media    *media              `xml:"media:content"`
-	Source   *atomSource         `xml:"source"`
-}
-
-type atomLink struct {
-	XMLName xml.Name `xml:"link"`
-	feeds.AtomLink
-	Hreflang string `xml:"hreflang,attr,omitempty"`
-	Title    string `xml:"title,attr,omitempty"`
-}
-
-type atomCategory struct {
-	Term   string `xml:"term,attr"`
-	Scheme string `xml:"scheme,attr,omitempty"`
-	Label  string `xml:"label,attr,omitempty"`
-}
-
-// atomContent is HTML as CDATA: escaping it as text takes several times as long.
-type atomContent struct {
-	Type string `xml:"type,attr"`
-	HTML string `xml:",cdata"`
-}
-
-type atomSource struct {
-	ID      string     `xml:"id"`
-	Title   plain      `xml:"title"`
-	Updated string     `xml:"updated"`
-	Rights  *plain     `xml:"rights"`
-	Links   []atomLink `xml:"link"`
+	Lang  string    `xml:"xml:lang,attr,omitempty"`
+	Title *struct{} `xml:"title"` // the library's is never left out
+	More  []byte    `xml:",innerxml"`
 }
 
 // FeedXml lets [feeds.WriteXML] write the document.
@@ -99,52 +65,55 @@ func writeAtom(w io.Writer, f *Feed, entries []Entry) error {
 }
 
 func newAtomEntry(e *Entry) *atomEntry {
-	x := &atomEntry{Lang: e.Language, Title: text(e.Title), Rights: some(e.Rights), Summary: some(e.Summary), Media: newMedia(e)}
+	x := &atomEntry{Lang: e.Language, More: make([]byte, 0, room(e))}
 	x.Id, x.Published, x.Updated = e.ID, rfc3339(e.Published), rfc3339(e.Updated)
-	alternate := link(e.URL, "alternate", "text/html")
-	alternate.Hreflang = e.Language
-	x.Links = append(x.Links, alternate)
+	m := (*markup)(&x.More)
+	m.plain(2, "title", e.Title)
+	m.element(2, "link", "", "href", e.URL, "rel", "alternate", "type", "text/html", "hreflang", e.Language)
 	if n := e.Enclosure; n != nil {
-		l := link(n.URL, "enclosure", n.Type)
-		l.Title = n.Title
-		if n.Bytes > 0 {
-			l.Length = strconv.FormatInt(n.Bytes, 10)
-		}
-		x.Links = append(x.Links, l)
+		m.element(2, "link", "", "href", n.URL, "rel", "enclosure", "type", n.Type, "length", number(n.Bytes), "title", n.Title)
 	}
 	for _, also := range e.Also {
-		l := link(also.URL, "related", "text/html")
-		l.Title = also.Title
-		x.Links = append(x.Links, l)
+		m.element(2, "link", "", "href", also.URL, "rel", "related", "type", "text/html", "title", also.Title)
 	}
 	for _, a := range e.Authors {
-		x.Author = append(x.Author, &feeds.AtomAuthor{AtomPerson: feeds.AtomPerson{Name: a.Name, Uri: a.URL}})
+		m.open(2, "author")
+		m.element(3, "name", a.Name)
+		if a.URL != "" {
+			m.element(3, "uri", a.URL)
+		}
+		m.end(2, "author")
 	}
 	for _, t := range e.Tags {
-		x.Category = append(x.Category, atomCategory{t.Term, t.Scheme, t.Label})
+		m.element(2, "category", "", "term", t.Term, "scheme", t.Scheme, "label", t.Label)
 	}
-	if e.HTML != "" {
-		x.Content = &atomContent{"html", e.HTML}
-	}
-	x.Source = newAtomSource(e)
+	m.plain(2, "rights", e.Rights)
+	m.plain(2, "summary", e.Summary)
+	m.html(2, "content", e.HTML, "type", "html")
+	m.media(2, e)
+	m.atomSource(e)
 	return x
 }
 
-// newAtomSource names the feed that an entry came from (RFC 4287 section 4.2.11). Its date is that of the entry: the
+// atomSource names the feed that an entry came from (RFC 4287 section 4.2.11). Its date is that of the entry: the
 // source's own moves at every poll and would change the bytes without any change of content.
-func newAtomSource(e *Entry) *atomSource {
-	s := &atomSource{ID: e.Source.URN, Title: text(e.Source.Title), Updated: rfc3339(e.Updated), Rights: some(e.Source.Rights)}
+func (m *markup) atomSource(e *Entry) {
+	m.open(2, "source")
+	m.element(3, "id", e.Source.URN)
+	m.plain(3, "title", e.Source.Title)
+	m.element(3, "updated", rfc3339(e.Updated))
+	m.plain(3, "rights", e.Source.Rights)
 	if e.Source.FeedURL != "" {
-		s.Links = append(s.Links, link(e.Source.FeedURL, "self", ""))
+		m.element(3, "link", "", "href", e.Source.FeedURL, "rel", "self")
 	}
 	if e.Source.SiteURL != "" {
-		s.Links = append(s.Links, link(e.Source.SiteURL, "alternate", "text/html"))
+		m.element(3, "link", "", "href", e.Source.SiteURL, "rel", "alternate", "type", "text/html")
 	}
-	return s
+	m.end(2, "source")
 }
 
-func link(href, rel, mediaType string) atomLink {
-	return atomLink{AtomLink: feeds.AtomLink{Href: href, Rel: rel, Type: mediaType}}
+func link(href, rel, mediaType string) feeds.AtomLink {
+	return feeds.AtomLink{Href: href, Rel: rel, Type: mediaType}
 }
 
 // some is text that is left out when it is empty.

@@ -4,6 +4,7 @@
 // validators refuse (a bare name in <author>, a <source> without url, random ids) and has no room for what readers
 // want. Instead our types embed its exported structs and shadow the fields that are wrong or missing: of two fields with
 // one name encoding/xml and encoding/json take the shallower.
+// What the library has no field for, which is most of an item, is written as text, see [markup].
 //
 // The bytes are a function of the arguments alone: there is no clock, no version and no order of a map in them. The
 // package neither chooses items nor cleans them.
@@ -134,11 +135,14 @@ func Document(f *Feed, entries []Entry, format Format) ([]byte, error) {
 // size is about what a document takes, a little more rather than less: a buffer that grows is copied each time.
 func size(entries []Entry) int {
 	n := 4 << 10
-	for _, e := range entries {
-		n += 2<<10 + len(e.HTML)*9/8 + 2*len(e.Summary) + 200*len(e.Tags)
+	for i := range entries {
+		n += room(&entries[i])
 	}
 	return n
 }
+
+// room is about what an item takes.
+func room(e *Entry) int { return 2<<10 + len(e.HTML)*9/8 + 2*len(e.Summary) + 200*len(e.Tags) }
 
 // newest returns the time of the latest change, zero when there are no entries.
 func newest(entries []Entry) time.Time {

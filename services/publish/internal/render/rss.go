@@ -49,28 +49,14 @@ type rssLink struct {
 	Type string `xml:"type,attr,omitempty"`
 }
 
+// rssItem takes link, enclosure, guid and date from the library; everything else is written as [markup].
 type rssItem struct {
 	XMLName xml.Name `xml:"item"`
 	feeds.RssItem
-	Title plain `xml:"title"`
-	// Description stands before the content: some readers show whichever comes last.
-	Description string            `xml:"description,omitempty"`
-	Content     *feeds.RssContent `xml:"content:encoded"`
-	Updated     string            `xml:"atom:updated"`
-	Modified    string            `xml:"dcterms:modified"`
-	// Category has no attributes: some readers make objects of a category with a domain.
-	Category []string   `xml:"category"`
-	Creator  []string   `xml:"dc:creator"`
-	Language string     `xml:"dc:language,omitempty"`
-	Source   *rssSource `xml:"source"`
-	Media    *media     `xml:"media:content"`
-	// Author stays nil: RSS wants an e-mail address there, which we do not publish.
-	Author *struct{} `xml:"author"`
-}
-
-type rssSource struct {
-	URL   string `xml:"url,attr"`
-	Title string `xml:",chardata"`
+	// Title and Description of the library are never left out.
+	Title       *struct{} `xml:"title"`
+	Description *struct{} `xml:"description"`
+	More        []byte    `xml:",innerxml"`
 }
 
 // FeedXml lets [feeds.WriteXML] write the document.
@@ -110,66 +96,35 @@ func writeRSS(w io.Writer, f *Feed, entries []Entry) error {
 }
 
 func newRSSItem(e *Entry) *rssItem {
-	i := &rssItem{Title: text(e.Title), Description: html.EscapeString(e.Summary)}
+	i := &rssItem{More: make([]byte, 0, room(e))}
 	i.Link, i.Guid = e.URL, &feeds.RssGuid{Id: e.ID, IsPermaLink: "false"}
 	i.PubDate = e.Published.UTC().Format(rfc822)
-	i.Updated, i.Modified = rfc3339(e.Updated), rfc3339(e.Updated)
-	if e.HTML != "" {
-		i.Content = &feeds.RssContent{Content: e.HTML}
-	}
-	for _, t := range e.Tags {
-		i.Category = append(i.Category, t.Label)
-	}
-	for _, a := range e.Authors {
-		i.Creator = append(i.Creator, a.Name)
-	}
-	i.Language = e.Language
-	if e.Source.FeedURL != "" {
-		i.Source = &rssSource{e.Source.FeedURL, e.Source.Title}
-	}
 	if n := e.Enclosure; n != nil {
 		i.Enclosure = &feeds.RssEnclosure{Url: n.URL, Length: strconv.FormatInt(n.Bytes, 10), Type: n.Type}
 	}
-	i.Media = newMedia(e)
+	m := (*markup)(&i.More)
+	m.plain(3, "title", e.Title)
+	// The description stands before the content: some readers show whichever comes last.
+	if e.Summary != "" {
+		m.element(3, "description", html.EscapeString(e.Summary))
+	}
+	m.html(3, "content:encoded", e.HTML)
+	m.element(3, "atom:updated", rfc3339(e.Updated))
+	m.element(3, "dcterms:modified", rfc3339(e.Updated))
+	// A category has no attributes: some readers make objects of one with a domain.
+	for _, t := range e.Tags {
+		m.element(3, "category", t.Label)
+	}
+	// There is no author: RSS wants an e-mail address there, which we do not publish.
+	for _, a := range e.Authors {
+		m.element(3, "dc:creator", a.Name)
+	}
+	if e.Language != "" {
+		m.element(3, "dc:language", e.Language)
+	}
+	if e.Source.FeedURL != "" {
+		m.element(3, "source", e.Source.Title, "url", e.Source.FeedURL)
+	}
+	m.media(3, e)
 	return i
-}
-
-// mediaSpace is the name space of Media RSS.
-const mediaSpace = "http://search.yahoo.com/mrss/"
-
-// media is the lead image by Media RSS 1.5.1.
-type media struct {
-	URL         string      `xml:"url,attr"`
-	FileSize    int64       `xml:"fileSize,attr,omitempty"`
-	Type        string      `xml:"type,attr,omitempty"`
-	Medium      string      `xml:"medium,attr"`
-	Width       int         `xml:"width,attr,omitempty"`
-	Height      int         `xml:"height,attr,omitempty"`
-	Description *mediaText  `xml:"media:description"`
-	Credit      string      `xml:"media:credit,omitempty"`
-	Thumbnail   *mediaThumb `xml:"media:thumbnail"`
-}
-
-type mediaText struct {
-	Type string `xml:"type,attr"`
-	Text string `xml:",chardata"`
-}
-
-type mediaThumb struct {
-	URL string `xml:"url,attr"`
-}
-
-func newMedia(e *Entry) *media {
-	m := e.Image
-	if m == nil {
-		return nil
-	}
-	out := &media{
-		URL: m.URL, FileSize: m.Bytes, Type: m.Type, Medium: "image", Width: m.Width, Height: m.Height,
-		Credit: m.Credit, Thumbnail: &mediaThumb{m.URL},
-	}
-	if m.Alt != "" {
-		out.Description = &mediaText{"plain", m.Alt}
-	}
-	return out
 }
