@@ -80,19 +80,23 @@ func DecodeBatch(m Message) ([]Message, error) {
 func DecodeEnriched(m Message) (Envelope, article.Article, error) {
 	var a article.Article
 	env, err := decode(m, TypeEnriched, &a)
-	if err != nil {
-		return env, a, err
+	if err == nil {
+		err = checkEnriched(m, env, &a)
 	}
+	return env, a, err
+}
+
+func checkEnriched(m Message, env Envelope, a *article.Article) error {
 	s, err := ParseSubject(m.Subject)
 	switch {
 	case err != nil:
-		return env, a, err
+		return err
 	case a.ID != env.Article:
-		return env, a, differs(m, "article", a.ID, env.Article)
+		return differs(m, "article", a.ID, env.Article)
 	case a.Source.ID != s.Source:
-		return env, a, differs(m, "source", a.Source.ID, s.Source)
+		return differs(m, "source", a.Source.ID, s.Source)
 	}
-	return env, a, nil
+	return nil
 }
 
 // DecodeDeleted reads a message of type [TypeDeleted].
@@ -146,12 +150,18 @@ func DecodeNotice(m Message) (Envelope, Notice, error) {
 }
 
 func decode(m Message, typ string, into any) (Envelope, error) {
-	env, err := Decode(m)
+	env, err := expect(m, typ)
 	if err != nil {
 		return env, err
 	}
-	if env.Type != typ {
-		return env, fault.Errorf(fault.Malformed, "read message on %s: its type is %q, not %s", clip(m.Subject), clip(env.Type), typ)
-	}
 	return env, payload(m, into)
+}
+
+// expect is [Decode] for a message that must be of a type.
+func expect(m Message, typ string) (Envelope, error) {
+	env, err := Decode(m)
+	if err == nil && env.Type != typ {
+		err = fault.Errorf(fault.Malformed, "read message on %s: its type is %q, not %s", clip(m.Subject), clip(env.Type), typ)
+	}
+	return env, err
 }

@@ -106,17 +106,26 @@ func (s Subject) String() string {
 }
 
 func (s Subject) tokens() []string {
+	var list []string
+	for _, f := range s.fields() {
+		list = append(list, *f)
+	}
+	return list
+}
+
+// fields are where the tokens belong that follow the space.
+func (s *Subject) fields() []*string {
 	switch s.Space {
 	case SpaceRaw, SpaceBackfill:
-		return []string{s.Partition, s.Source}
+		return []*string{&s.Partition, &s.Source}
 	case SpaceEnriched:
-		return []string{s.Partition, s.Source, s.Article}
+		return []*string{&s.Partition, &s.Source, &s.Article}
 	case SpacePost:
-		return []string{s.Channel, s.Story}
+		return []*string{&s.Channel, &s.Story}
 	case SpaceFeed:
-		return []string{s.Feed}
+		return []*string{&s.Feed}
 	case SpaceDead, SpaceEvent:
-		return []string{s.Service, s.Word}
+		return []*string{&s.Service, &s.Word}
 	}
 	return nil
 }
@@ -184,13 +193,7 @@ func ParseSubject(text string) (Subject, error) {
 			continue
 		}
 		s := Subject{Space: space}
-		fields := map[Space][]*string{
-			SpaceRaw: {&s.Partition, &s.Source}, SpaceBackfill: {&s.Partition, &s.Source},
-			SpaceEnriched: {&s.Partition, &s.Source, &s.Article},
-			SpacePost:     {&s.Channel, &s.Story}, SpaceFeed: {&s.Feed},
-			SpaceDead: {&s.Service, &s.Word}, SpaceEvent: {&s.Service, &s.Word},
-		}[space]
-		tokens := strings.Split(rest, ".")
+		fields, tokens := s.fields(), strings.Split(rest, ".")
 		if len(tokens) != len(fields) {
 			return malformed()
 		}

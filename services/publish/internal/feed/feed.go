@@ -253,6 +253,9 @@ func (f *Feed) Takes(a *article.Article) bool {
 	return (f.ended.IsZero() || a.FirstSeen.Before(f.ended.AddDate(0, 0, 1))) && f.selection.Match(a)
 }
 
+// Searches reports whether [Feed.Takes] looks into the text of articles.
+func (f *Feed) Searches() bool { return f.selection.Searches() }
+
 // Rank is the place of a source in the order of preference: smaller goes first, and sources that are not named are
 // equal and last.
 func (f *Feed) Rank(source string) int {

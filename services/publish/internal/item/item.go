@@ -101,7 +101,7 @@ func New(a *article.Article, site string) (*Item, error) {
 	return it, err
 }
 
-// Brief is [New] without the body, which costs most.
+// Brief is [New] without the body, which costs most. It wants of the text of the article only what [Untitled] says.
 func Brief(a *article.Article, site string) (*Item, error) {
 	link, ok := clean.Link(a.URL)
 	if !ok {
@@ -123,6 +123,9 @@ func Brief(a *article.Article, site string) (*Item, error) {
 	it.Enclosure = enclosure(a, it.Image)
 	return it.At(a.Source.Syndicate), nil
 }
+
+// Untitled reports whether the title of an item is made of the text of its article.
+func Untitled(a *article.Article) bool { return a.Summary == "" && clean.Plain(a.Title) == "" }
 
 // body takes over the article's HTML, or says why not. A body that travels in the object store is longer than any that
 // is passed on, so it is never fetched.
@@ -155,12 +158,12 @@ func (it *Item) At(level article.Syndicate) *Item {
 	return &less
 }
 
-// Size is about the number of bytes that an item of an article takes, by which feeds are cut into pages. It is that of
-// the body before it is cleaned, so that a brief item tells it too.
-func (it *Item) Size(a *article.Article) int {
+// Size is about the number of bytes that an item of an article takes, by which feeds are cut into pages. html is the length
+// of the body before it is cleaned, so that a brief item tells its size, too.
+func (it *Item) Size(a *article.Article, html int) int {
 	n := len(it.Title) + len(it.Summary)
-	if it.Level == article.Full && a.HTMLBlob == nil && len(a.HTML) <= maxBody {
-		n += len(a.HTML)
+	if it.Level == article.Full && a.HTMLBlob == nil && html <= maxBody {
+		n += html
 	}
 	return n
 }

@@ -15,7 +15,6 @@ import (
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/publish/internal/document"
 	"tidings.internal/services/publish/internal/feed"
-	"tidings.internal/services/publish/internal/item"
 )
 
 // Change is a feed whose documents have new bytes because of an article or a tombstone.
@@ -154,61 +153,6 @@ func (p *Projection) Reset(reason string) {
 	p.Log.Debug("began to build the feeds", "reason", reason)
 }
 
-// Apply implements [bus.Fold]. While an index is filled its records are read beside each other, and the error may be that
-// of an earlier one.
-func (p *Projection) Apply(r bus.Record) error {
-	p.mu.Lock()
-	filling := p.building != nil
-	p.mu.Unlock()
-	if !filling {
-		fresh, err := p.read(r, false)
-		return p.take(r, fresh, err)
-	}
-	p.ahead = append(p.ahead, p.begin(r))
-	if len(p.ahead) < maxAhead {
-		return nil
-	}
-	return p.first()
-}
-
-// maxAhead is how many records are read before the first of them is applied.
-const maxAhead = 64
-
-// reading is a record of an index that is being filled, on its way through [Projection.read].
-type reading struct {
-	record bus.Record
-	done   chan struct{}
-	fresh  *row
-	err    error
-}
-
-func (p *Projection) begin(r bus.Record) *reading {
-	n := &reading{record: r, done: make(chan struct{})}
-	go func() {
-		p.slots <- struct{}{}
-		defer func() { <-p.slots; close(n.done) }()
-		n.fresh, n.err = p.read(r, true) // most of what is read now is never shown
-	}()
-	return n
-}
-
-// first applies the first of the records that are being read.
-func (p *Projection) first() error {
-	n := p.ahead[0]
-	p.ahead = p.ahead[1:]
-	<-n.done
-	return p.take(n.record, n.fresh, n.err)
-}
-
-// drain applies all records that are being read.
-func (p *Projection) drain() {
-	for len(p.ahead) > 0 {
-		if err := p.first(); err != nil {
-			p.Log.Warn("left a record out of the feeds", "kind", fault.KindOf(err), "err", err)
-		}
-	}
-}
-
 // take applies a record that was read.
 func (p *Projection) take(r bus.Record, fresh *row, err error) error {
 	outcome, err := p.put(r, fresh, err)
@@ -250,35 +194,6 @@ func (p *Projection) put(r bus.Record, fresh *row, err error) (string, error) {
 		}
 	}
 	return outcome, err
-}
-
-// read decodes a record. A tombstone and a marker give no row. So does an article that cannot be shown: the composer's
-// consumer meets the same message and puts it aside as a dead letter, once for all replicas.
-func (p *Projection) read(r bus.Record, brief bool) (*row, error) {
-	if r.Marker || r.Header.Value(event.HeaderType) == event.TypeDeleted {
-		return nil, nil
-	}
-	_, a, err := event.DecodeEnriched(r.Message)
-	if err != nil {
-		return nil, err
-	}
-	make := item.New
-	if brief {
-		make = item.Brief
-	}
-	it, err := make(&a, p.Site)
-	if err != nil {
-		return nil, err
-	}
-	fresh := newRow(&a, it, p.Language)
-	fresh.subject, fresh.sequence, fresh.item = r.Subject, r.Sequence, it
-	for i, f := range p.shelved() {
-		if f.Takes(&a) {
-			fresh.takenBy = append(fresh.takenBy, i)
-		}
-	}
-	fresh.automatic = p.Automatic.of(&a)
-	return fresh, nil
 }
 
 // add puts a row on the shelves of the feeds that take it.

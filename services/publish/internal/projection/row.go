@@ -44,10 +44,11 @@ type row struct {
 // label is what a tag is called in the language of the site.
 type label struct{ tag, text string }
 
-func newRow(a *article.Article, it *item.Item, language string) *row {
+// newRow makes the row of an article, whose HTML has a length.
+func newRow(a *article.Article, html int, it *item.Item, language string) *row {
 	r := &row{
 		id: a.ID, story: it.Story, source: a.Source.ID, url: it.URL, title: it.Title, summary: it.Summary, published: it.Published,
-		updated: it.Updated, firstSeen: a.FirstSeen, size: it.Size(a), language: strings.ToLower(a.Language.Code),
+		updated: it.Updated, firstSeen: a.FirstSeen, size: it.Size(a, html), language: strings.ToLower(a.Language.Code),
 	}
 	if it.Level == article.Headline {
 		r.summary = "" // what is not shown is not found either

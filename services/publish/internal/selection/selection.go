@@ -74,12 +74,15 @@ func (s *Selection) Match(a *article.Article) bool {
 			return false
 		}
 	}
-	if s.query == nil && s.excludeQuery == nil {
+	if !s.Searches() {
 		return true
 	}
 	words := Fold(a.Title + "\n" + a.Summary + "\n" + a.Text)
 	return (s.query == nil || s.query.Match(words)) && (s.excludeQuery == nil || !s.excludeQuery.Match(words))
 }
+
+// Searches reports whether the selection looks into the text of articles.
+func (s *Selection) Searches() bool { return s.query != nil || s.excludeQuery != nil }
 
 // facts are the words of an article that rules are compared with.
 type facts struct{ tags, authors []string }
