@@ -94,34 +94,43 @@ type Source struct{ ID, URN, Title, FeedURL, SiteURL, Rights string }
 // New makes the item of an article. site is the name from which ids are made ([config.Site.ID]). An article without an
 // address that can be linked to is no item: the error's kind is invalid.
 func New(a *article.Article, site string) (*Item, error) {
-	it, err := Brief(a, site)
-	if err == nil && it.Level == article.Full {
+	it, err := outline(a)
+	if err != nil {
+		return nil, err
+	}
+	it.ID, it.Source = URN(site, a.ID), source(&a.Source, site)
+	it.Language, it.Rights = clean.Language(a.Language.Code), clean.Line(cmp.Or(a.Rights, a.Source.Rights))
+	it.Authors = authors(a.Authors)
+	it.Tags = tags(a.Tags, it.Language)
+	it.Image = image(a.Image, it.Title)
+	it.Enclosure = enclosure(a, it.Image)
+	if it = it.At(a.Source.Syndicate); it.Level == article.Full {
 		it.body(a)
 	}
-	return it, err
+	return it, nil
 }
 
-// Brief is [New] without the body, which costs most. It wants of the text of the article only what [Untitled] says.
-func Brief(a *article.Article, site string) (*Item, error) {
+// Brief is what an index needs of [New]: story, address, title, summary, dates and level. It wants of the text of the article
+// only what [Untitled] says.
+func Brief(a *article.Article) (*Item, error) {
+	it, err := outline(a)
+	if err != nil {
+		return nil, err
+	}
+	return it.At(a.Source.Syndicate), nil
+}
+
+func outline(a *article.Article) (*Item, error) {
 	link, ok := clean.Link(a.URL)
 	if !ok {
 		return nil, fault.Errorf(fault.Invalid, "publish article %s: it has no absolute http or https address", a.ID)
 	}
 	it := &Item{
-		ID: URN(site, a.ID), Article: a.ID, Story: cmp.Or(a.Story.ID, a.ID),
-		URL: link, Title: clean.Title(a.Title, cmp.Or(a.Summary, a.Text, link)),
-		Summary:  clean.Shorten(clean.Plain(a.Summary), maxSummary),
-		Language: clean.Language(a.Language.Code),
-		Rights:   clean.Line(cmp.Or(a.Rights, a.Source.Rights)),
-		Source:   source(&a.Source, site),
-		Level:    article.Full,
+		Article: a.ID, Story: cmp.Or(a.Story.ID, a.ID), URL: link, Title: clean.Title(a.Title, cmp.Or(a.Summary, a.Text, link)),
+		Summary: clean.Shorten(clean.Plain(a.Summary), maxSummary), Level: article.Full,
 	}
 	it.Published, it.Updated = Times(a)
-	it.Authors = authors(a.Authors)
-	it.Tags = tags(a.Tags, it.Language)
-	it.Image = image(a.Image, it.Title)
-	it.Enclosure = enclosure(a, it.Image)
-	return it.At(a.Source.Syndicate), nil
+	return it, nil
 }
 
 // Untitled reports whether the title of an item is made of the text of its article.

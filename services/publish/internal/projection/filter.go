@@ -27,7 +27,7 @@ func narrow(s *shelf, rows []*row, f *selection.Filter) (*shelf, []*row) {
 			part.add(r)
 		}
 	}
-	part.sorted = true // rows came in their order
+	part.group() // rows came in their order
 	limit := f.Limit
 	if limit == 0 {
 		limit = s.feed.Items

@@ -199,13 +199,16 @@ func (p *Projection) put(r bus.Record, fresh *row, err error) (string, error) {
 // add puts a row on the shelves of the feeds that take it.
 func (x *index) add(r *row, keep bool) []*shelf {
 	x.rows[r.subject] = r
+	r.shelves = make([]*shelf, 0, len(r.takenBy)+len(r.automatic))
 	for _, i := range r.takenBy {
-		x.shelves[i].add(r)
 		r.shelves = append(r.shelves, x.shelves[i])
 	}
 	for _, id := range r.automatic {
-		x.automatic[id].add(r)
 		r.shelves = append(r.shelves, x.automatic[id])
+	}
+	r.takenBy, r.automatic = nil, nil
+	for _, s := range r.shelves {
+		s.add(r)
 	}
 	if keep {
 		x.fresh = append(x.fresh, r)
@@ -225,7 +228,7 @@ func (x *index) remove(subject string) []*shelf {
 	r.gone = true
 	for _, s := range r.shelves {
 		s.remove(r)
-		if len(s.stories) == 0 && x.automatic[s.feed.ID] == s {
+		if s.sorted && len(s.stories) == 0 && x.automatic[s.feed.ID] == s {
 			delete(x.automatic, s.feed.ID)
 		}
 	}
@@ -273,6 +276,7 @@ func (p *Projection) CaughtUp(applied event.Applied) {
 		s.sort()
 		p.building.touched(s, p.building.newest)
 	}
+	maps.DeleteFunc(p.building.automatic, func(_ string, s *shelf) bool { return len(s.rows) == 0 })
 	p.variants.clear()
 	p.live, p.building = p.building, nil
 	p.live.applied = applied

@@ -79,11 +79,12 @@ func (p *Projection) read(r bus.Record, brief bool) (*row, error) {
 	if err != nil {
 		return nil, err
 	}
-	make := item.New
+	var it *item.Item
 	if brief {
-		make = item.Brief
+		it, err = item.Brief(&a)
+	} else {
+		it, err = item.New(&a, p.Site)
 	}
-	it, err := make(&a, p.Site)
 	if err != nil {
 		return nil, err
 	}

@@ -32,8 +32,8 @@ type row struct {
 	updated           time.Time
 	firstSeen         time.Time
 	size              int
-	takenBy           []int    // places of the feeds that take it
-	automatic         []string // ids of the automatic feeds that take it
+	takenBy           []int    // places of the feeds that take it, until it stands on their shelves
+	automatic         []string // ids of the automatic feeds that take it, until then
 	shelves           []*shelf // of these feeds
 	gone              bool     // replaced or deleted
 
@@ -84,7 +84,7 @@ type shelf struct {
 	feed    *feed.Feed
 	rows    []*row // newest first, once sorted
 	sorted  bool
-	stories map[string][]*row
+	stories map[string][]*row // once sorted
 	// changes is the number of the last change of the shelf, and moved is when the last of it was stored: what is made on demand is made
 	// again when they move.
 	changes uint64
@@ -94,23 +94,23 @@ type shelf struct {
 func newShelf(f *feed.Feed) *shelf { return &shelf{feed: f, stories: map[string][]*row{}} }
 
 func (s *shelf) add(r *row) {
-	s.stories[r.story] = append(s.stories[r.story], r)
 	if !s.sorted {
 		s.rows = append(s.rows, r)
 		return
 	}
+	s.stories[r.story] = append(s.stories[r.story], r)
 	at, _ := slices.BinarySearchFunc(s.rows, r, newer)
 	s.rows = slices.Insert(s.rows, at, r)
 }
 
 func (s *shelf) remove(r *row) {
+	if !s.sorted {
+		return // rows that are gone are left out by sort
+	}
 	if left := slices.DeleteFunc(s.stories[r.story], func(o *row) bool { return o == r }); len(left) > 0 {
 		s.stories[r.story] = left
 	} else {
 		delete(s.stories, r.story)
-	}
-	if !s.sorted {
-		return // rows that are gone are left out by sort
 	}
 	if at, found := slices.BinarySearchFunc(s.rows, r, newer); found {
 		s.rows = slices.Delete(s.rows, at, at+1)
@@ -121,7 +121,15 @@ func (s *shelf) remove(r *row) {
 func (s *shelf) sort() {
 	s.rows = slices.DeleteFunc(s.rows, func(r *row) bool { return r.gone })
 	slices.SortFunc(s.rows, newer)
-	s.sorted = true
+	s.group()
+}
+
+// group gathers the stories of rows that are in their order.
+func (s *shelf) group() {
+	s.stories, s.sorted = make(map[string][]*row, len(s.rows)), true
+	for _, r := range s.rows {
+		s.stories[r.story] = append(s.stories[r.story], r)
+	}
 }
 
 // first orders the articles of a story by the feed's policy: whichever comes first is shown.

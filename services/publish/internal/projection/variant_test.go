@@ -116,6 +116,7 @@ func TestAutomaticFeedsAreAtMostAThousandTheLargestFirst(t *testing.T) {
 		for n := range 3 + i%2 {
 			s.add(&row{id: fmt.Sprint(n), story: fmt.Sprint(n)})
 		}
+		s.sort()
 		x.automatic[id] = s
 	}
 	n := 0

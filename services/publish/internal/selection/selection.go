@@ -19,6 +19,7 @@ type Selection struct {
 	include, exclude    rules
 	allTags             []string
 	query, excludeQuery *Query
+	compares            bool // tags or authors, which have to be gathered
 }
 
 type rules struct{ tags, languages, sources, authors []string }
@@ -30,6 +31,7 @@ func Compile(c config.Selection) (*Selection, error) {
 		exclude: rules{lower(c.ExcludeTags), lower(c.ExcludeLanguages), c.ExcludeSources, folded(c.ExcludeAuthors)},
 		allTags: lower(c.AllTags),
 	}
+	s.compares = len(c.Tags)+len(c.Authors)+len(c.ExcludeTags)+len(c.ExcludeAuthors)+len(c.AllTags) > 0
 	var err error
 	if s.query, err = ParseQuery(c.Query); err != nil {
 		return nil, fmt.Errorf("query: %w", err)
@@ -59,7 +61,10 @@ func folded(list []string) []string {
 // Match reports whether the selection takes an article. The kinds are joined by AND, the values of one by OR, and what
 // is excluded stays out.
 func (s *Selection) Match(a *article.Article) bool {
-	facts := factsOf(a)
+	var facts facts
+	if s.compares {
+		facts = factsOf(a)
+	}
 	switch {
 	case len(s.include.tags) > 0 && !meets(s.include.tags, facts.tags),
 		len(s.include.languages) > 0 && !speaks(s.include.languages, a.Language.Code),
