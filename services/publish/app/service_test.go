@@ -21,7 +21,7 @@ import (
 
 // service is a running publish.
 type service struct {
-	t       *testing.T
+	t       testing.TB
 	app     *App
 	base    string
 	metrics *prometheus.Registry
@@ -39,12 +39,12 @@ channels:
   - {id: masto, network: mastodon, select: {tags: [crm]}}
 `
 
-func start(t *testing.T, b *bus.Bus, text string) *service {
+func start(t testing.TB, b *bus.Bus, text string) *service {
 	t.Helper()
 	return startLogging(t, b, text, slog.New(slog.DiscardHandler))
 }
 
-func startLogging(t *testing.T, b *bus.Bus, text string, log *slog.Logger) *service {
+func startLogging(t testing.TB, b *bus.Bus, text string, log *slog.Logger) *service {
 	t.Helper()
 	doc := config.New("tidings.yaml", []byte(text), nil)
 	s := &service{t: t, metrics: prometheus.NewRegistry(), checks: new(run.Checks)}
@@ -100,7 +100,7 @@ func (s *service) get(path string, header ...string) (*http.Response, string) {
 }
 
 // until polls a condition; last describes the state it saw.
-func until(t *testing.T, what string, ok func() (bool, string)) {
+func until(t testing.TB, what string, ok func() (bool, string)) {
 	t.Helper()
 	deadline := time.After(20 * time.Second)
 	tick := time.NewTicker(20 * time.Millisecond)
@@ -154,20 +154,20 @@ func news(key, title string) article.Article {
 }
 
 // emit plays enrich.
-func emit(t *testing.T, b *bus.Bus, a article.Article) {
+func emit(t testing.TB, b *bus.Bus, a article.Article) {
 	t.Helper()
 	v := event.Version{Revision: a.Revision, Fence: 1, RawSequence: a.Revision}
 	put(t, b, a, event.Envelope{Type: event.TypeEnriched, ID: event.EnrichedID(a.ID, v), Version: v}, a)
 }
 
-func remove(t *testing.T, b *bus.Bus, a article.Article) {
+func remove(t testing.TB, b *bus.Bus, a article.Article) {
 	t.Helper()
 	v := event.Version{Revision: a.Revision + 1, Fence: 1}
 	put(t, b, a, event.Envelope{Type: event.TypeDeleted, ID: event.EnrichedID(a.ID, v), Version: v},
 		event.Deleted{ID: a.ID, Source: a.Source.ID, Revision: v.Revision, Reason: event.DeletedTakedown, Time: seen, Story: a.Story.ID})
 }
 
-func put(t *testing.T, b *bus.Bus, a article.Article, env event.Envelope, payload any) {
+func put(t testing.TB, b *bus.Bus, a article.Article, env event.Envelope, payload any) {
 	t.Helper()
 	subject, err := event.EnrichedSubject(a.Source.Partition, a.Source.ID, a.ID)
 	if err != nil {
