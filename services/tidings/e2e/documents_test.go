@@ -153,10 +153,11 @@ func commands() []shown {
 	}
 }
 
-// placeholders are commands that hold a word to be replaced or that a document warns of: nothing runs as it stands.
+// placeholders are commands that hold a word to be replaced, that a document warns of or that measure the machine as well as the
+// program: nothing runs as it stands.
 var placeholders = []string{
 	"go -C services/ingest get MODULE@VERSION", "go test PACKAGE -update", "go test -run '^$' -fuzz FuzzX -fuzztime 60s PACKAGE", "go build ./...",
-	"go doc ./pkg/event", "go test ./services/tidings/e2e -run References -update",
+	"go test -run '^$' -bench . -timeout 30m ./services/publish/...", "go doc ./pkg/event", "go test ./services/tidings/e2e -run References -update",
 }
 
 var (

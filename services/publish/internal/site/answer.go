@@ -2,8 +2,8 @@ package site
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -17,7 +17,7 @@ const allowed = "GET, HEAD, OPTIONS"
 type answer struct {
 	kind     string
 	status   int
-	header   http.Header
+	header   fields
 	body     []byte
 	document *document.Document // what is found, before its coding is chosen
 	dear     bool               // it may have been made for this request
@@ -25,10 +25,39 @@ type answer struct {
 }
 
 func newAnswer(kind string, status int) *answer {
-	h := http.Header{}
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Access-Control-Allow-Origin", "*")
-	return &answer{kind: kind, status: status, header: h}
+	a := &answer{kind: kind, status: status, header: make(fields, 0, 16)} // more than any answer has
+	a.header.Set("X-Content-Type-Options", "nosniff")
+	a.header.Set("Access-Control-Allow-Origin", "*")
+	return a
+}
+
+// fields are the header of an answer by their canonical names, each once. A dozen is found sooner in a list than in a map, which
+// took a third of the time of an answer.
+type fields []field
+
+type field struct{ name, value string }
+
+func (f *fields) Set(name, value string) {
+	if i := f.index(name); i >= 0 {
+		(*f)[i].value = value
+		return
+	}
+	*f = append(*f, field{name, value})
+}
+
+func (f *fields) Get(name string) string {
+	if i := f.index(name); i >= 0 {
+		return (*f)[i].value
+	}
+	return ""
+}
+
+func (f *fields) Del(name string) {
+	*f = slices.DeleteFunc(*f, func(o field) bool { return o.name == name })
+}
+
+func (f *fields) index(name string) int {
+	return slices.IndexFunc(*f, func(o field) bool { return o.name == name })
 }
 
 func found(kind string, d *document.Document) *answer {
@@ -72,7 +101,7 @@ func (a *answer) choose(r *http.Request) *answer {
 		tag = packed.ETag
 		a.header.Set("Content-Encoding", string(packed.Coding))
 	}
-	a.header.Set("ETag", tag)
+	a.header.Set("Etag", tag) // as net/http writes it
 	if !a.secluded {
 		a.header.Set("Access-Control-Expose-Headers", "ETag, Last-Modified, Link")
 	}
@@ -95,8 +124,11 @@ func (a *answer) choose(r *http.Request) *answer {
 }
 
 func (a *answer) write(w http.ResponseWriter, r *http.Request) {
-	h := w.Header()
-	maps.Copy(h, a.header)
+	h, values := w.Header(), make([]string, len(a.header))
+	for i, f := range a.header {
+		values[i] = f.value
+		h[f.name] = values[i : i+1 : i+1]
+	}
 	w.WriteHeader(a.status)
 	if r.Method != http.MethodHead && len(a.body) > 0 {
 		_, _ = w.Write(a.body) // the client has gone: there is nobody left to tell
@@ -112,7 +144,11 @@ func unchanged(h http.Header, tag string, modified time.Time) bool {
 	if modified.IsZero() {
 		return false
 	}
-	since, err := http.ParseTime(h.Get("If-Modified-Since"))
+	text := h.Get("If-Modified-Since")
+	if text == "" {
+		return false
+	}
+	since, err := http.ParseTime(text)
 	return err == nil && !modified.After(since)
 }
 
