@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+	"unique"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/services/publish/internal/feed"
@@ -47,18 +48,29 @@ type label struct{ tag, text string }
 // newRow makes the row of an article, whose HTML has a length.
 func newRow(a *article.Article, html int, it *item.Item, language string) *row {
 	r := &row{
-		id: a.ID, story: it.Story, source: a.Source.ID, url: it.URL, title: it.Title, summary: it.Summary, published: it.Published,
-		updated: it.Updated, firstSeen: a.FirstSeen, size: it.Size(a, html), language: strings.ToLower(a.Language.Code),
+		id: a.ID, story: it.Story, source: shared(a.Source.ID), url: it.URL, title: it.Title, summary: it.Summary, published: it.Published,
+		updated: it.Updated, firstSeen: a.FirstSeen, size: it.Size(a, html), language: shared(strings.ToLower(a.Language.Code)),
+	}
+	if r.story == r.id {
+		r.story = r.id // one text in memory
 	}
 	if it.Level == article.Headline {
 		r.summary = "" // what is not shown is not found either
 	}
 	r.tags, r.authors = selection.Facts(a)
+	for _, list := range [][]string{r.tags, r.authors} {
+		for i := range list {
+			list[i] = shared(list[i])
+		}
+	}
 	for i := range a.Tags {
-		r.labels = append(r.labels, label{strings.ToLower(a.Tags[i].ID), a.Tags[i].Name(language)})
+		r.labels = append(r.labels, label{shared(strings.ToLower(a.Tags[i].ID)), shared(a.Tags[i].Name(language))})
 	}
 	return r
 }
+
+// shared gives a text that many rows have, so that it is in memory once.
+func shared(s string) string { return unique.Make(s).Value() }
 
 // words gives the text that a filter searches, folded. Most rows are never searched, so it is made when it is wanted.
 func (r *row) words() string {
