@@ -11,7 +11,7 @@ import (
 
 // Schema describes in the terms of JSON Schema (draft 2020-12) every section that the Doc was asked for: the keys and
 // their types come from the values that were decoded, the words and forms from what their checks asked for. So it is made
-// from a Doc that holds an entry of everything, as the commented examples together are.
+// from a Doc that holds an entry of everything, as the commented examples together are, and that was told to [Doc.Learn].
 //
 // describe returns the paragraph of the manual about a key, by its path without the numbers of entries, such as
 // sources.every; network is empty but for the keys that only one network of channels has. What a check finds by looking at
@@ -261,10 +261,14 @@ type rule struct {
 	needed bool
 }
 
+// Learn has the Doc remember what checks ask for from now on, which [Doc.Schema] needs and nobody else: it is a text for
+// each key of each entry.
+func (d *Doc) Learn() { d.rules = map[string]rule{} }
+
 // learn remembers what a check asks for.
 func (a At) learn(r rule) {
 	if a.doc.rules == nil {
-		a.doc.rules = map[string]rule{}
+		return
 	}
 	if _, known := a.doc.rules[a.String()]; !known {
 		a.doc.rules[a.String()] = r

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
@@ -129,31 +131,39 @@ func ask(ctx context.Context, b *bus.Bus, q question, take func(answer)) error {
 // Sources lists the sources as they stand: as the bucket holds them, with the times of the last and the next poll as
 // the replicas of ingest know them at the moment.
 func Sources(ctx context.Context, b *bus.Bus, doc *config.Doc) ([]SourceStatus, error) {
-	c, err := openCatalogue(ctx, b, doc)
-	if err != nil {
-		return nil, err
-	}
-	entries, err := b.Bucket(event.BucketSourceState).Entries(ctx)
-	if err != nil {
-		return nil, err
-	}
+	var c *catalogue
 	known, damaged := map[string]*state.Source{}, map[string]error{}
-	for _, e := range entries {
-		if st, err := state.Decode(e.Value); err == nil {
-			known[e.Key] = st
-		} else {
-			damaged[e.Key] = err
+	var answers []answer
+	// At once, since with many sources the first two take the time of a core each, and the third mostly waits.
+	group, within := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		c, err = openCatalogue(within, b, doc)
+		return err
+	})
+	group.Go(func() error {
+		entries, err := b.Bucket(event.BucketSourceState).Entries(within)
+		for _, e := range entries {
+			if st, err := state.Decode(e.Value); err == nil {
+				known[e.Key] = st
+			} else {
+				damaged[e.Key] = err
+			}
 		}
+		return err
+	})
+	group.Go(func() error {
+		return ask(within, b, question{}, func(a answer) { answers = append(answers, a) })
+	})
+	if err := group.Wait(); err != nil {
+		return nil, err
 	}
-	if err := ask(ctx, b, question{}, func(a answer) {
+	for _, a := range answers {
 		for id, times := range a.Glances {
 			if st := known[id]; st != nil && times[0] > st.Polled.Unix() {
 				// Nothing came of the polls since it was written, or it would have been written.
 				st.Polled, st.Success, st.Next = time.Unix(times[0], 0).UTC(), time.Unix(times[0], 0).UTC(), time.Unix(times[1], 0).UTC()
 			}
 		}
-	}); err != nil {
-		return nil, err
 	}
 	list := make([]SourceStatus, 0, len(c.list)+len(c.damaged))
 	for _, src := range c.list {

@@ -61,12 +61,23 @@ func travel(b *testing.B, sync string) time.Duration {
 		fmt.Fprintf(&text, "  - {id: s%d, url: %q, every: 1h, fulltext: never}\n", f, feed.URL(origintest.RSS))
 	}
 	data := b.TempDir()
+	began := time.Now()
+	stop := start(b, config.New("bench.yaml", []byte(text.String()), nil), data)
+	watch := reach(b, data)
+	await(b, func() bool {
+		s, err := watch.StreamState(b.Context(), event.StreamArticles)
+		return err == nil && s.Messages == feeds*items
+	})
+	took := time.Since(began)
+	stop()
+	return took
+}
+
+// start runs everything in this process and returns when it is ready. stop ends it.
+func start(b *testing.B, doc *config.Doc, data string) (stop func()) {
 	ctx, cancel := context.WithCancel(b.Context())
-	defer cancel()
 	ended, ready := make(chan error, 1), make(chan struct{})
-	doc := config.New("bench.yaml", []byte(text.String()), nil)
 	var log bytes.Buffer
-	start := time.Now()
 	go func() {
 		ended <- run.Start(ctx, standalone.Program(standalone.Options{}), run.Options{Doc: doc, Data: data, Lock: true, Stdout: io.Discard, Stderr: &log, Ready: func(string) { close(ready) }})
 	}()
@@ -75,21 +86,16 @@ func travel(b *testing.B, sync string) time.Duration {
 	case err := <-ended:
 		b.Fatalf("the process ended: %v\n%s", err, log.String())
 	}
-	watch := client(b, data)
-	await(b, func() bool {
-		s, err := watch.StreamState(ctx, event.StreamArticles)
-		return err == nil && s.Messages == feeds*items
-	})
-	took := time.Since(start)
-	cancel()
-	if err := <-ended; err != nil {
-		b.Fatalf("stop: %v", err)
+	return func() {
+		cancel()
+		if err := <-ended; err != nil {
+			b.Fatalf("stop: %v\n%s", err, log.String())
+		}
 	}
-	return took
 }
 
-// client connects to the server of a data directory.
-func client(b *testing.B, data string) *bus.Bus {
+// reach connects to the server of a data directory.
+func reach(b *testing.B, data string) *bus.Bus {
 	a, err := embedded.ReadAddress(data)
 	if err != nil {
 		b.Fatal(err)

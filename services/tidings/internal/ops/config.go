@@ -158,6 +158,7 @@ func Schema() (map[string]any, error) {
 	}
 	// Whatever is wrong with an example, such as a file that it names and nobody made, says nothing about its keys.
 	doc := config.New("example.yaml", []byte(text), nil)
+	doc.Learn()
 	Check(doc)
 	common := config.Paragraphs(text)
 	own := map[string]map[string]string{}

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	deliver "tidings.internal/services/deliver/app"
 )
 
@@ -54,35 +56,45 @@ const good = "active"
 // Status asks for everything that tells whether articles flow.
 func (o *Ops) Status(ctx context.Context) (Status, error) {
 	s := Status{Time: time.Now().UTC(), Sources: map[string]int{}, Failing: []SourceStatus{}, Drift: []string{}}
-	if err := o.flow(ctx, &s); err != nil {
-		return s, err
-	}
-	sources, err := o.Sources(ctx)
-	if err != nil {
-		return s, err
-	}
-	for _, one := range sources {
-		s.Sources[one.State]++
-		if one.State != good && one.Sentence != "" {
-			s.Failing = append(s.Failing, one)
+	// Beside each other, since the sources take longest where they are many.
+	group, within := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		sources, err := o.Sources(within)
+		for _, one := range sources {
+			s.Sources[one.State]++
+			if one.State != good && one.Sentence != "" {
+				s.Failing = append(s.Failing, one)
+			}
 		}
+		return err
+	})
+	group.Go(func() error { return o.rest(within, &s) })
+	err := group.Wait()
+	return s, err
+}
+
+// rest is everything but the sources.
+func (o *Ops) rest(ctx context.Context, s *Status) error {
+	if err := o.flow(ctx, s); err != nil {
+		return err
 	}
+	var err error
 	if s.Channels, err = o.Channels(ctx); err != nil {
-		return s, err
+		return err
 	}
 	letters, err := o.Dead(ctx, "", "", time.Time{})
 	if err != nil {
-		return s, err
+		return err
 	}
 	s.Dead = len(letters)
 	plan, err := o.Plan(ctx)
 	if err != nil {
-		return s, err
+		return err
 	}
 	for _, c := range plan.Changes {
 		s.Drift = append(s.Drift, string(c.Kind)+" "+c.Object+detail(c.Details))
 	}
-	return s, nil
+	return nil
 }
 
 func detail(list []string) string {
