@@ -20,7 +20,12 @@ import (
 // BenchmarkBackup compares a backup with a bare read of the same streams by an ordered consumer, and a restore with a
 // bare asynchronous publish of the same messages. The goal is at least half the speed of each (design, operation).
 func BenchmarkBackup(b *testing.B) {
-	const articles, size = 10_000, 5 << 10
+	const size = 5 << 10
+	articles := *articlesFlag
+	rate := func(b *testing.B) {
+		b.SetBytes(int64(articles * size))
+		b.ReportMetric(float64(articles*b.N)/b.Elapsed().Seconds(), "articles/s")
+	}
 	s := natstest.Run(b)
 	from := s.Bus(b, "tidings")
 	noise := make([]byte, size/2)
@@ -50,24 +55,23 @@ func BenchmarkBackup(b *testing.B) {
 	}
 	file := filepath.Join(b.TempDir(), "tidings.tar")
 	b.Run("backup", func(b *testing.B) {
-		b.SetBytes(articles * size)
 		for b.Loop() {
 			if _, err := from.Backup(b.Context(), file, "1", nil); err != nil {
 				b.Fatal(err)
 			}
 		}
+		rate(b)
 	})
 	b.Run("backup/baseline", func(b *testing.B) {
-		b.SetBytes(articles * size)
 		for b.Loop() {
 			n := 0
 			if err := from.Read(b.Context(), event.StreamRaw, func(bus.Record) error { n++; return nil }); err != nil || n != articles {
 				b.Fatal(n, err)
 			}
 		}
+		rate(b)
 	})
 	b.Run("restore", func(b *testing.B) {
-		b.SetBytes(articles * size)
 		for b.Loop() {
 			b.StopTimer()
 			to := natstest.Bare(b).Bus(b, "tidings")
@@ -76,15 +80,16 @@ func BenchmarkBackup(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
+		rate(b)
 	})
 	b.Run("restore/baseline", func(b *testing.B) {
-		b.SetBytes(articles * size)
 		for b.Loop() {
 			b.StopTimer()
 			bare := natstest.Run(b)
 			b.StartTimer()
 			publish(b.Context(), b, bare, messages)
 		}
+		rate(b)
 	})
 }
 

@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	foldFlag     = flag.Int("bench.articles", 20_000, "articles of the benchmark of the fold")
+	articlesFlag = flag.Int("bench.articles", 20_000, "articles of the benchmarks of the fold and of the backup")
 	subjectsFlag = flag.Int("bench.subjects", 100_000, "subjects of the benchmark of the restart")
 )
 
@@ -68,7 +68,7 @@ func (*tally) Evicted(uint64)         {}
 // library: articles of 5 KB. "decoding" also verifies and decodes each, which is most of what a rebuild costs.
 func BenchmarkFold(b *testing.B) {
 	c := prepared(b, false)
-	n := *foldFlag
+	n := *articlesFlag
 	filled(b, c, n, strings.Repeat("x", 5<<10))
 	for _, run := range []struct {
 		name    string
