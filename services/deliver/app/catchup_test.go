@@ -126,7 +126,7 @@ func TestACatchUpIsApprovedAsTheChannelSays(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].Outcome != "held" || list[0].Reason != "manual" {
 		t.Fatal(list, err)
 	}
-	if err := Approve(t.Context(), b, Wish{ID: list[0].Delivery, Actor: "bert"}); err != nil {
+	if _, err := Approve(t.Context(), b, Wish{ID: list[0].Delivery, Actor: "bert"}); err != nil {
 		t.Fatal(err)
 	}
 	hook.await(t, 1)

@@ -145,12 +145,14 @@ type ChannelStatus struct {
 	Wait       time.Time `json:"wait,omitzero"`
 	WaitReason string    `json:"wait_reason,omitempty"`
 	Failures   int       `json:"failures,omitempty"`
-	// Rebind is since when the channel may go on with another account; zero when it may not.
-	Rebind time.Time `json:"rebind,omitzero"`
+	// Rebind is until when the channel may go on with another account; zero when it may not.
+	Rebind time.Time `json:"rebind_until,omitzero"`
 	// Deliveries counts the channel's deliveries by state.
 	Deliveries map[string]int `json:"deliveries"`
 	// Pending counts the posts on the bus that are not in the ledger yet; -1 when the bus does not say.
 	Pending int `json:"pending"`
+	// Waiting counts what may still go: the deliveries that have not come to an end, and what is pending.
+	Waiting int `json:"waiting"`
 }
 
 // ChannelDetail is all that is known of one channel.
@@ -186,7 +188,7 @@ func ShowChannel(ctx context.Context, b *bus.Bus, id string) (ChannelDetail, err
 	d := ChannelDetail{ChannelStatus: channelStatus(ctx, b, c), Person: c.Person}
 	yesterday := time.Now().Add(-24 * time.Hour)
 	for _, r := range rows {
-		d.Deliveries[string(r.State)]++
+		d.count(r)
 		s := statusOf(r)
 		if r.Posted.After(d.LastPost) {
 			d.LastPost = r.Posted
@@ -224,16 +226,13 @@ func Channels(ctx context.Context, b *bus.Bus) ([]ChannelStatus, error) {
 	if err != nil {
 		return nil, err
 	}
-	counts := map[string]map[string]int{}
-	list := make([]ChannelStatus, 0, len(rows))
-	for _, c := range rows {
-		s := channelStatus(ctx, b, c)
-		counts[c.ID] = s.Deliveries
-		list = append(list, s)
+	list, places := make([]ChannelStatus, len(rows)), map[string]int{}
+	for i, c := range rows {
+		list[i], places[c.ID] = channelStatus(ctx, b, c), i
 	}
 	for _, r := range deliveries {
-		if of := counts[r.Channel]; of != nil {
-			of[string(r.State)]++
+		if i, ok := places[r.Channel]; ok {
+			list[i].count(r)
 		}
 	}
 	slices.SortFunc(list, func(a, b ChannelStatus) int { return strings.Compare(a.ID, b.ID) })
@@ -250,12 +249,21 @@ func channelStatus(ctx context.Context, b *bus.Bus, c *ledger.Channel) ChannelSt
 		s.Paused, s.At, s.Text = c.Pause.Reason, c.Pause.At, c.Pause.Text
 	}
 	if c.MayRebind(time.Now()) {
-		s.Rebind = c.Rebind.At
+		s.Rebind = c.RebindUntil()
 	}
 	if l, err := b.Backlog(ctx, event.StreamPosts, event.ChannelConsumer(c.ID).Name); err == nil {
 		s.Pending = int(l.Lag())
 	}
+	s.Waiting = max(s.Pending, 0)
 	return s
+}
+
+// count takes a delivery of the channel in.
+func (s *ChannelStatus) count(r *ledger.Row) {
+	s.Deliveries[string(r.State)]++
+	if r.State.Open() {
+		s.Waiting++
+	}
 }
 
 // Settled reports whether nothing more becomes of a delivery by itself.

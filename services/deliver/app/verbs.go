@@ -25,9 +25,14 @@ type Wish struct {
 // The verbs below are an operator's. They change the ledger alone, by compare-and-set; whoever holds the channel hears
 // of it there.
 
-// Approve lets a held delivery go. Approving twice is one post.
-func Approve(ctx context.Context, b *bus.Bus, w Wish) error {
-	return change(ctx, b, w, func(r *ledger.Row) (*ledger.Row, error) { return r.Approve(time.Now(), w.Actor) })
+// Approve lets a held delivery go. Approving twice is one post; already reports that nothing was left to do.
+func Approve(ctx context.Context, b *bus.Bus, w Wish) (already bool, err error) {
+	err = change(ctx, b, w, func(r *ledger.Row) (*ledger.Row, error) {
+		next, err := r.Approve(time.Now(), w.Actor)
+		already = next == nil && err == nil
+		return next, err
+	})
+	return already, err
 }
 
 // Reject ends a held delivery unsent.

@@ -28,16 +28,16 @@ func TestVerbsOfTheOperator(t *testing.T) {
 	}
 	until(t, "both are held", inState(t, b, "held", 2))
 	one, two := "hook/"+article.NewID("blog", "one"), "hook/"+article.NewID("blog", "two")
-	for range 2 { // twice is as good
-		if err := Approve(ctx, b, Wish{ID: one, Actor: "anna"}); err != nil {
-			t.Fatal(err)
+	for n := range 2 { // twice is as good
+		if already, err := Approve(ctx, b, Wish{ID: one, Actor: "anna"}); err != nil || already != (n > 0) {
+			t.Fatal(already, err)
 		}
 		if err := Reject(ctx, b, Wish{ID: two, Actor: "anna"}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	list, err := Channels(ctx, b)
-	if err != nil || len(list) != 1 || list[0].Paused != "operator" || list[0].Deliveries["approved"] != 1 || list[0].Deliveries["skipped"] != 1 {
+	if err != nil || len(list) != 1 || list[0].Paused != "operator" || list[0].Waiting != 1 || list[0].Deliveries["approved"] != 1 || list[0].Deliveries["skipped"] != 1 {
 		t.Errorf("%+v, %v", list, err)
 	}
 	if n := len(hook.got()); n != 0 {
@@ -77,12 +77,19 @@ func TestVerbsOfTheOperator(t *testing.T) {
 	if d, err := Delivery(ctx, b, why.ID); err != nil || d.Reason != "rejected" || d.Text != "not ours" {
 		t.Errorf("%+v, %v", d, err)
 	}
+	if already, err := Approve(ctx, b, Wish{ID: one, Actor: "anna"}); err != nil || !already {
+		t.Errorf("approved again after it was sent: %v, %v", already, err)
+	}
+	approve := func(id string) error {
+		_, err := Approve(ctx, b, Wish{ID: id, Actor: "anna"})
+		return err
+	}
 	for what, err := range map[string]error{
 		"a sent one is resolved":     Resolve(ctx, b, Wish{ID: one}, true, ""),
-		"a sent one is approved":     Approve(ctx, b, Wish{ID: one, Actor: "anna"}),
 		"a sent one is retried":      Retry(ctx, b, Wish{ID: one, Actor: "anna"}),
 		"what is not there":          Retry(ctx, b, Wish{ID: "hook/aaaaaaaaaaaaaaaaaaaaaaaaaa"}),
-		"no id":                      Approve(ctx, b, Wish{ID: "hook/*"}),
+		"no id":                      approve("hook/*"),
+		"a skipped one is approved":  approve(three.ID),
 		"a channel that never was":   Resume(ctx, b, "other"),
 		"a channel of no valid name": Pause(ctx, b, "a.b"),
 	} {
@@ -128,8 +135,12 @@ func TestWhatAPersonDecidesIsToldOnce(t *testing.T) {
 	if err := Pause(ctx, b, "hook"); err != nil { // else what is approved is sent, and the last step another's
 		t.Fatal(err)
 	}
+	approve := func(ctx context.Context, b *bus.Bus, w Wish) error {
+		_, err := Approve(ctx, b, w)
+		return err
+	}
 	for range 2 {
-		for i, verb := range []func(context.Context, *bus.Bus, Wish) error{Approve, Reject, Skip} {
+		for i, verb := range []func(context.Context, *bus.Bus, Wish) error{approve, Reject, Skip} {
 			if err := verb(ctx, b, wish(items[i])); err != nil {
 				t.Fatal(err)
 			}
@@ -172,7 +183,7 @@ func TestAPersonHoldsHurriesEditsAndDeletes(t *testing.T) {
 		t.Errorf("a held one was sent now: %v", err)
 	}
 	for _, item := range []string{"two", "three"} { // the day has one post
-		if err := Approve(ctx, b, wish(item)); err != nil {
+		if _, err := Approve(ctx, b, wish(item)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -208,7 +219,7 @@ func TestAPersonHoldsHurriesEditsAndDeletes(t *testing.T) {
 	})
 	stop() // what a person decided stands in the ledger
 	start(t, b, document(hook, ", max_per_day: 1, approve: hold 1h"))
-	if err := Approve(ctx, b, wish("one")); err != nil {
+	if _, err := Approve(ctx, b, wish("one")); err != nil {
 		t.Fatal(err)
 	}
 	if err := Now(ctx, b, wish("one")); err != nil {

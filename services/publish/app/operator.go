@@ -69,8 +69,11 @@ func (l listening) String() string { return string(l) }
 type FeedToken struct {
 	Token  string `json:"token"`
 	SHA256 string `json:"sha256"`
-	// Page is the address for people, with the token.
+	// Page is the address for people, with the token, RSS that for readers.
 	Page string `json:"page"`
+	RSS  string `json:"rss"`
+	// Public is set where the feed is not private: a token has no meaning there yet.
+	Public bool `json:"public,omitempty"`
 }
 
 // NewFeedToken makes a token for a feed. Nothing is stored: it holds once its hash stands in the configuration.
@@ -88,7 +91,8 @@ func NewFeedToken(doc *config.Doc, id string) (FeedToken, error) {
 			return FeedToken{}, err
 		}
 		token, sum := feed.NewToken()
-		return FeedToken{token, sum, f.Under("/t/" + token).Page}, nil
+		page := f.Under("/t/" + token).Page
+		return FeedToken{Token: token, SHA256: sum, Page: page, RSS: page + ".rss", Public: !f.Private()}, nil
 	}
 	return FeedToken{}, fault.Errorf(fault.Invalid, "there is no feed %q in the configuration; \"tidings feeds list\" shows what there is", id)
 }
@@ -258,7 +262,7 @@ func ShowPost(ctx context.Context, b *bus.Bus, channel, story string) (event.Pos
 	case r == nil || r.Marker:
 		return event.Post{}, fault.Errorf(fault.Invalid, "there is no post of story %s for channel %s", story, channel)
 	case r.Header.Value(event.HeaderType) != event.TypePost:
-		return event.Post{}, fault.Errorf(fault.Gone, "the post of story %s for channel %s was taken back", story, channel)
+		return event.Post{}, fault.Errorf(fault.Invalid, "the post of story %s for channel %s was taken back; \"tidings deliveries show %[2]s/%[1]s\" tells what became of it", story, channel)
 	}
 	_, p, err := event.DecodePost(r.Message)
 	return p, err

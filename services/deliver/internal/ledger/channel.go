@@ -45,8 +45,11 @@ const rebindFor = 24 * time.Hour
 
 // MayRebind reports whether a person has allowed another account, not long ago.
 func (c *Channel) MayRebind(now time.Time) bool {
-	return c.Rebind != nil && now.Sub(c.Rebind.At) < rebindFor
+	return c.Rebind != nil && now.Before(c.RebindUntil())
 }
+
+// RebindUntil is when the word of a person, which must be there, ends to hold.
+func (c *Channel) RebindUntil() time.Time { return c.Rebind.At.Add(rebindFor) }
 
 // Resume ends a pause and everything that the channel waits for.
 func (c *Channel) Resume() {

@@ -146,7 +146,7 @@ func (r *Row) Delay(due time.Time, text string) *Row {
 
 // Approve clears a held row. Approving what is approved already changes nothing and returns nil.
 func (r *Row) Approve(now time.Time, actor string) (*Row, error) {
-	if r.State == Approved {
+	if r.approved() {
 		return nil, nil
 	}
 	a := r.clone()
@@ -158,6 +158,17 @@ func (r *Row) Approve(now time.Time, actor string) (*Row, error) {
 		a.ApprovedBy = actor
 	}
 	return a, nil
+}
+
+// approved reports whether the row was approved before, however far it has come since.
+func (r *Row) approved() bool {
+	switch r.State {
+	case Approved:
+		return true
+	case Sending, Waiting, Uncertain, Sent:
+		return !r.ApprovedAt.IsZero()
+	}
+	return false
 }
 
 // Skip ends a row that was never sent. Its payload goes.

@@ -57,7 +57,7 @@ func TestAnArticleIsShownAndTakenDown(t *testing.T) {
 	if code != fault.ExitOK {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
-	for _, want := range []string{"raw ", "RAW 1", "enriched ", "ARTICLES 1", "0af7651916cd43dd8448eb211c80319c", "A title <b>", "changed", "crm"} {
+	for _, want := range []string{"raw ", "RAW 1", "enriched ", "ARTICLES 1", "0af7651916cd43dd8448eb211c80319c", "A title <b>", "CHANGED", "yes", "crm"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it says nothing of %q:\n%s", want, out)
 		}

@@ -36,7 +36,7 @@ func (w *world) lines(list [][2]string) error {
 		if line[1] == "" || line[1] == "0" || line[1] == "-" {
 			continue
 		}
-		if err := w.printf("%-14s %s\n", line[0], plain(line[1])); err != nil {
+		if err := w.printf("%-16s %s\n", line[0], plain(line[1])); err != nil {
 			return err
 		}
 	}
@@ -45,7 +45,7 @@ func (w *world) lines(list [][2]string) error {
 
 func channelLines(c ops.ChannelDetail, now time.Time) [][2]string {
 	list := [][2]string{
-		{"channel", c.ID}, {"network", c.Network}, {"account", c.Account}, {"account id", c.Person}, {"may rebind", when(c.Rebind)}, {"since", when(c.Since)},
+		{"channel", c.ID}, {"network", c.Network}, {"account", c.Account}, {"account id", c.Person}, {"may rebind until", when(c.Rebind)}, {"since", when(c.Since)},
 		{"state", channelState(c.ChannelStatus, now)}, {"deliveries", counts(c.Deliveries)}, {"not taken in", strconv.Itoa(max(c.Pending, 0))},
 		{"last 24 hours", strconv.Itoa(c.LastDay)}, {"last post", when(c.LastPost)},
 	}

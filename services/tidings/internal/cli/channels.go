@@ -40,7 +40,7 @@ func (v *channelListVerb) Run(w *world) error {
 func channelRows(list []ops.ChannelStatus, now time.Time) [][]string {
 	rows := make([][]string, len(list))
 	for i, c := range list {
-		rows[i] = []string{c.ID, c.Network, when(c.Since), counts(c.Deliveries), strconv.Itoa(c.Pending), channelState(c, now)}
+		rows[i] = []string{c.ID, c.Network, when(c.Since), counts(c.Deliveries), strconv.Itoa(c.Waiting), channelState(c, now)}
 	}
 	return rows
 }

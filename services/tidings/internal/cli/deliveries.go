@@ -125,6 +125,13 @@ type granted struct {
 
 // each grants the wish for every delivery, goes on after one that cannot be, and prints what became of each.
 func (v *wishes) each(w *world, outcome string, grant func(context.Context, *ops.Ops, ops.Wish) error) error {
+	return v.told(w, func(ctx context.Context, o *ops.Ops, wish ops.Wish) (string, error) {
+		return outcome, grant(ctx, o, wish)
+	})
+}
+
+// told is [wishes.each] where what becomes of a delivery is one of several things.
+func (v *wishes) told(w *world, grant func(context.Context, *ops.Ops, ops.Wish) (outcome string, err error)) error {
 	if v.At != 0 && len(v.IDs) > 1 {
 		return &usageError{"--at goes with one delivery"}
 	}
@@ -132,8 +139,9 @@ func (v *wishes) each(w *world, outcome string, grant func(context.Context, *ops
 		var failed []error
 		list := make([]granted, len(v.IDs))
 		for i, id := range v.IDs {
+			outcome, err := grant(ctx, o, ops.Wish{ID: id, Actor: actor(), At: v.At})
 			list[i] = granted{Delivery: id, Outcome: outcome}
-			if err := grant(ctx, o, ops.Wish{ID: id, Actor: actor(), At: v.At}); err != nil {
+			if err != nil {
 				failed = append(failed, err)
 				list[i].Outcome, list[i].Error = "refused", err.Error()
 			}
@@ -171,7 +179,13 @@ type deliveryApproveVerb struct{ wishes }
 
 // Run is the verb deliveries approve.
 func (v *deliveryApproveVerb) Run(w *world) error {
-	return v.each(w, "approved", func(ctx context.Context, o *ops.Ops, wish ops.Wish) error { return o.ApproveDelivery(ctx, wish) })
+	return v.told(w, func(ctx context.Context, o *ops.Ops, wish ops.Wish) (string, error) {
+		already, err := o.ApproveDelivery(ctx, wish)
+		if already {
+			return "approved already", err
+		}
+		return "approved", err
+	})
 }
 
 type deliveryRejectVerb struct {

@@ -48,6 +48,17 @@ type feedTokenVerb struct {
 	asJSON
 }
 
+// madeToken is a token with the entry for "tokens" of the feed.
+type madeToken struct {
+	ops.FeedToken
+	Entry tokenEntry `json:"entry"`
+}
+
+type tokenEntry struct {
+	Name   string `json:"name"`
+	SHA256 string `json:"sha256"`
+}
+
 // Run is the verb feeds token.
 func (v *feedTokenVerb) Run(w *world) error {
 	if !config.IsName(v.Name) {
@@ -61,13 +72,16 @@ func (v *feedTokenVerb) Run(w *world) error {
 	if err != nil {
 		return err
 	}
+	if t.Public {
+		_, _ = fmt.Fprintf(w.stderr, "warning: the feed %s is public. A token needs \"private: true\" there, which ends the public addresses: whoever reads the feed today then needs a token, too\n", v.Feed) // nobody reads it: that is no reason to stop
+	}
 	if v.JSON {
-		return w.encode(t)
+		return w.encode(madeToken{t, tokenEntry{v.Name, t.SHA256}})
 	}
 	_, err = fmt.Fprintf(w.stdout, `Give this address to the reader, and to nobody else; it is shown once:
-  %s.rss
+  %s
 Put this below "tokens:" of the feed %s, which is "private: true", and reload publish:
   - {name: %q, sha256: %s}
-`, t.Page, v.Feed, v.Name, t.SHA256)
+`, t.RSS, v.Feed, v.Name, t.SHA256)
 	return err
 }

@@ -142,7 +142,7 @@ func (w *world) status(s ops.Status) error {
 	}
 	rows = nil
 	for _, c := range s.Channels {
-		rows = append(rows, []string{c.ID, c.Network, counts(c.Deliveries), strconv.Itoa(c.Pending), channelState(c, s.Time)})
+		rows = append(rows, []string{c.ID, c.Network, counts(c.Deliveries), strconv.Itoa(c.Waiting), channelState(c, s.Time)})
 	}
 	if len(rows) > 0 {
 		if err := w.printf("\n"); err != nil {

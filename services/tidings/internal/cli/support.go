@@ -7,7 +7,7 @@ import (
 )
 
 type supportVerb struct {
-	File    string   `arg:"" help:"ZIP file to write."`
+	File    string   `arg:"" help:"ZIP file to write. It must not be there yet."`
 	Process []string `help:"Admin port of another process, such as http://ingest:9090; can be given again." placeholder:"URL"`
 	asJSON
 }

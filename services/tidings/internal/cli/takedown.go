@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"tidings.internal/pkg/event"
 	"tidings.internal/services/tidings/internal/ops"
 )
 
@@ -43,7 +44,7 @@ func (w *world) article(a ops.Article) error {
 		if s.Deleted != "" {
 			what += " (" + s.Deleted + ")"
 		}
-		rows = append(rows, []string{name, when(s.Time), strconv.FormatUint(s.Version.Revision, 10), s.Stream + " " + strconv.FormatUint(s.Sequence, 10), what, s.Trace})
+		rows = append(rows, []string{name, when(s.Time), revision(s.Version.Revision), s.Stream + " " + strconv.FormatUint(s.Sequence, 10), what, s.Trace})
 	}
 	for _, s := range a.Raw {
 		stage("raw", s)
@@ -64,11 +65,11 @@ func (w *world) article(a ops.Article) error {
 	for _, f := range a.Fields {
 		mark := ""
 		if f.Raw != f.Enriched {
-			mark = "changed"
+			mark = "yes"
 		}
 		rows = append(rows, []string{f.Name, mark, f.Raw, f.Enriched})
 	}
-	if err := w.section([]string{"FIELD", "", "RAW", "ENRICHED"}, rows); err != nil {
+	if err := w.section([]string{"FIELD", "CHANGED", "RAW", "ENRICHED"}, rows); err != nil {
 		return err
 	}
 	rows = nil
@@ -76,6 +77,14 @@ func (w *world) article(a ops.Article) error {
 		rows = append(rows, []string{d.Channel, d.Network, d.State, d.Op, when(d.Changed), d.Reason, d.RemoteURL})
 	}
 	return w.section([]string{"CHANNEL", "NETWORK", "STATE", "OPERATION", "SINCE", "REASON", "THERE"}, rows)
+}
+
+// revision prints the number of a revision; that of a takedown is above all others and tells nothing.
+func revision(n uint64) string {
+	if n == event.TakedownRevision {
+		return "taken down"
+	}
+	return strconv.FormatUint(n, 10)
 }
 
 // section prints a further table, and nothing where there are no rows.

@@ -30,8 +30,8 @@ func (o *Ops) Delivery(ctx context.Context, id string) (DeliveryDetail, error) {
 	return deliver.Delivery(ctx, o.bus, id)
 }
 
-// ApproveDelivery lets a held one go.
-func (o *Ops) ApproveDelivery(ctx context.Context, w Wish) error {
+// ApproveDelivery lets a held one go; already reports that it was approved before.
+func (o *Ops) ApproveDelivery(ctx context.Context, w Wish) (already bool, err error) {
 	return deliver.Approve(ctx, o.bus, w)
 }
 

@@ -37,9 +37,12 @@ type Part struct {
 // lookedAt are the pages of an admin port that a bundle holds, and what their files are called.
 var lookedAt = [][2]string{{"/version", "version.json"}, {"/readyz", "readyz.json"}, {"/healthz", "healthz.json"}, {"/metrics", "metrics.txt"}, {"/-/log", "log.txt"}}
 
-// Write writes the bundle, a ZIP file for its owner's eyes, in place of an older one. What does not answer is missing:
+// Write writes the bundle, a ZIP file for its owner's eyes, at a place where nothing is. What does not answer is missing:
 // a bundle is made when something is broken. The error is only about the file.
 func (s *Support) Write(ctx context.Context, file string) (parts []Part, err error) {
+	if _, err := os.Lstat(file); err == nil {
+		return nil, fault.Errorf(fault.Invalid, "write the support bundle: %s is there already; name another file", file)
+	}
 	f, err := os.CreateTemp(filepath.Dir(file), ".support-*") // 0600
 	if err != nil {
 		return nil, fault.Errorf(fault.Refused, "write the support bundle: %w", err)
