@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -42,10 +43,18 @@ func CheckOnline(ctx context.Context, doc *config.Doc) (tried int, err error) {
 	_ = group.Wait() // each has its error in the list
 	for i, err := range found {
 		if err != nil {
-			s.channels[i].at.Problemf("%s; %s", err, fault.KindOf(err).Row().Hint)
+			s.channels[i].at.Problemf("%s; %s", err, hint(err))
 		}
 	}
 	return len(s.channels), ctx.Err()
+}
+
+// hint is what to do about an error of a channel.
+func hint(err error) string {
+	if e, ok := errors.AsType[*web.Error](err); ok && e.Reason == web.RefusedAddress {
+		return "allow_private: true of the channel opens it"
+	}
+	return fault.KindOf(err).Row().Hint
 }
 
 func try(ctx context.Context, c channel, client *web.Client) error {

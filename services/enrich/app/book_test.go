@@ -79,7 +79,7 @@ func TestAChangedTaxonomyIsInForceInEveryReplica(t *testing.T) {
 		t.Fatalf("tags %v before anything was said", got)
 	}
 	book := opened(t, b)
-	if _, err := book.Import(t.Context(), []string{file(t, "bad.csv", "id,pref,rules\nbrauchtum,Brauchtum,a AND\n")}, false); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "bad.csv:2:1:") {
+	if _, err := book.Import(t.Context(), []string{file(t, "bad.csv", "id,pref,rules\nbrauchtum,Brauchtum,a AND\n")}, false); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "bad.csv:2:21:") {
 		t.Errorf("a bad file: %v", err)
 	}
 	in := file(t, "in.csv", "id,lang,pref,alt\nbrauchtum,de,Brauchtum,Feuerwehrkuchen\n")

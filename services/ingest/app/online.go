@@ -52,6 +52,9 @@ func CheckOnline(ctx context.Context, doc *config.Doc) (tried int, err error) {
 	return len(s.sources), ctx.Err()
 }
 
+// opens names the key that opens what we do not reach by ourselves.
+var opens = map[web.Reason]string{web.RefusedAddress: "ingest.allow_networks", web.RefusedPort: "ingest.allow_ports"}
+
 // try says what is wrong with a source now, "" when nothing is.
 func try(ctx context.Context, src *poll.Source, fetcher *fetch.Fetcher, gate *web.Gate) string {
 	a, err := fetcher.Get(ctx, fetch.Request{URL: src.URL, Options: src.Options, MaxBody: int64(src.HTTP.MaxBody), Enter: gate.Enter})
@@ -69,6 +72,9 @@ func try(ctx context.Context, src *poll.Source, fetcher *fetch.Fetcher, gate *we
 		return err.Error()
 	}
 	text := reason.Row().Sentence + ": " + err.Error()
+	if key := opens[web.Reason(reason)]; key != "" {
+		text += "; " + key + " opens it"
+	}
 	if reason == cause.NotAFeed && a != nil {
 		var feeds []string
 		for _, f := range discover.Feeds(a.Text, a.URL) {

@@ -221,13 +221,20 @@ func (v *Vocabulary) check(places map[string]place) Problems {
 	for _, id := range v.IDs() {
 		c := v.concepts[id]
 		at := places[id]
+		// of is the place of a part where it is known, else that of the concept.
+		of := func(column, text string) place {
+			if p, ok := places[part(id, column, text)]; ok {
+				return p
+			}
+			return at
+		}
 		pref := map[string]bool{}
 		for _, l := range c.Labels {
 			if l.Kind != Pref {
 				continue
 			}
 			if pref[l.Lang] {
-				problems = append(problems, at.problemf("concept %q has two preferred labels in %q", id, l.Lang))
+				problems = append(problems, of("pref", l.Text).problemf("concept %q has two preferred labels in %q", id, l.Lang))
 			}
 			pref[l.Lang] = true
 		}
@@ -239,32 +246,41 @@ func (v *Vocabulary) check(places map[string]place) Problems {
 		}
 		for _, text := range c.Rules {
 			if _, err := ParseRule(text); err != nil {
-				problems = append(problems, at.problemf("concept %q: rule %q: %v", id, text, err))
+				problems = append(problems, of("rules", text).problemf("concept %q: rule %q: %v", id, text, err))
 			}
 		}
 		for _, text := range c.Categories {
 			if source, word, ok := strings.Cut(text, "="); !ok || source == "" || strings.TrimSpace(word) == "" {
-				problems = append(problems, at.problemf("concept %q: category %q is not source=word, or *=word", id, text))
+				problems = append(problems, of("categories", text).problemf("concept %q: category %q is not source=word, or *=word", id, text))
 			}
 		}
 		switch c.Status {
 		case Active, Candidate, Deprecated:
 		default:
-			problems = append(problems, at.problemf("concept %q: status %q is none of active, candidate, deprecated", id, c.Status))
+			problems = append(problems, of("status", "").problemf("concept %q: status %q is none of active, candidate, deprecated", id, c.Status))
 		}
 		if !(c.Weight >= 0 && c.Weight <= maxWeight) {
-			problems = append(problems, at.problemf("concept %q: weight %v is not within 0 and %v", id, c.Weight, maxWeight))
+			problems = append(problems, of("weight", "").problemf("concept %q: weight %v is not within 0 and %v", id, c.Weight, maxWeight))
 		}
 		if !(c.MinScore >= 0 && c.MinScore <= 1) {
-			problems = append(problems, at.problemf("concept %q: score %v is not within 0 and 1", id, c.MinScore))
+			problems = append(problems, of("min_score", "").problemf("concept %q: score %v is not within 0 and 1", id, c.MinScore))
 		}
-		for _, other := range slices.Concat(c.Broader, c.Related) {
-			if v.concepts[other] == nil {
-				v.warnings = append(v.warnings, at.problemf("concept %q names %q, which is not there", id, other))
-			}
-		}
+		v.lost("broader", id, c.Broader, of)
+		v.lost("related", id, c.Related, of)
 	}
 	return problems
+}
+
+// part names something that is said of a concept, for its place.
+func part(id, column, text string) string { return id + "\x00" + column + "\x00" + text }
+
+// lost warns of concepts that are named and not there.
+func (v *Vocabulary) lost(column, id string, list []string, of func(column, text string) place) {
+	for _, other := range list {
+		if v.concepts[other] == nil {
+			v.warnings = append(v.warnings, of(column, other).problemf("concept %q names %q, which is not there", id, other))
+		}
+	}
 }
 
 // maxWeight is the largest weight of a concept.

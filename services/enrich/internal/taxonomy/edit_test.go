@@ -104,19 +104,22 @@ func TestTablesAreRead(t *testing.T) {
 		t.Errorf("%s weight %v", diff, c.Weight)
 	}
 	for name, c := range map[string]struct{ text, want string }{
-		"no number": {"id,lang,pref,weight,min_score\nx,de,X,NaN,\ny,de,Y,,NaN\n", `x.csv:2:1: concept "x": weight NaN is not within 0 and 10
-x.csv:3:1: concept "y": score NaN is not within 0 and 1`},
+		"no number": {"id,lang,pref,weight,min_score\nx,de,X,NaN,\ny,de,Y,,NaN\n", `x.csv:2:8: concept "x": weight NaN is not within 0 and 10
+x.csv:3:9: concept "y": score NaN is not within 0 and 1`},
 		"columns": {"id,lang,preff\n", `x.csv:1:9: "preff" is none of the columns id, lang, pref, alt, hidden, ambiguous, broader, related, exact, definition, status, weight, min_score, categories, rules, address`},
 		"no id":   {"pref\nx\n", "x.csv:1:1: the column id is missing"},
 		"empty":   {"", "x.csv:1:1: the table has no line of column names"},
 		"rows": {"id,pref,weight,rules,categories,status\n,x,,,,\n***,x,,,,\na,A,much,,,\nb,B,,x AND,,\nc,C,11,,word,odd\n", `x.csv:2:1: a row has no id
 x.csv:3:1: "***" is no id
 x.csv:4:5: the weight "much" of "a" is no number
-x.csv:5:1: concept "b": rule "x AND": a word is missing at the end
-x.csv:6:1: concept "c": category "word" is not source=word, or *=word
-x.csv:6:1: concept "c": status "odd" is none of active, candidate, deprecated
-x.csv:6:1: concept "c": weight 11 is not within 0 and 10`},
-		"open": {"id,pref\na,\"A\n", `x.csv:2:6: extraneous or missing " in quoted-field`},
+x.csv:5:6: concept "b": rule "x AND": a word is missing at the end
+x.csv:6:9: concept "c": category "word" is not source=word, or *=word
+x.csv:6:14: concept "c": status "odd" is none of active, candidate, deprecated
+x.csv:6:5: concept "c": weight 11 is not within 0 and 10`},
+		"a row further down": {"id,lang,pref,rules\na,de,Größe,\na,en,Size,x AND\n", `x.csv:3:11: concept "a": rule "x AND"`},
+		"wide characters":    {"id,lang,pref,rules\nä,de,Größe,x AND\n", `x.csv:2:12: concept "`},
+		"open at the end":    {"id,pref\na,\"A\nb,B\nc,C\n", `x.csv:2:1: extraneous or missing " in quoted-field`},
+		"open":               {"id,pref\na,\"A\n", `x.csv:2:5: extraneous or missing " in quoted-field`},
 	} {
 		_, err := Read(File{"x.csv", []byte(c.text)})
 		if err == nil {
@@ -138,7 +141,7 @@ x.csv:6:1: concept "c": weight 11 is not within 0 and 10`},
 		t.Errorf("a list that is not closed: %v", err)
 	}
 	warned := must(t, "w.csv", "id,pref,broader\na,A,nowhere\n").Warnings()
-	if len(warned) != 1 || warned[0].String() != `w.csv:2:1: concept "a" names "nowhere", which is not there` {
+	if len(warned) != 1 || warned[0].String() != `w.csv:2:5: concept "a" names "nowhere", which is not there` {
 		t.Errorf("warnings %v", warned)
 	}
 }

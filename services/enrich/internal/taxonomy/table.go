@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // table reads a table with a line of column names, of which only id is needed: id, lang, pref, alt, hidden, ambiguous, broader,
@@ -21,7 +22,7 @@ func (v *Vocabulary) table(f File, places map[string]place) Problems {
 	if err != nil {
 		return Problems{{File: f.Name, Line: 1, Column: 1, Text: "the table has no line of column names"}}
 	}
-	t := &tableReader{v: v, file: f.Name, in: in, places: places, column: map[string]int{}}
+	t := &tableReader{v: v, file: f.Name, in: in, lines: bytes.Split(data, []byte("\n")), places: places, column: map[string]int{}}
 	for i, name := range head {
 		name = strings.ToLower(strings.TrimSpace(name))
 		if !slices.Contains(columns, name) {
@@ -41,7 +42,11 @@ func (v *Vocabulary) table(f File, places map[string]place) Problems {
 			break
 		}
 		if e, ok := errors.AsType[*csv.ParseError](err); ok {
-			t.problems = append(t.problems, Problem{File: f.Name, Line: e.Line, Column: e.Column, Text: e.Err.Error()})
+			at := t.place(e.Line, e.Column)
+			if e.Line > e.StartLine {
+				at = t.place(e.StartLine, 1) // a mark that is not closed is missed at the end of the file only
+			}
+			t.problems = append(t.problems, at.problemf("%v", e.Err))
 			break // behind a quotation mark that is not closed nothing is where it seems
 		}
 		t.row(row)
@@ -68,6 +73,7 @@ type tableReader struct {
 	v        *Vocabulary
 	file     string
 	in       *csv.Reader
+	lines    [][]byte
 	places   map[string]place
 	column   map[string]int
 	problems Problems
@@ -75,7 +81,20 @@ type tableReader struct {
 
 func (t *tableReader) at(column int) place {
 	line, col := t.in.FieldPos(column)
-	return place{t.file, line, col}
+	return t.place(line, col)
+}
+
+// place counts columns in characters, as everywhere here; the library counts them in bytes.
+func (t *tableReader) place(line, col int) place {
+	text := t.lines[line-1]
+	return place{t.file, line, utf8.RuneCount(text[:min(col-1, len(text))]) + 1}
+}
+
+// note remembers the cell of a column of this row as the place of what it says of a concept.
+func (t *tableReader) note(id, column string, texts ...string) {
+	for _, text := range texts {
+		t.places[part(id, column, text)] = t.at(t.column[column])
+	}
 }
 
 func (t *tableReader) problem(column int, format string, args ...any) {
@@ -105,27 +124,40 @@ func (t *tableReader) row(row []string) {
 	for kind, name := range map[string]string{Pref: "pref", Alt: "alt", Hidden: "hidden", Ambiguous: "ambiguous"} {
 		for _, text := range apart(cell(name)) {
 			c.Labels = append(c.Labels, Label{Lang: lang, Text: text, Kind: kind})
+			t.note(c.ID, name, text)
 		}
 	}
 	for _, id := range apart(cell("broader")) {
 		c.Broader = append(c.Broader, slugOf(id))
+		t.note(c.ID, "broader", slugOf(id))
 	}
 	for _, id := range apart(cell("related")) {
 		c.Related = append(c.Related, slugOf(id))
+		t.note(c.ID, "related", slugOf(id))
 	}
 	c.Exact = append(c.Exact, apart(cell("exact"))...)
 	c.define(lang, strings.Join(strings.Fields(cell("definition")), " "))
 	if s := cell("status"); s != "" {
 		c.Status = statusOf(s)
+		t.note(c.ID, "status", "")
 	}
-	if s := cell("weight"); s != "" && measure(&c.Weight, s) != nil {
-		t.problem(t.column["weight"], "the weight %q of %q is no number", s, c.ID)
-	}
-	if s := cell("min_score"); s != "" && measure(&c.MinScore, s) != nil {
-		t.problem(t.column["min_score"], "the score %q of %q is no number", s, c.ID)
+	for _, n := range []struct {
+		column, name string
+		into         *float64
+	}{{"weight", "weight", &c.Weight}, {"min_score", "score", &c.MinScore}} {
+		s := cell(n.column)
+		if s == "" {
+			continue
+		}
+		t.note(c.ID, n.column, "")
+		if measure(n.into, s) != nil {
+			t.problem(t.column[n.column], "the %s %q of %q is no number", n.name, s, c.ID)
+		}
 	}
 	c.Categories = append(c.Categories, apart(cell("categories"))...)
+	t.note(c.ID, "categories", apart(cell("categories"))...)
 	c.Rules = append(c.Rules, apart(cell("rules"))...)
+	t.note(c.ID, "rules", apart(cell("rules"))...)
 	if s := cell("address"); s != "" {
 		c.Address = s
 	}

@@ -100,7 +100,7 @@ func newInstance(t *testing.T) *instance {
 	i.write("crm.csv", "id,lang,pref\ncrm,en,customer relationship management\ncrm,de,Kundenpflege\n")
 	i.write("more.csv", "id,lang,pref\nbakery,en,rye\n")
 	i.write("bad.yaml", "site: {titel: Example}\nsources: [{id: A, url: nowhere}]\n")
-	i.write("away.yaml", "sources: [{id: news, url: http://127.0.0.1:1/feed}]\nnats: {url: nats://127.0.0.1:1}\n")
+	i.write("away.yaml", "sources: [{id: news, url: http://127.0.0.1:1/feed}]\nchannels: [{id: hook, network: webhook, url: http://127.0.0.1:1/in}]\nnats: {url: nats://127.0.0.1:1}\n")
 	i.write("list.opml", fmt.Sprintf(`<opml version="2.0"><body><outline text="bread"><outline text="More" xmlUrl=%q/></outline><outline text="bad" xmlUrl="gopher://example.org/"/></body></opml>`, i.origin.Feed("more").URL(origintest.Atom)))
 	i.write("tidings.yaml", fmt.Sprintf(`site: {title: Example, url: "https://feeds.example.org/", language: en}
 publish: {listen: "127.0.0.1:0"}
