@@ -78,6 +78,7 @@ type link struct {
 	closed    chan struct{}
 	violation atomic.Pointer[string]
 	refused   atomic.Bool
+	failure   atomic.Pointer[error] // of the last attempt to connect; nil while a connection stands
 
 	followEvery, evictEvery, grace time.Duration // see followCheck, evictCheck and shutdownGrace
 
@@ -153,6 +154,8 @@ func (l *link) options(c Config) ([]nats.Option, error) {
 		nats.ReconnectHandler(func(*nats.Conn) { l.connected(); l.log.Info("connected to NATS again"); l.wake() }),
 		nats.ClosedHandler(func(*nats.Conn) { close(l.closed) }),
 		nats.ErrorHandler(l.asyncError),
+		// The library forgets why the first connection did not come up.
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { l.failure.Store(&err) }),
 	}
 	if c.InProcess != nil {
 		opts = append(opts, nats.InProcessServer(c.InProcess))
@@ -188,6 +191,7 @@ func (l *link) options(c Config) ([]nats.Option, error) {
 func (l *link) connected() {
 	l.violation.Store(nil)
 	l.refused.Store(false)
+	l.failure.Store(nil)
 	l.observe.Connected(true)
 }
 
@@ -272,10 +276,14 @@ func (b *Bus) Probe(ctx context.Context) error {
 	if b.nc.IsConnected() {
 		return nil
 	}
-	if err := b.nc.LastError(); err != nil {
-		return fault.Errorf(fault.Unreachable, "no connection to NATS: %w", err)
+	err := b.nc.LastError()
+	if failed := b.failure.Load(); failed != nil {
+		err = *failed
 	}
-	return fault.Errorf(fault.Unreachable, "no connection to NATS")
+	if err == nil {
+		return fault.Errorf(fault.Unreachable, "no connection to NATS")
+	}
+	return fault.Errorf(fault.Unreachable, "no connection to NATS: %w%s", err, distrust(err))
 }
 
 // WaitConnected blocks until the broker answers, ctx ends, or the broker refuses the credentials.

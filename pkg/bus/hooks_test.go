@@ -19,6 +19,11 @@ func (b *Bus) JetStream() jetstream.JetStream { return b.js }
 // CheckEvery has everything that follows a stream look at it that often. It is called before anything follows one.
 func (b *Bus) CheckEvery(d time.Duration) { b.followEvery, b.evictEvery = d, d }
 
+// SendChunk sends one chunk of a restore.
+func (b *Bus) SendChunk(ctx context.Context, stream, subject string, chunk []byte) error {
+	return b.sendChunk(ctx, stream, subject, chunk, chunkWait)
+}
+
 // Grace is how long running handlers may go on after a stop. It is set before anything is consumed.
 func (b *Bus) Grace(d time.Duration) { b.grace = d }
 

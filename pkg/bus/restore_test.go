@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/bus"
@@ -341,5 +343,29 @@ func TestATakedownSurvivesARestore(t *testing.T) {
 	})
 	if m, err := r.Last(t.Context(), enriched(t, id, event.Version{}, "").Subject); err != nil || m == nil || m.Marker {
 		t.Errorf("the tombstone is %v, %v", m, err)
+	}
+}
+
+// In a cluster the server that we talk to may hear late where another listens for the chunks of a restore.
+func TestAChunkForWhichNobodyListensYetIsSentAgain(t *testing.T) {
+	t.Parallel()
+	s := natstest.With(t, func(o *server.Options) { o.JetStream = false })
+	b := s.Bus(t, "tidings")
+	sent := make(chan error, 1)
+	go func() { sent <- b.SendChunk(t.Context(), "RAW", "late", []byte("chunk")) }()
+	eventually(t, "a second attempt", func() bool { return b.Conn().Stats().OutMsgs >= 2 })
+	listener := s.Bus(t, "tidings").Conn()
+	got := make(chan string, 8)
+	if _, err := listener.Subscribe("late", func(m *nats.Msg) {
+		got <- string(m.Data)
+		_ = m.Respond(nil) // whoever asked has gone if it fails
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-sent; err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 1 || <-got != "chunk" {
+		t.Error("the chunk came not once")
 	}
 }

@@ -1,6 +1,10 @@
 package bus
 
 import (
+	"crypto/tls"
+	"errors"
+	"net"
+
 	"github.com/nats-io/nats.go"
 
 	"tidings.internal/pkg/fault"
@@ -32,4 +36,15 @@ func (c TLS) options() ([]nats.Option, error) {
 		}
 	}
 	return opts, nil
+}
+
+// distrust says which file of nats.tls an error of an encrypted connection is about, "" for any other error.
+func distrust(err error) string {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "; what nats.tls.ca_file names does not vouch for this server and its address"
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+		return "; the server does not take our certificate, nats.tls.cert_file"
+	}
+	return ""
 }

@@ -51,6 +51,8 @@ func ServerConf(users []User, maxFile int64) string {
 	line("")
 	line("# TLS with client certificates, needed once the traffic leaves the machine; nats.tls in tidings.yaml is the other end.")
 	line("# %s", tlsBlock)
+	line("# The same for routes between machines, which know neither login nor permissions.")
+	line("# cluster { %s }", tlsBlock)
 	line("")
 	line("system_account: %s", AccountSys)
 	line("accounts {")

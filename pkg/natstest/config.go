@@ -26,8 +26,9 @@ type Broker struct {
 	// TLS is what a client needs where the file asks for it.
 	TLS bus.TLS
 
-	seeds map[string][]byte
-	trace *trace
+	seeds  map[string][]byte
+	trace  *trace
+	server *server.Server
 }
 
 // Keys makes a pair of keys for each user of the shipped configuration and returns the seeds by name.
@@ -69,11 +70,7 @@ func Config(t testing.TB, confFile string, users map[string][]byte) *Broker {
 func ConfigText(t testing.TB, conf string, users map[string][]byte) *Broker {
 	t.Helper()
 	b := &Broker{seeds: maps.Clone(users), trace: &trace{}}
-	s, err := b.start(t, conf)
-	if err != nil {
-		t.Fatalf("start NATS from its file: %v", err)
-	}
-	b.URL = s.ClientURL()
+	b.run(t, conf, func(*server.Options) {})
 	return b
 }
 
@@ -81,11 +78,20 @@ func ConfigText(t testing.TB, conf string, users map[string][]byte) *Broker {
 func StartError(t testing.TB, conf string, users map[string][]byte) error {
 	t.Helper()
 	b := &Broker{seeds: users, trace: &trace{}}
-	_, err := b.start(t, conf)
+	_, err := b.start(t, conf, func(*server.Options) {})
 	return err
 }
 
-func (b *Broker) start(t testing.TB, conf string) (*server.Server, error) {
+func (b *Broker) run(t testing.TB, conf string, flags func(*server.Options)) {
+	t.Helper()
+	var err error
+	if b.server, err = b.start(t, conf, flags); err != nil {
+		t.Fatalf("start NATS from its file: %v", err)
+	}
+	b.URL = b.server.ClientURL()
+}
+
+func (b *Broker) start(t testing.TB, conf string, flags func(*server.Options)) (*server.Server, error) {
 	t.Helper()
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -102,6 +108,7 @@ func (b *Broker) start(t testing.TB, conf string) (*server.Server, error) {
 	}
 	// Set here and not by flags: the server keeps its flags in a global, and tests run side by side.
 	o.Host, o.Port, o.HTTPPort, o.StoreDir, o.NoSigs = "127.0.0.1", server.RANDOM_PORT, server.RANDOM_PORT, filepath.Join(dir, "data"), true
+	flags(o)
 	s, err := server.NewServer(o)
 	if err != nil {
 		return nil, err
