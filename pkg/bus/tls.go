@@ -3,6 +3,7 @@ package bus
 import (
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 
 	"github.com/nats-io/nats.go"
@@ -43,7 +44,9 @@ func distrust(err error) string {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return "; what nats.tls.ca_file names does not vouch for this server and its address"
 	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op == "remote error" {
+	// Depending on the moment it is heard as the server's word or as the end of the connection, right after the handshake.
+	op, ok := errors.AsType[*net.OpError](err)
+	if ok && op.Op == "remote error" || errors.Is(err, nats.ErrTLS) && (ok || errors.Is(err, io.EOF)) {
 		return "; the server does not take our certificate, nats.tls.cert_file"
 	}
 	return ""
