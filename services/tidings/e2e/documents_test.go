@@ -55,6 +55,7 @@ func commands() []shown {
 		{command: `docker-compose run --rm --no-deps -v "$PWD/backup:/backup" topology restore /backup/tidings.tar --config /etc/tidings/tidings.yaml`, elsewhere: verbs},
 		{command: "docker-compose run --rm --no-deps deliver check", elsewhere: verbs},
 		{command: `docker run --rm -v "$PWD/tidings.yaml:/tidings.yaml:ro" -v "$PWD/secrets/hook:/run/secrets/hook:ro" localhost/tidings/tidings:1.0.0 check /tidings.yaml --online`, elsewhere: verbs},
+		{command: "sh upgrade.sh", elsewhere: composition},
 		{command: "docker-compose stop ingest enrich publish deliver", elsewhere: composition},
 		{command: "docker-compose up -d nats nats-2 nats-3", elsewhere: composition},
 		{command: "docker-compose ps", elsewhere: composition},
@@ -113,6 +114,8 @@ func commands() []shown {
 		{command: "tidings posts show channel/story", args: []string{"posts", "show", "{channel}/nothing"}, want: 1},
 		{command: "tidings status", args: []string{"status"}, says: "RAW"},
 		{command: "tidings status --watch"},
+		{command: "tidings topology plan", args: []string{"topology", "plan"}, says: "nothing to change"},
+		{command: "go test ./services/tidings/e2e/pipeline -run '^$' -bench . -benchtime 1x -timeout 30m", elsewhere: "services/tidings/e2e/pipeline/doc.go"},
 		{command: "tidings status --wait 60s", args: []string{"status", "--wait", "60s"}, says: "RAW"},
 		{command: "tidings reload", elsewhere: "TestAReloadTakesTheFileOverAsAWhole"},
 		{command: "tidings reload URL", elsewhere: "TestAReloadTakesTheFileOverAsAWhole"},
@@ -163,7 +166,7 @@ var placeholders = []string{
 var (
 	fenceForm  = regexp.MustCompile("(?s)```[a-z]*\n(.*?)```")
 	inlineForm = regexp.MustCompile("`([^`\n]+)`")
-	ourForm    = regexp.MustCompile(`^(tidings|ingest|enrich|publish|deliver|nats-server|dead|deliveries|go|bash|docker|docker-compose)( |$)`)
+	ourForm    = regexp.MustCompile(`^(tidings|ingest|enrich|publish|deliver|nats-server|dead|deliveries|go|bash|docker|docker-compose|sh)( |$)`)
 )
 
 // documented lists the commands that a document shows, as an operator with the binaries types them.

@@ -17,7 +17,8 @@ import (
 
 func servers() []string { return []string{"nats", "nats-2", "nats-3"} }
 
-// together loses the server that leads, and has the next leader leave, while articles come in.
+// together loses the server that leads, has the next leader leave, cuts one off and restarts all in turn, while articles
+// come in.
 func together(t *testing.T, s *stand) {
 	w := newWorld(t, s)
 	began := time.Now()
@@ -65,6 +66,19 @@ func together(t *testing.T, s *stand) {
 		s.healthy(t, all...)
 		s.agreed(t, len(top.Streams))
 	}
+	leader, _ := s.agreed(t, len(top.Streams))
+	back := s.cutOff(t, leader)
+	t.Logf("%s, the leader of RAW, was cut off; an article of then was served after %v", leader, w.served(t, s, w.add()).Round(100*time.Millisecond))
+	back()
+	s.healthy(t, all...)
+	s.agreed(t, len(top.Streams))
+	for _, name := range servers() {
+		docker(t, "stop", "-t", "60", s.ids(t, name)[0])
+		docker(t, "start", s.ids(t, name)[0])
+		s.healthy(t, all...)
+		s.agreed(t, len(top.Streams))
+	}
+	t.Logf("after each server was restarted in turn an article was served after %v", w.served(t, s, w.add()).Round(100*time.Millisecond))
 	cancel()
 	<-played
 	h := w.history()
@@ -84,6 +98,31 @@ func together(t *testing.T, s *stand) {
 		t.Errorf("two replicas of publish differ: %s, %s, %v, %v\n%s\n%s", etag, tag, err, err2, first, second)
 	}
 	t.Logf("%d items offered, %d records, %d calls at the receiver", len(h.Offers), len(h.Log), len(h.Calls))
+}
+
+// cutOff takes a container off all its networks. back connects it again, under the names that it had.
+func (s *stand) cutOff(t *testing.T, service string) (back func()) {
+	t.Helper()
+	id := s.ids(t, service)[0]
+	var networks map[string]struct{ Aliases []string }
+	if err := json.Unmarshal([]byte(docker(t, "inspect", "-f", "{{json .NetworkSettings.Networks}}", id)), &networks); err != nil || len(networks) == 0 {
+		t.Fatal(networks, err)
+	}
+	for name := range networks {
+		docker(t, "network", "disconnect", name, id)
+	}
+	return func() {
+		t.Helper()
+		for name, n := range networks {
+			args := []string{"network", "connect"}
+			for _, alias := range n.Aliases {
+				if !strings.HasPrefix(id, alias) { // the engine gives that one itself
+					args = append(args, "--alias", alias)
+				}
+			}
+			docker(t, append(args, name, id)...)
+		}
+	}
 }
 
 // play adds items until ctx ends.

@@ -3,6 +3,9 @@
 package compose
 
 import (
+	"encoding/json"
+	"flag"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -14,6 +17,8 @@ import (
 // everything is what runs for good.
 func everything() []string { return []string{"nats", "ingest", "enrich", "publish", "deliver"} }
 
+var sources = flag.Int("compose.sources", 0, "also tell the memory of the containers with so many sources; it takes some minutes")
+
 func TestTheShippedCompositionRuns(t *testing.T) {
 	need(t)
 	lock(t)
@@ -23,7 +28,7 @@ func TestTheShippedCompositionRuns(t *testing.T) {
 	// Side by side, since both mostly wait for the next look at the health.
 	t.Run("one server", func(t *testing.T) {
 		t.Parallel()
-		alone(t, newStand(t, version))
+		alone(t, newStand(t, version), version)
 	})
 	t.Run("three servers", func(t *testing.T) {
 		t.Parallel()
@@ -31,8 +36,8 @@ func TestTheShippedCompositionRuns(t *testing.T) {
 	})
 }
 
-// alone kills every service and the one server in turn.
-func alone(t *testing.T, s *stand) {
+// alone kills every service and the one server in turn, and does what the manual tells of one server.
+func alone(t *testing.T, s *stand, version string) {
 	w := newWorld(t, s)
 	began := time.Now()
 	s.compose(t, "up", "-d", "--no-build")
@@ -68,8 +73,37 @@ func alone(t *testing.T, s *stand) {
 	if after := w.arrived(t, s); after != before {
 		t.Errorf("after down and up the feed is another one:\n%s\n%s", before, after)
 	}
+	s.memory(t, "idle")
+	if *sources > 0 {
+		crowded(t, s, w)
+	}
+	checked(t, s, version)
+	upgraded(t, s, w, version)
+	moved(t, s, w)
+}
+
+// crowded tells what the containers take with many sources, once each was polled.
+func crowded(t *testing.T, s *stand, w *world) {
+	w.configure(*sources)
+	s.compose(t, "restart", "ingest")
+	s.healthy(t, everything()...)
+	until(t, 10*time.Minute, "all sources to be polled", func() (bool, string) {
+		var status struct{ Sources map[string]int }
+		out := s.operator(t, "status", "--json")
+		err := json.Unmarshal([]byte(out[strings.IndexByte(out, '{'):]), &status)
+		return err == nil && status.Sources["active"] == *sources+1, fmt.Sprint(status, err)
+	})
+	s.memory(t, fmt.Sprintf("with %d sources", *sources))
+	w.configure(0)
+	s.compose(t, "restart", "ingest")
+	s.healthy(t, everything()...)
+}
+
+// memory tells what each container takes.
+func (s *stand) memory(t *testing.T, when string) {
+	t.Helper()
 	for _, name := range everything() {
-		t.Logf("memory of %s: %s", name, docker(t, "stats", "--no-stream", "--format", "{{.MemUsage}}", s.ids(t, name)[0]))
+		t.Logf("memory of %s, %s: %s", name, when, docker(t, "stats", "--no-stream", "--format", "{{.MemUsage}}", s.ids(t, name)[0]))
 	}
 }
 

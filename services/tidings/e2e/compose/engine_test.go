@@ -171,17 +171,15 @@ func newStand(t *testing.T, version string, overlays ...string) *stand {
 	}
 	project := projects + article.Digest(8, t.TempDir(), time.Now().String())
 	s := &stand{dir: t.TempDir(), tool: need(t), project: project, gateway: address}
-	files := append([]string{"compose.yaml"}, overlays...)
 	s.env = []string{
-		"COMPOSE_PROJECT_NAME=" + project, "COMPOSE_FILE=" + strings.Join(files, string(os.PathListSeparator)),
+		"COMPOSE_PROJECT_NAME=" + project, "COMPOSE_FILE=compose.yaml",
 		"TIDINGS_VERSION=" + version, "TIDINGS_VOLUME=" + project + "-nats", "TIDINGS_PORT=" + ports(t),
 	}
-	for _, name := range append(files, "nats.conf") {
-		text, err := os.ReadFile(filepath.Join(root(t), "deploy", name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		write(t, filepath.Join(s.dir, name), string(text))
+	for _, name := range []string{"compose.yaml", "nats.conf"} {
+		s.ship(t, name)
+	}
+	for _, name := range overlays {
+		s.overlay(t, name)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -190,6 +188,27 @@ func newStand(t *testing.T, version string, overlays ...string) *stand {
 		s.compose(t, "down", "-v", "--remove-orphans", "-t", "5")
 	})
 	return s
+}
+
+// ship copies a shipped file.
+func (s *stand) ship(t *testing.T, name string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root(t), "deploy", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(s.dir, name), string(text))
+}
+
+// overlay puts a shipped file over the others from now on.
+func (s *stand) overlay(t *testing.T, name string) {
+	t.Helper()
+	s.ship(t, name)
+	for i, e := range s.env {
+		if strings.HasPrefix(e, "COMPOSE_FILE=") {
+			s.env[i] = e + string(os.PathListSeparator) + name
+		}
+	}
 }
 
 // gateway is the address of this machine on the engine's own bridge. There is none where the engine runs in a machine of

@@ -32,7 +32,7 @@ const (
 func targets() []string { return []string{"ingest", "enrich", "publish", "deliver", "tidings"} }
 
 // own is how long a run takes at most, with some time for a slow machine.
-const own = 6 * time.Minute
+const own = 10 * time.Minute
 
 // lock keeps the engine to this run: the stand-ins have the names of real images, so another run on this machine would use
 // ours, and lose them when we end. The kernel drops the lock of a process that dies. The file is at one place for all users,

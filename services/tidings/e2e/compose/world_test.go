@@ -25,6 +25,9 @@ type world struct {
 	source string // its address
 	sink   history.Sink
 
+	// configure writes the configuration, with so many further sources.
+	configure func(many int)
+
 	mu    sync.Mutex
 	rng   *rand.Rand
 	items []item
@@ -47,11 +50,20 @@ func newWorld(t *testing.T, s *stand) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(s.dir, "tidings.yaml"), fmt.Sprintf(`site: {title: Outside, language: en}
+	w.configure = func(many int) {
+		var b strings.Builder
+		fmt.Fprintf(&b, `site: {title: Outside, language: en}
 ingest: {allow_networks: [%s/32], allow_ports: [%s], revision_gap: 0s, hosts: {%q: {concurrency: 2, gap: 0s}}}
-sources: [{id: outside, url: "http://%s/feed", every: 1s}]
 channels: [{id: hook, network: webhook, url: "http://%s/hook", allow_private: true}]
-`, s.gateway, port, w.source, w.source, hook))
+sources:
+  - {id: outside, url: "http://%[3]s/feed", every: 1s}
+`, s.gateway, port, w.source, hook)
+		for n := range many {
+			fmt.Fprintf(&b, "  - {id: many-%d, url: \"http://%s/old?%d\", every: 30m, fulltext: never}\n", n, w.source, n)
+		}
+		write(t, filepath.Join(s.dir, "tidings.yaml"), b.String())
+	}
+	w.configure(0)
 	return w
 }
 
@@ -87,7 +99,16 @@ func (w *world) add() string {
 	return i.Title
 }
 
-func (w *world) feed(rw http.ResponseWriter, _ *http.Request) {
+// old are the items of one of many sources, too old to be posted.
+func old(source string) (list []item) {
+	for n := range 10 {
+		key := fmt.Sprintf("old-%s-%d", source, n)
+		list = append(list, item{Key: key, Title: "Report " + key, Text: strings.Repeat(key+" ", 50), Published: time.Now().Add(-72 * time.Hour).Truncate(time.Second)})
+	}
+	return list
+}
+
+func (w *world) feed(rw http.ResponseWriter, r *http.Request) {
 	type entry struct {
 		GUID        string `xml:"guid"`
 		Link        string `xml:"link"`
@@ -103,7 +124,11 @@ func (w *world) feed(rw http.ResponseWriter, _ *http.Request) {
 		Items    []entry  `xml:"channel>item"`
 	}
 	doc.Version, doc.Title, doc.Language = "2.0", "Outside", "en"
-	for _, i := range w.offered() {
+	items := w.offered()
+	if r.URL.Path == "/old" {
+		items = old(r.URL.RawQuery)
+	}
+	for _, i := range items {
 		doc.Items = append(doc.Items, entry{i.Key, "https://outside.example/" + i.Key, i.Title, i.Published.Format(time.RFC1123Z), i.Text})
 	}
 	rw.Header().Set("Content-Type", "application/rss+xml")
