@@ -99,11 +99,11 @@ func (w *world) add() string {
 	return i.Title
 }
 
-// old are the items of one of many sources, too old to be posted.
+// old are the items of one of many sources, too old to be posted and older than all others, so that feeds show those.
 func old(source string) (list []item) {
 	for n := range 10 {
 		key := fmt.Sprintf("old-%s-%d", source, n)
-		list = append(list, item{Key: key, Title: "Report " + key, Text: strings.Repeat(key+" ", 50), Published: time.Now().Add(-72 * time.Hour).Truncate(time.Second)})
+		list = append(list, item{Key: key, Title: "Report " + key, Text: strings.Repeat(key+" ", 50), Published: time.Now().Add(-20 * 24 * time.Hour).Truncate(time.Second)})
 	}
 	return list
 }
