@@ -159,7 +159,8 @@ func get(address string) (body, etag string, err error) {
 func (w *world) served(t *testing.T, s *stand, title string) time.Duration {
 	t.Helper()
 	began := time.Now()
-	until(t, time.Minute, title+" in the feed", func() (bool, string) {
+	// A connection to a server that is cut off is given up after 30 s only, and then the others have to agree.
+	until(t, 3*time.Minute, title+" in the feed", func() (bool, string) {
 		body, _, err := get(s.published(t)[0])
 		return strings.Contains(body, title), fmt.Sprint(err)
 	})
