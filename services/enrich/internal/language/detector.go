@@ -14,8 +14,10 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+	"unicode/utf8"
 
 	"tidings.internal/pkg/article"
+	"tidings.internal/services/enrich/internal/memo"
 	"tidings.internal/services/enrich/internal/words"
 )
 
@@ -43,6 +45,8 @@ type Detector struct {
 	grams map[string][]float32 // run -> log probability by language
 	miss  []float32            // of a run that a language never has
 	funcs map[string][]float32 // function word -> log probability by language
+	// scores are the log probabilities of words by language.
+	scores *memo.Table[[]float64]
 }
 
 // The model is constant and costs some milliseconds to make, so it is made once.
@@ -53,6 +57,7 @@ func New() *Detector { return shared() }
 
 func build() *Detector {
 	d := &Detector{grams: map[string][]float32{}, funcs: map[string][]float32{}}
+	d.scores = memo.New(d.score)
 	d.langs = slices.Collect(words.Languages())
 	counts := map[string][]float32{}
 	totals := make([]float64, len(d.langs))
@@ -147,10 +152,12 @@ func (d *Detector) Detect(text string, declared ...string) article.Language {
 	score := make([]float64, len(d.langs))
 	known := 0
 	for _, w := range list {
-		if len([]rune(w)) > 1 {
+		if utf8.RuneCountInString(w) > 1 {
 			known++
 		}
-		d.add(score, w)
+		for i, s := range *d.scores.Of(w) {
+			score[i] += s
+		}
 	}
 	if known == 0 {
 		return fallback(declared)
@@ -172,7 +179,9 @@ func (d *Detector) Detect(text string, declared ...string) article.Language {
 	return article.Language{Code: d.langs[best], Confidence: confidence}
 }
 
-func (d *Detector) add(score []float64, w string) {
+// score is what a folded word says for each language.
+func (d *Detector) score(w string) []float64 {
+	score := make([]float64, len(d.langs))
 	if row, ok := d.funcs[w]; ok {
 		for i := range score {
 			score[i] += wordWeight * float64(row[i])
@@ -187,6 +196,7 @@ func (d *Detector) add(score []float64, w string) {
 			score[i] += float64(row[i])
 		}
 	}
+	return score
 }
 
 // prior adds what is declared. The second and later declarations count less.

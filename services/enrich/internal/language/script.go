@@ -13,8 +13,7 @@ func script(text string) (string, float64) {
 		}
 		total++
 		switch {
-		case unicode.Is(unicode.Latin, r):
-			count["latin"]++
+		case r < unicode.MaxASCII, unicode.Is(unicode.Latin, r): // most are, and none of them decides
 		case unicode.Is(unicode.Cyrillic, r):
 			count["ru"]++
 			switch r {

@@ -12,7 +12,7 @@ type Span struct{ Start, End int }
 
 // Sentences returns the sentences of a text, without the white space between them. A line end closes a sentence.
 func Sentences(text, lang string) []Span {
-	stops := ends(text, lang)
+	stops := newStops(lang)
 	var spans []Span
 	start := 0
 	add := func(end int) {
@@ -27,7 +27,7 @@ func Sentences(text, lang string) []Span {
 		if r == '\n' {
 			add(pos)
 		}
-		if stops[pos] {
+		if stops.end(text, pos, r) {
 			end := pos + utf8.RuneLen(r)
 			for end < len(text) { // closing marks belong to the sentence
 				next, size := utf8.DecodeRuneInString(text[end:])
@@ -45,23 +45,28 @@ func Sentences(text, lang string) []Span {
 	return spans
 }
 
-// ends finds the bytes at which a sentence ends.
-func ends(text, lang string) map[int]bool {
-	found := map[int]bool{}
-	short := abbreviations(Base(lang))
-	for pos, r := range text {
-		switch r {
-		case '!', '?', '…', '。', '！', '？', '।', '؟':
-			if r != '…' || followedByCapital(text[pos+utf8.RuneLen(r):]) {
-				found[pos] = true
-			}
-		case '.':
-			if stopEnds(text, pos, Base(lang), short) {
-				found[pos] = true
-			}
-		}
+// fullStops tells where the sentences of a language end.
+type fullStops struct {
+	lang  string
+	short map[string]bool // abbreviations
+}
+
+func newStops(lang string) fullStops {
+	lang = Base(lang)
+	return fullStops{lang, abbreviations(lang)}
+}
+
+// end reports whether a sentence ends with the rune r at pos.
+func (f *fullStops) end(text string, pos int, r rune) bool {
+	switch r {
+	case '!', '?', '。', '！', '？', '।', '؟':
+		return true
+	case '…':
+		return followedByCapital(text[pos+len("…"):])
+	case '.':
+		return stopEnds(text, pos, f.lang, f.short)
 	}
-	return found
+	return false
 }
 
 // stopEnds reports whether the full stop at pos ends a sentence. It does not after an abbreviation, an initial, in a

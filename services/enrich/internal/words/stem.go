@@ -22,10 +22,9 @@ import (
 	"github.com/blevesearch/snowballstem/turkish"
 )
 
-// Stemmer cuts endings off. It remembers what it was asked, and serves one goroutine.
+// Stemmer cuts endings off.
 type Stemmer struct {
 	stem func(*snowballstem.Env) bool
-	seen map[string]string
 	// polish: snowball has no algorithm for it.
 	polish bool
 }
@@ -47,7 +46,7 @@ func polish(fold string) string {
 // NewStemmer returns the stemmer of a language (BCP 47; what follows the first hyphen does not count). A language
 // without one leaves words as they are.
 func NewStemmer(lang string) *Stemmer {
-	return &Stemmer{stem: algorithm(Base(lang)), seen: map[string]string{}, polish: Base(lang) == "pl"}
+	return &Stemmer{stem: algorithms[Base(lang)], polish: Base(lang) == "pl"}
 }
 
 // Stem returns the stem of a folded word.
@@ -61,17 +60,12 @@ func (s *Stemmer) Stem(fold string) string {
 		}
 		return fold
 	}
-	if got, ok := s.seen[fold]; ok {
-		return got
-	}
 	env := snowballstem.NewEnv(fold)
 	s.stem(env)
-	got := env.Current()
-	if got == "" {
-		got = fold
+	if got := env.Current(); got != "" {
+		return got
 	}
-	s.seen[fold] = got
-	return got
+	return fold
 }
 
 // Base returns the language of a tag without region and script.
@@ -80,38 +74,9 @@ func Base(lang string) string {
 	return lang
 }
 
-func algorithm(lang string) func(*snowballstem.Env) bool {
-	switch lang {
-	case "da":
-		return danish.Stem
-	case "de":
-		return german.Stem
-	case "en":
-		return english.Stem
-	case "es":
-		return spanish.Stem
-	case "fi":
-		return finnish.Stem
-	case "fr":
-		return french.Stem
-	case "hu":
-		return hungarian.Stem
-	case "it":
-		return italian.Stem
-	case "nl":
-		return dutch.Stem
-	case "no", "nb", "nn":
-		return norwegian.Stem
-	case "pt":
-		return portuguese.Stem
-	case "ro":
-		return romanian.Stem
-	case "ru":
-		return russian.Stem
-	case "sv":
-		return swedish.Stem
-	case "tr":
-		return turkish.Stem
-	}
-	return nil
+// algorithms are those of snowball, by language.
+var algorithms = map[string]func(*snowballstem.Env) bool{
+	"da": danish.Stem, "de": german.Stem, "en": english.Stem, "es": spanish.Stem, "fi": finnish.Stem, "fr": french.Stem, "hu": hungarian.Stem,
+	"it": italian.Stem, "nl": dutch.Stem, "no": norwegian.Stem, "nb": norwegian.Stem, "nn": norwegian.Stem, "pt": portuguese.Stem,
+	"ro": romanian.Stem, "ru": russian.Stem, "sv": swedish.Stem, "tr": turkish.Stem,
 }

@@ -76,17 +76,22 @@ var straight = strings.NewReplacer("ß", "ss", "’", "'")
 // Cut takes a text apart in the order of its words. lang decides stems, function words and abbreviations; an unknown
 // one gives words without them.
 func Cut(text, lang string) []Word {
-	c := cutter{stem: NewStemmer(lang), stop: Stops(lang), ends: ends(text, lang), first: true}
+	if text == "" {
+		return nil
+	}
+	c := cutter{lexicon: lexiconOf(lang), stops: newStops(lang), words: make([]Word, 0, len(text)/usualWord+1), first: true}
 	c.run(text)
 	return c.words
 }
 
+// usualWord is how many bytes a word takes in a text, with the space behind it, if it is a short one.
+const usualWord = 6
+
 type cutter struct {
-	stem  *Stemmer
-	stop  map[string]bool
-	ends  map[int]bool // byte offsets at which a sentence ends
-	words []Word
-	first bool
+	lexicon *lexicon
+	stops   fullStops
+	words   []Word
+	first   bool
 }
 
 func (c *cutter) run(text string) {
@@ -95,7 +100,7 @@ func (c *cutter) run(text string) {
 	for pos < len(text) {
 		r, size := utf8.DecodeRuneInString(text[pos:])
 		if !inWord(r) {
-			if c.ends[pos] || r == '\n' {
+			if r == '\n' || c.stops.end(text, pos, r) {
 				c.first, brk = true, true
 			}
 			switch {
@@ -125,12 +130,11 @@ func (c *cutter) run(text string) {
 }
 
 func (c *cutter) add(text string, start, runes int, glued, brk bool) {
-	w := Word{Text: text, Fold: Fold(text), Start: start, End: start + runes, Glued: glued, First: c.first, Break: brk}
-	w.Stem = c.stem.Stem(w.Fold)
-	w.Stop = c.stop[w.Fold]
-	r, _ := utf8.DecodeRuneInString(text)
-	w.Digit = unicode.IsDigit(r)
-	c.words = append(c.words, w)
+	f := c.lexicon.Of(text)
+	c.words = append(c.words, Word{
+		Text: f.text, Fold: f.fold, Stem: f.stem, Stop: f.stop, Digit: f.digit,
+		Start: start, End: start + runes, Glued: glued, First: c.first, Break: brk,
+	})
 	c.first = false
 }
 
@@ -145,6 +149,9 @@ func nextIsWord(text string, pos int) bool {
 }
 
 func inWord(r rune) bool {
+	if r < utf8.RuneSelf {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+	}
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)
 }
 
@@ -153,6 +160,12 @@ func inWord(r rune) bool {
 func wordEnd(text string, pos int) (end, runes int) {
 	digit := false
 	for pos < len(text) {
+		if c := text[pos] | ('a' - 'A'); 'a' <= c && c <= 'z' { // as most letters are
+			digit = false
+			pos++
+			runes++
+			continue
+		}
 		r, size := utf8.DecodeRuneInString(text[pos:])
 		if !inWord(r) {
 			next, _ := utf8.DecodeRuneInString(text[pos+size:])
