@@ -36,20 +36,16 @@ func (Step) Name() string { return "phrases" }
 // Run fills Keyphrases, the ranking, and Candidates, those of the phrases that are sure enough to be tags.
 func (Step) Run(ctx context.Context, d *pipeline.Draft) error {
 	f := newFinder(d)
-	f.collect(d.Words.Title, true)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	f.collect(d.Words.Body, false)
-	for _, c := range f.found {
-		f.nest(c)
-	}
+	f.find()
 	d.Candidates, d.Article.Keyphrases = nil, nil
 	for _, c := range f.sure() {
 		d.Candidates = append(d.Candidates, f.tag(c, d))
 	}
 	for _, c := range f.ranked() {
-		d.Article.Keyphrases = append(d.Article.Keyphrases, article.Phrase{Text: c.surface(), Score: rounded(c.chance)})
+		d.Article.Keyphrases = append(d.Article.Keyphrases, article.Phrase{Text: c.surface, Score: rounded(c.chance)})
 	}
 	return ctx.Err()
 }
@@ -58,73 +54,114 @@ func (Step) Run(ctx context.Context, d *pipeline.Draft) error {
 func (Step) Degrade(d *pipeline.Draft) { d.Candidates, d.Article.Keyphrases = nil, nil }
 
 type finder struct {
-	lang     string
-	german   bool
-	everyday map[string]bool // stems
-	// nested is how often a phrase stands inside a longer one that comes back itself.
-	nested map[string]int
-	// nouns holds the stems seen with a capital inside a sentence, lower those seen without one anywhere.
-	nouns, lower map[string]bool
-	title        map[string]bool   // stems of the title
-	usage        map[string]*usage // of English words, by stems
-	found        map[string]*candidate
-	d            *pipeline.Draft
-	total        int
+	d      *pipeline.Draft
+	lang   string
+	german bool
+	stems  []stem
+	// title and body are the numbers of the stems of the words.
+	title, body []int32
+	heading     []bool            // of the words of the body: they stand in one
+	usage       map[string]*usage // of English words, by stems
+	found       map[key]*candidate
+	all         []*candidate // in the order in which they were found
+	free        []candidate
 }
 
-// candidate is all places of one phrase, whatever its forms.
-type candidate struct {
-	key    string
-	stems  []string
-	places []span
-	forms  map[string]int
-	first  int    // word in the body
-	where  uint16 // the tenths of the body that it stands in, one bit each
-	body   int
-	title  int
-	head   int
-	stop   bool    // has a function word inside
-	score  float64 // of the sure ones
-	chance float64 // in the ranking
-}
-
-type span struct {
-	title      bool
-	start, end int
-	text       string
+// stem is what is known of the words with one stem.
+type stem struct {
+	text  string
+	count int // how often they stand in title and body
+	// noun is set where one has a capital inside a sentence, lower where one has none anywhere.
+	noun, lower bool
+	everyday    bool
+	// beside is how many words stand beside one of them, kinds how many different ones.
+	beside, kinds int
 }
 
 func newFinder(d *pipeline.Draft) *finder {
-	f := &finder{
-		lang: d.Words.Lang, german: words.Base(d.Words.Lang) == "de", everyday: words.EverydayStems(d.Words.Lang), nested: map[string]int{},
-		nouns: map[string]bool{}, lower: map[string]bool{}, title: map[string]bool{}, found: map[string]*candidate{}, d: d, total: len(d.Words.Body),
-	}
-	for _, list := range [][]words.Word{d.Words.Title, d.Words.Body} {
-		for i := range list {
-			w := &list[i]
-			switch {
-			case !w.Upper():
-				f.lower[w.Stem] = true
-			case !w.First:
-				f.nouns[w.Stem] = true
-			}
-		}
+	f := &finder{d: d, lang: d.Words.Lang, german: words.Base(d.Words.Lang) == "de", found: map[key]*candidate{}}
+	numbers, everyday := map[string]int32{}, words.EverydayStems(f.lang)
+	f.title, f.body = f.number(d.Words.Title, numbers, everyday), f.number(d.Words.Body, numbers, everyday)
+	f.neighbours()
+	at := d.Prose.Rising()
+	for i := range d.Words.Body {
+		f.heading = append(f.heading, at(d.Words.Body[i].Start) == prose.Heading)
 	}
 	if words.Base(f.lang) == "en" {
-		f.usage = usages(d.Words.Body, d.Prose.At)
-	}
-	for i := range d.Words.Title {
-		f.title[d.Words.Title[i].Stem] = true
+		f.usage = usages(d.Words.Body, d.Prose.Rising())
 	}
 	return f
 }
 
-// collect takes every run of one to four words that may be a phrase.
-func (f *finder) collect(list []words.Word, title bool) {
-	text := []rune(f.d.Article.Title)
-	if !title {
-		text = []rune(f.d.Prose.Body)
+// number gives the stems of a list their numbers.
+func (f *finder) number(list []words.Word, numbers map[string]int32, everyday map[string]bool) []int32 {
+	out := make([]int32, len(list))
+	for i := range list {
+		w := &list[i]
+		n, known := numbers[w.Stem]
+		if !known {
+			n = int32(len(f.stems))
+			numbers[w.Stem] = n
+			f.stems = append(f.stems, stem{text: w.Stem, everyday: everyday[w.Stem]})
+		}
+		out[i] = n
+		s := &f.stems[n]
+		s.count++
+		switch {
+		case !w.Upper():
+			s.lower = true
+		case !w.First:
+			s.noun = true
+		}
 	}
+	return out
+}
+
+// neighbours counts what stands beside the words of each stem.
+func (f *finder) neighbours() {
+	var pairs []uint64
+	note := func(list []words.Word, numbers []int32) {
+		for i := 1; i < len(list); i++ {
+			if !list[i].Break {
+				f.stems[numbers[i-1]].beside++
+				f.stems[numbers[i]].beside++
+				pairs = append(pairs, uint64(numbers[i-1])<<32|uint64(numbers[i]))
+			}
+		}
+	}
+	note(f.d.Words.Title, f.title)
+	note(f.d.Words.Body, f.body)
+	slices.Sort(pairs)
+	for _, p := range slices.Compact(pairs) {
+		f.stems[p>>32].kinds++
+		f.stems[uint32(p)].kinds++
+	}
+}
+
+// varied is the share of different words among those that stand beside a stem: a word that joins anything is seldom
+// part of what a text is about.
+func (s *stem) varied() float64 {
+	if s.beside < 2 {
+		return 0.5
+	}
+	return float64(s.kinds) / float64(s.beside)
+}
+
+// name reports whether words of a stem are written as names are, wherever they stand.
+func (s *stem) name() bool { return s.noun && !s.lower }
+
+// find fills all, each candidate with what the others say of it.
+func (f *finder) find() {
+	f.collect(f.d.Words.Title, f.title, f.d.Article.Title, true)
+	f.collect(f.d.Words.Body, f.body, f.d.Prose.Body, false)
+	for _, c := range f.all {
+		c.surface = c.best()
+		f.nest(c)
+	}
+}
+
+// collect takes every run of one to four words that may be a phrase.
+func (f *finder) collect(list []words.Word, numbers []int32, text string, title bool) {
 	for i := range list {
 		if !f.begins(list, i) {
 			continue
@@ -134,10 +171,10 @@ func (f *finder) collect(list []words.Word, title bool) {
 			if j > i && (list[j].Break || list[j].Masked) {
 				break
 			}
-			if !f.ends(list, j) || n > 1 && !f.joined(list, i, j) {
+			if !f.ends(list, numbers, j) || n > 1 && !f.joined(list, i, j) {
 				continue
 			}
-			f.add(list, i, j, text, title)
+			f.add(list[i:j+1], numbers[i:j+1], text, place{title, i, len(list)})
 		}
 	}
 }
@@ -149,13 +186,14 @@ func (f *finder) begins(list []words.Word, i int) bool {
 }
 
 // ends reports whether a phrase may end with word j: in German with a noun, and never inside a compound with hyphens.
-func (f *finder) ends(list []words.Word, j int) bool {
+func (f *finder) ends(list []words.Word, numbers []int32, j int) bool {
 	w := &list[j]
 	if w.Stop || w.Masked || len(w.Fold) < 2 && !w.Glued || j+1 < len(list) && list[j+1].Glued {
 		return false
 	}
 	if f.german {
-		return w.Upper() && (f.nouns[w.Stem] || !w.First || !f.lower[w.Stem])
+		s := &f.stems[numbers[j]]
+		return w.Upper() && (s.noun || !w.First || !s.lower)
 	}
 	return !w.Digit
 }
@@ -191,75 +229,4 @@ func adjective(fold string) bool {
 		}
 	}
 	return false
-}
-
-func (f *finder) add(list []words.Word, i, j int, text []rune, title bool) {
-	var stems []string
-	stop := false
-	for k := i; k <= j; k++ {
-		stems = append(stems, list[k].Stem)
-		stop = stop || list[k].Stop
-	}
-	key := strings.Join(stems, " ")
-	c := f.found[key]
-	if c == nil {
-		c = &candidate{key: key, stems: stems, forms: map[string]int{}, first: -1, stop: stop}
-		f.found[key] = c
-	}
-	s := span{title: title, start: list[i].Start, end: list[j].End}
-	s.text = strings.Join(strings.Fields(string(text[s.start:s.end])), " ")
-	weight := 2
-	if list[i].First && i != j || list[i].First && !f.german {
-		weight = 1 // at the start of a sentence the capital may be due to the place
-	}
-	c.forms[s.text] += weight
-	if title {
-		c.title++
-	} else {
-		c.body++
-		if c.first < 0 {
-			c.first = i
-		}
-		c.where |= 1 << (10 * i / max(len(list), 1))
-		if f.d.Prose.At(s.start) == prose.Heading {
-			c.head++
-		}
-	}
-	if len(c.places) < maxPlaces {
-		s.text = string(text[s.start:s.end])
-		c.places = append(c.places, s)
-	}
-}
-
-// surface is the most frequent form, the first by spelling of several.
-func (c *candidate) surface() string {
-	best := ""
-	for form, n := range c.forms {
-		if best == "" || n > c.forms[best] || n == c.forms[best] && form < best {
-			best = form
-		}
-	}
-	return best
-}
-
-// within reports whether the stems of a stand in a row in b.
-func within(a, b []string) bool {
-	for i := 0; i+len(a) <= len(b); i++ {
-		if slices.Equal(a, b[i:i+len(a)]) {
-			return true
-		}
-	}
-	return false
-}
-
-func (f *finder) tag(c *candidate, d *pipeline.Draft) article.Tag {
-	t := article.Tag{Label: map[string]string{d.Lang(): c.surface()}, Kind: article.KindPhrase, Score: rounded(c.score)}
-	for _, p := range c.places {
-		field := "text"
-		if p.title {
-			field = "title"
-		}
-		t.Evidence = append(t.Evidence, article.Evidence{Source: "stat", Text: p.text, Field: field, Start: p.start, End: p.end, Weight: 1})
-	}
-	return t
 }

@@ -9,15 +9,15 @@ import (
 
 // ranked returns the candidates that a person would choose, the likeliest first, none of them inside a likelier one.
 func (f *finder) ranked() []*candidate {
-	doc, weights := newDocument(f.d.Words.Title, f.d.Words.Body), weights(f.lang)
+	weights := weights(f.lang)
 	var list []*candidate
-	for _, c := range f.found {
-		v := f.vector(c, doc)
+	for _, c := range f.all {
+		v := f.vector(c)
 		if c.chance = weights.chance(&v); c.chance >= minChance && !f.idle(c, &v) {
 			list = append(list, c)
 		}
 	}
-	slices.SortFunc(list, func(a, b *candidate) int { return cmp.Or(cmp.Compare(b.chance, a.chance), cmp.Compare(a.key, b.key)) })
+	slices.SortFunc(list, func(a, b *candidate) int { return cmp.Or(cmp.Compare(b.chance, a.chance), f.spelled(a, b)) })
 	return apartFrom(list, func(c, k *candidate) bool { return within(c.stems, k.stems) })
 }
 
@@ -26,15 +26,15 @@ func (f *finder) ranked() []*candidate {
 // words that the title does not have.
 func (f *finder) idle(c *candidate, v *vector) bool {
 	switch {
-	case f.nested[c.key] > 0 && v[apart] == 0:
+	case c.nested > 0 && v[apart] == 0:
 		return true
 	case f.german:
 		return v[plain] == 1 && c.title == 0
 	case f.lang != "en" || len(c.stems) > 1:
 		return false
 	}
-	s := c.surface()
-	return (s == strings.ToLower(s) || !f.nouns[c.stems[0]]) && (strings.HasSuffix(s, "ed") || strings.HasSuffix(s, "ing") || noNoun(s))
+	s := c.surface
+	return (s == strings.ToLower(s) || !f.stems[c.stems[0]].noun) && (strings.HasSuffix(s, "ed") || strings.HasSuffix(s, "ing") || noNoun(s))
 }
 
 // apartFrom keeps the first phrases of a list, leaving out what repeats one that is kept.

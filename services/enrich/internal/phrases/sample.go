@@ -16,16 +16,11 @@ type Sample struct {
 // Samples returns all candidates of a draft in the order of their keys.
 func Samples(d *pipeline.Draft) []Sample {
 	f := newFinder(d)
-	f.collect(d.Words.Title, true)
-	f.collect(d.Words.Body, false)
-	for _, c := range f.found {
-		f.nest(c)
-	}
-	doc := newDocument(d.Words.Title, d.Words.Body)
+	f.find()
 	var out []Sample
-	for _, c := range f.found {
-		v := f.vector(c, doc)
-		out = append(out, Sample{Text: c.surface(), Vector: v[:]})
+	for _, c := range f.all {
+		v := f.vector(c)
+		out = append(out, Sample{Text: c.surface, Vector: v[:]})
 	}
 	slices.SortFunc(out, func(a, b Sample) int { return cmp.Compare(a.Text, b.Text) })
 	return out

@@ -5,17 +5,18 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // sure returns the best of the candidates that come back or are names, none of them inside a better one or around it.
 func (f *finder) sure() []*candidate {
 	var list []*candidate
-	for _, c := range f.found {
+	for _, c := range f.all {
 		if c.score = f.score(c); c.score >= minScore {
 			list = append(list, c)
 		}
 	}
-	slices.SortFunc(list, func(a, b *candidate) int { return cmp.Or(cmp.Compare(b.score, a.score), cmp.Compare(a.key, b.key)) })
+	slices.SortFunc(list, func(a, b *candidate) int { return cmp.Or(cmp.Compare(b.score, a.score), f.spelled(a, b)) })
 	return apartFrom(list, func(c, k *candidate) bool { return within(c.stems, k.stems) || within(k.stems, c.stems) })
 }
 
@@ -28,17 +29,19 @@ func (f *finder) nest(c *candidate) {
 	}
 	for i := range n {
 		for j := i + 1; j <= n; j++ {
-			if j-i < n {
-				part := strings.Join(c.stems[i:j], " ")
-				f.nested[part] = max(f.nested[part], c.body+2*c.title+c.head)
+			if part := f.found[keyOf(c.stems[i:j])]; part != nil && part != c {
+				part.nested = max(part.nested, c.body+2*c.title+c.head)
 			}
 		}
 	}
 }
 
+// apart is how often a phrase stands outside of longer ones, the title counted twice and headings once more.
+func (c *candidate) apart() int { return c.body + 2*c.title + c.head - c.nested }
+
 // score is between 0 and 1: how often, how early, how long, and whether title or headings have it.
 func (f *finder) score(c *candidate) float64 {
-	often := float64(c.body + 2*c.title + c.head - f.nested[c.key])
+	often := float64(c.apart())
 	n := len(c.stems)
 	if n == 1 {
 		if !f.single(c) {
@@ -56,7 +59,7 @@ func (f *finder) score(c *candidate) float64 {
 	}
 	for _, s := range c.stems {
 		switch {
-		case !f.everyday[s]:
+		case !f.stems[s].everyday:
 		case n == 1:
 			often *= 0.3
 		default:
@@ -67,8 +70,8 @@ func (f *finder) score(c *candidate) float64 {
 		often *= 1.5
 	}
 	early := 1.0
-	if c.first >= 0 && f.total > 0 {
-		early = 1.2 - 0.5*math.Min(1, float64(c.first)/math.Max(100, float64(f.total)))
+	if c.first >= 0 {
+		early = 1.2 - 0.5*math.Min(1, float64(c.first)/math.Max(100, float64(len(f.body))))
 	}
 	v := often * early
 	return v / (v + 4)
@@ -82,7 +85,7 @@ func (f *finder) phrase(c *candidate) bool {
 		return true
 	}
 	for i, s := range c.stems {
-		if !f.nouns[s] || f.lower[s] || f.german && i == 0 {
+		if !f.stems[s].name() || f.german && i == 0 {
 			return false
 		}
 	}
@@ -91,24 +94,25 @@ func (f *finder) phrase(c *candidate) bool {
 
 // single reports whether one word alone may be a phrase: a noun that comes back, or a name.
 func (f *finder) single(c *candidate) bool {
-	s := c.surface()
-	if len([]rune(s)) < 3 {
+	if c.body+c.title < 2 {
 		return false
 	}
-	if c.body+c.title < 2 {
+	s, stem := c.surface, &f.stems[c.stems[0]]
+	long := utf8.RuneCountInString(s)
+	if long < 3 {
 		return false
 	}
 	if f.german {
 		return true
 	}
 	capital := s != strings.ToLower(s)
-	if f.usage != nil && (!f.usage[c.stems[0]].isNoun() || !capital && noNoun(s)) {
+	if f.usage != nil && (!f.usage[stem.text].isNoun() || !capital && noNoun(s)) {
 		return false
 	}
-	if f.lang != "en" && len([]rune(s)) >= 5 && c.title > 0 && c.body > 0 {
+	if f.lang != "en" && long >= 5 && c.title > 0 && c.body > 0 {
 		return true // where endings change much, a word seldom comes back in the same form
 	}
-	return len([]rune(s)) >= 5 && (c.body >= 3 || c.title > 0 && c.body >= 2) || capital && f.nouns[c.stems[0]] && !f.lower[c.stems[0]]
+	return long >= 5 && (c.body >= 3 || c.title > 0 && c.body >= 2) || capital && stem.name()
 }
 
 // noNoun reports whether an English word is by its ending an adverb, or one of the comparatives that look like nouns.

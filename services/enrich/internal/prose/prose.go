@@ -86,3 +86,17 @@ func (t *Text) At(offset int) Kind {
 	}
 	return Paragraph
 }
+
+// Rising returns what [Text.At] does for offsets that rise from call to call, without a search for each.
+func (t *Text) Rising() func(offset int) Kind {
+	i := 0
+	return func(offset int) Kind {
+		for i < len(t.Blocks) && t.Blocks[i].End <= offset {
+			i++
+		}
+		if i < len(t.Blocks) {
+			return t.Blocks[i].Kind
+		}
+		return Paragraph
+	}
+}

@@ -18,6 +18,8 @@ type Word struct {
 	Stem string // of Fold, in the language of the text
 	// Start and End are offsets in runes, [Start, End).
 	Start, End int
+	// From and To are the same in bytes.
+	From, To int
 	// Glued is set when a hyphen joins the word to the one before it.
 	Glued bool
 	// First is set on the first word of a sentence, a line or a quotation.
@@ -123,19 +125,18 @@ func (c *cutter) run(text string) {
 			continue
 		}
 		end, runes := wordEnd(text, pos)
-		c.add(text[pos:end], rune0, runes, glue && !brk, brk)
+		c.add(text, Word{Start: rune0, End: rune0 + runes, From: pos, To: end, Glued: glue && !brk, Break: brk})
 		pos, rune0 = end, rune0+runes
 		brk, glue = false, false
 	}
 }
 
-func (c *cutter) add(text string, start, runes int, glued, brk bool) {
-	f := c.lexicon.Of(text)
-	c.words = append(c.words, Word{
-		Text: f.text, Fold: f.fold, Stem: f.stem, Stop: f.stop, Digit: f.digit,
-		Start: start, End: start + runes, Glued: glued, First: c.first, Break: brk,
-	})
-	c.first = false
+// add appends a word of which the place is known.
+func (c *cutter) add(text string, w Word) {
+	f := c.lexicon.Of(text[w.From:w.To])
+	w.Text, w.Fold, w.Stem, w.Stop, w.Digit = f.text, f.fold, f.stem, f.stop, f.digit
+	w.First, c.first = c.first, false
+	c.words = append(c.words, w)
 }
 
 func prevIsWord(text string, pos int) bool {
