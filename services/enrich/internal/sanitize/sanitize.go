@@ -41,11 +41,7 @@ func (s *Step) Run(ctx context.Context, d *pipeline.Draft) error {
 		d.Prose = prose.Text{Title: d.Article.Title}
 		return nil
 	}
-	safe, err := s.tree(ctx, d.Body, d.Base)
-	if err != nil {
-		return err
-	}
-	root, err := decode.Fragment(safe)
+	safe, root, err := s.tree(ctx, d.Body, d.Base)
 	if err != nil {
 		return err
 	}
@@ -71,34 +67,45 @@ func (s *Step) HTML(ctx context.Context, in string, base *url.URL) (string, erro
 	if err != nil {
 		return "", err
 	}
-	return s.tree(ctx, root, base)
+	out, _, err := s.tree(ctx, root, base)
+	return out, err
 }
 
 // rounds is how often the gates run until nothing changes. Two do for all that is not made to fool them.
 const rounds = 5
 
-func (s *Step) tree(ctx context.Context, root *xhtml.Node, base *url.URL) (string, error) {
-	last := ""
+// tree runs the gates on a tree, which it changes, and returns the result also as the tree that was last read.
+func (s *Step) tree(ctx context.Context, root *xhtml.Node, base *url.URL) (string, *xhtml.Node, error) {
+	in, last := "", "" // what the second gate was given, and what it made of it
 	for i := range rounds {
 		if err := ctx.Err(); err != nil {
-			return "", err
+			return "", nil, err
 		}
 		clean(root, base)
-		out, err := dom.Render(root)
+		rendered, err := dom.Render(root)
 		if err != nil {
-			return "", pipeline.Failf(pipeline.Failed, "render HTML: %w", err)
+			return "", nil, pipeline.Failf(pipeline.Failed, "render HTML: %w", err)
 		}
-		out = strings.TrimSpace(s.gate.Sanitize(out))
+		rendered = strings.TrimSpace(rendered)
+		out := last
+		if i == 0 || rendered != in { // the gate says the same of the same
+			out = strings.TrimSpace(s.gate.Sanitize(rendered))
+		}
 		if i > 0 && out == last {
-			return out, nil
+			if rendered != out {
+				root, err = decode.Fragment(out)
+			}
+			return out, root, err
 		}
-		last = out
+		in, last = rendered, out
 		if root, err = decode.Fragment(out); err != nil {
-			return "", err
+			return "", nil, err
 		}
 	}
 	// What does not settle was made not to: only its words are let through.
-	return Escaped(prose.FromTree("", root)), nil
+	out := Escaped(prose.FromTree("", root))
+	root, err := decode.Fragment(out)
+	return out, root, err
 }
 
 // Escaped writes text as HTML paragraphs and headings.
