@@ -8,6 +8,8 @@ import (
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"tidings.internal/services/enrich/internal/space"
 )
 
 // All walks a tree in document order, the root first. The node that was yielded may be changed or removed, but its
@@ -154,20 +156,20 @@ func silent(n *html.Node) bool {
 
 // Text returns the text of a tree, blocks and line breaks as one space each, white space collapsed.
 func Text(root *html.Node) string {
-	var b strings.Builder
+	var w space.Writer
 	for n := root; n != nil; {
 		if silent(n) && n != root {
 			n = after(n, root)
 			continue
 		}
 		if n.Type == html.TextNode {
-			b.WriteString(n.Data)
+			w.Write(n.Data)
 		} else if IsBlock(n) || n.DataAtom == atom.Br {
-			b.WriteByte(' ')
+			w.Gap()
 		}
 		n = next(n, root)
 	}
-	return strings.Join(strings.Fields(b.String()), " ")
+	return w.String()
 }
 
 // Length is the number of bytes of text in a tree without white space at its ends, a cheap measure of its weight.

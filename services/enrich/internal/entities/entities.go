@@ -13,6 +13,7 @@ import (
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/space"
 	"tidings.internal/services/enrich/internal/tags"
 	"tidings.internal/services/enrich/internal/words"
 )
@@ -57,8 +58,8 @@ func (Step) Name() string { return "entities" }
 // Run fills Entities.
 func (Step) Run(_ context.Context, d *pipeline.Draft) error {
 	f := finder{known: known(), found: map[string]*article.Tag{}, lang: d.Lang()}
-	f.read(d.Words.Title, []rune(d.Article.Title), "title")
-	f.read(d.Words.Body, []rune(d.Prose.Body), "text")
+	f.read(d.Words.Title, d.Article.Title, "title")
+	f.read(d.Words.Body, d.Prose.Body, "text")
 	d.Article.Entities = f.list()
 	return nil
 }
@@ -72,25 +73,25 @@ type finder struct {
 	lang  string
 }
 
-func (f *finder) read(list []words.Word, text []rune, field string) {
+func (f *finder) read(list []words.Word, text, field string) {
 	for i := 0; i < len(list); {
 		from, to, rule := f.at(list, i)
 		if rule == "" {
 			i++
 			continue
 		}
-		start, end := list[from].Start, list[to-1].End
-		span := string(text[start:end])
+		first, last := &list[from], &list[to-1]
+		span := text[first.From:last.To]
 		id := tags.Slug(span)
 		if id != "" {
 			t := f.found[id]
 			if t == nil {
-				t = &article.Tag{ID: id, Label: map[string]string{f.lang: strings.Join(strings.Fields(span), " ")}, Kind: article.KindEntity}
+				t = &article.Tag{ID: id, Label: map[string]string{f.lang: space.One(span)}, Kind: article.KindEntity}
 				f.found[id] = t
 			}
 			t.Score++ // places; made a share in list
 			if len(t.Evidence) < maxPlaces {
-				t.Evidence = append(t.Evidence, article.Evidence{Source: "entity", Text: span, Field: field, Start: start, End: end, Rule: rule})
+				t.Evidence = append(t.Evidence, article.Evidence{Source: "entity", Text: span, Field: field, Start: first.Start, End: last.End, Rule: rule})
 			}
 		}
 		i = max(to, i+1)

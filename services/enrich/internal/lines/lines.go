@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/services/enrich/internal/words"
@@ -46,8 +45,7 @@ type Line struct {
 	Marked, Fixed bool
 	Class         Class
 
-	words  int
-	tokens []string
+	words int
 }
 
 // Result is what the lines say about the article beside the body.
@@ -75,8 +73,7 @@ func Classify(title string, in []Line, plain bool, now time.Time) Result {
 	r := Result{Lines: slices.Clone(in)}
 	for i := range r.Lines {
 		l := &r.Lines[i]
-		l.tokens = tokens(l.Text)
-		l.words = len(l.tokens)
+		l.words = words.Count(l.Text)
 		l.Class = Paragraph
 	}
 	r.Title = title
@@ -101,7 +98,7 @@ func (r *Result) head(plain bool, now time.Time) int {
 		case r.Title == "" && plain && i == 0 && len(r.Lines) > 1 && l.words <= 20 && l.words > 0 && !words.EndsSentence(l.Text):
 			l.Class, r.Title = Headline, strings.TrimSpace(l.Text)
 			end = i + 1
-		case i == end && l.words > 0 && same(tokens(r.Title), l.tokens):
+		case i == end && l.words > 0 && same(words.Tokens(r.Title), l):
 			l.Class = Headline
 			end = i + 1
 		case i <= end+1 && len(r.Authors) == 0 && l.words <= 25 && len(l.Text) <= maxByline:
@@ -118,12 +115,12 @@ func (r *Result) head(plain bool, now time.Time) int {
 
 // repeated drops the headline where it stands in the text again.
 func (r *Result) repeated(from int) {
-	title := tokens(r.Title)
+	title := words.Tokens(r.Title)
 	if len(title) < 3 {
 		return
 	}
 	for i := from; i < len(r.Lines); i++ {
-		if l := &r.Lines[i]; !l.Fixed && same(title, l.tokens) {
+		if l := &r.Lines[i]; !l.Fixed && same(title, l) {
 			l.Class = Repeated
 		}
 	}
@@ -138,25 +135,21 @@ func (r *Result) lone() {
 	}
 }
 
-// same reports whether two token lists are equal in at least nine of ten tokens, both ways.
-func same(a, b []string) bool {
-	if len(a) == 0 || len(b) == 0 {
+// same reports whether a line is a title: equal in at least nine of ten of its tokens, and three of four of its own.
+func same(title []string, l *Line) bool {
+	if all := float64(len(title)); l.words == 0 || float64(l.words) < 0.9*all || all < 0.75*float64(l.words) {
 		return false
 	}
 	count := map[string]int{}
-	for _, t := range a {
+	for _, t := range title {
 		count[t]++
 	}
 	common := 0
-	for _, t := range b {
+	for _, t := range words.Tokens(l.Text) {
 		if count[t] > 0 {
 			count[t]--
 			common++
 		}
 	}
-	return float64(common) >= 0.9*float64(len(a)) && float64(common) >= 0.75*float64(len(b))
-}
-
-func tokens(s string) []string {
-	return strings.FieldsFunc(words.Fold(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
+	return float64(common) >= 0.9*float64(len(title)) && float64(common) >= 0.75*float64(l.words)
 }

@@ -5,17 +5,33 @@ import (
 	"strings"
 )
 
+// What the lines at the end of an article say. These are read for every line of its last third, by [phrases] and not by
+// regular expressions, which took as long as the language and the names of an article together.
 var (
-	promoWords = regexp.MustCompile(`(?i)\b(?:whitepaper|e-book|sonderausgabe|sonderheft|begleitheft|begleitband|begleitmagazin|leseprobe|jetzt (?:bestellen|herunterladen|downloaden|lesen|kaufen|entdecken)|lesen sie (?:auch|mehr|hier|weiter)|mehr (?:dazu|zum thema|lesen)|weiterlesen|erschienen (?:im|in|bei)|(?:dieser|der) (?:beitrag|artikel|text) (?:ist|erschien|stammt|basiert)|das (?:buch|heft|magazin) zum|passend (?:dazu|zum thema)|read (?:more|also|next)|download (?:the|our)|first (?:appeared|published)|originally published|lire aussi|en savoir plus|leer más|lea también|czytaj (?:też|więcej))\b`)
-	callWords  = regexp.MustCompile(`(?i)\b(?:newsletter|abonnieren sie|jetzt (?:anmelden|abonnieren|eintragen|registrieren)|melden sie sich|folgen sie uns|subscribe|sign up|follow us|join (?:our|us)|stay (?:tuned|up to date)|abonnez-vous|inscrivez-vous|suscríb|zapisz się|teilen sie|share this|bleiben sie (?:auf dem laufenden|informiert))\b`)
-	bioOpens   = regexp.MustCompile(`(?i)^\s*(?:über (?:den|die) (?:gast)?autor|zum autor|zur autorin|zur person|der autor|die autorin|the author|about the author|à propos de l|l'auteur|sobre el autor|o autorze|autoreninfo|autorenprofil)`)
-	bioVerbs   = regexp.MustCompile(`(?i)\b(?:ist|war|arbeitet|leitet|berät|gründete|lehrt|studierte|schreibt|lebt|begleitet|forscht|führt|moderiert|verantwortet|is|was|works|writes|lives|leads|teaches|founded|advises|est|travaille|dirige|es|trabaja|jest|pracuje)\b`)
-	bioRoles   = regexp.MustCompile(`(?i)(?:autor|berater|gründer|geschäftsführ|vorstand|professor|dozent|trainer|coach|expert|redakteur|journalist|speaker|redner|inhaber|founder|consultant|author|editor|director|partner|ceo|manager|chef)`)
-	labels     = regexp.MustCompile(`(?i)^\s*(?:(?:zum |zur )?(?:autoren)?profil|profil ansehen|linkedin|xing|twitter|mastodon|website|webseite|mehr von|alle (?:beiträge|artikel) von|profile|view profile|all posts by|kontakt)\b`)
-	credits    = regexp.MustCompile(`(?i)^\s*(?:\(?(?:foto|fotos|bild|bilder|bildquelle|bildnachweis|titelbild|photo|image|crédit|quelle|source)\s*:|©|\(c\)|copyright\b)`)
+	promos = read(`whitepaper|e-book|sonderausgabe|sonderheft|begleitheft|begleitband|begleitmagazin|leseprobe
+		jetzt (bestellen|herunterladen|downloaden|lesen|kaufen|entdecken)|lesen sie (auch|mehr|hier|weiter)|mehr (dazu|zum thema|lesen)|weiterlesen
+		erschienen (im|in|bei)|(dieser|der) (beitrag|artikel|text) (ist|erschien|stammt|basiert)|das (buch|heft|magazin) zum|passend (dazu|zum thema)
+		read (more|also|next)|download (the|our)|first (appeared|published)|originally published|lire aussi|en savoir plus|leer más|lea también
+		czytaj (też|więcej)`)
+	calls = read(`newsletter|abonnieren sie|jetzt (anmelden|abonnieren|eintragen|registrieren)|melden sie sich|folgen sie uns|subscribe|sign up
+		follow us|join (our|us)|stay (tuned|up to date)|abonnez-vous|inscrivez-vous|suscríb|zapisz się|teilen sie|share this
+		bleiben sie (auf dem laufenden|informiert)`)
+	bioOpens = read(`über (den|die) (gast|)autor|zum autor|zur autorin|zur person|der autor|die autorin|the author|about the author|à propos de l
+		l'auteur|sobre el autor|o autorze|autoreninfo|autorenprofil`)
+	labels = read(`(zum |zur |)(autoren|)profil|profil ansehen|linkedin|xing|twitter|mastodon|website|webseite|mehr von
+		alle (beiträge|artikel) von|profile|view profile|all posts by|kontakt`)
 )
 
-func credit(s string) bool { return credits.MatchString(s) }
+var (
+	bioVerbs = regexp.MustCompile(`(?i)\b(?:ist|war|arbeitet|leitet|berät|gründete|lehrt|studierte|schreibt|lebt|begleitet|forscht|führt|moderiert|verantwortet|is|was|works|writes|lives|leads|teaches|founded|advises|est|travaille|dirige|es|trabaja|jest|pracuje)\b`)
+	bioRoles = regexp.MustCompile(`(?i)(?:autor|berater|gründer|geschäftsführ|vorstand|professor|dozent|trainer|coach|expert|redakteur|journalist|speaker|redner|inhaber|founder|consultant|author|editor|director|partner|ceo|manager|chef)`)
+	credits  = regexp.MustCompile(`(?i)^\s*(?:\(?(?:foto|fotos|bild|bilder|bildquelle|bildnachweis|titelbild|photo|image|crédit|quelle|source)\s*:|©|\(c\)|copyright\b)`)
+)
+
+// maxCredit is how many bytes of a line are asked whether it begins as a credit does.
+const maxCredit = 200
+
+func credit(s string) bool { return credits.MatchString(s[:min(len(s), maxCredit)]) }
 
 const (
 	// maxEnding is the length in words of the longest biography.
@@ -30,15 +46,17 @@ func (r *Result) ending(l *Line) Class {
 		return Divider
 	case l.words > maxEnding || len(l.Text) > maxEndingBytes:
 		return ""
-	case bioOpens.MatchString(l.Text), r.bio(l):
+	}
+	switch low := strings.ToLower(strings.TrimSpace(l.Text)); {
+	case bioOpens.open(low), r.bio(l):
 		return Bio
-	case l.words <= 60 && callWords.MatchString(l.Text):
+	case l.words <= 60 && calls.stand(low):
 		return Call
-	case l.words <= 60 && promoWords.MatchString(l.Text):
+	case l.words <= 60 && promos.stand(low):
 		return Promo
 	case l.words <= 6 && r.author(l.Text, true):
 		return Name
-	case l.words <= 6 && labels.MatchString(l.Text):
+	case l.words <= 6 && labels.begin(low):
 		return Profile
 	case credit(l.Text) && l.words <= 25:
 		return Credit

@@ -3,10 +3,10 @@ package phrases
 import (
 	"slices"
 	"strings"
-	"unicode"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/space"
 	"tidings.internal/services/enrich/internal/words"
 )
 
@@ -90,7 +90,7 @@ func (f *finder) add(list []words.Word, stems []int32, text string, at place) {
 	if list[0].First && (len(list) > 1 || !f.german) {
 		weight = 1 // at the start of a sentence the capital may be due to the place
 	}
-	c.written(oneLine(text[list[0].From:list[len(list)-1].To]), weight)
+	c.written(space.One(text[list[0].From:list[len(list)-1].To]), weight)
 	if at.title {
 		c.title++
 	} else {
@@ -119,14 +119,6 @@ func (c *candidate) written(text string, weight int) {
 	if len(c.forms) < maxForms {
 		c.forms = append(c.forms, form{text, weight})
 	}
-}
-
-// oneLine puts one space where the words of a text have more between them.
-func oneLine(s string) string {
-	if strings.Contains(s, "  ") || strings.ContainsFunc(s, func(r rune) bool { return r != ' ' && unicode.IsSpace(r) }) {
-		return strings.Join(strings.Fields(s), " ")
-	}
-	return s
 }
 
 // best is the most frequent form, the first by spelling of several.

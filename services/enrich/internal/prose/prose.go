@@ -28,6 +28,8 @@ const (
 type Block struct {
 	Kind       Kind
 	Start, End int
+	// From and To are the same in bytes.
+	From, To int
 }
 
 // Text is title and body. Blocks of the body are parted by a blank line.
@@ -58,10 +60,10 @@ func (b *Builder) Add(kind Kind, text string) {
 		b.b.WriteString("\n\n")
 		b.runes += 2
 	}
-	start := b.runes
+	start, from := b.runes, b.b.Len()
 	b.b.WriteString(text)
 	b.runes += utf8.RuneCountInString(text)
-	b.blocks = append(b.blocks, Block{Kind: kind, Start: start, End: b.runes})
+	b.blocks = append(b.blocks, Block{Kind: kind, Start: start, End: b.runes, From: from, To: b.b.Len()})
 }
 
 // Text returns what was put together.

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/net/html/atom"
 
 	"tidings.internal/services/enrich/internal/dom"
+	"tidings.internal/services/enrich/internal/space"
 )
 
 // FromTree reads the text of a safe body. Captions, media and rubies are left out: they interrupt the sentence.
@@ -118,7 +119,7 @@ func (r *reader) flush() {
 	// Lines of one block stay lines; white space inside a line is one space.
 	var lines []string
 	for l := range strings.SplitSeq(text, "\n") {
-		if l = strings.Join(strings.Fields(l), " "); l != "" {
+		if l = space.One(l); l != "" {
 			lines = append(lines, l)
 		}
 	}

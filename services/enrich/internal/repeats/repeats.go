@@ -9,10 +9,13 @@ package repeats
 
 import (
 	"hash/fnv"
+	"io"
 	"net/url"
 	"slices"
 	"strings"
 	"unicode"
+
+	"tidings.internal/services/enrich/internal/space"
 )
 
 // The limits of what is remembered. All hosts at their limit hold 50 MB; ordinary ones hold a third.
@@ -42,8 +45,9 @@ const titleBit = 1
 // normal is a text as it is compared: lower case, every number the same, white space collapsed.
 func normal(text string) string {
 	var b strings.Builder
+	b.Grow(len(text))
 	digit := false
-	for _, r := range strings.Join(strings.Fields(text), " ") {
+	for _, r := range space.One(text) {
 		if unicode.IsDigit(r) {
 			if !digit {
 				b.WriteByte('0')
@@ -59,7 +63,7 @@ func normal(text string) string {
 
 func sum(text string) uint64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(text)) // a hash takes everything
+	_, _ = io.WriteString(h, text) // a hash takes everything
 	return h.Sum64()
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"tidings.internal/services/enrich/internal/dom"
 	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/space"
 )
 
 const (
@@ -121,7 +122,7 @@ func blocks(root *html.Node) []block {
 				least = math.MaxInt
 			}
 		}
-		if b.compared = len(strings.Fields(text)) >= least; b.compared {
+		if b.compared = space.Count(text) >= least; b.compared {
 			b.hash = hashBlock(text)
 		}
 		out = append(out, b)

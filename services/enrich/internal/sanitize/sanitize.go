@@ -111,7 +111,6 @@ func (s *Step) tree(ctx context.Context, root *xhtml.Node, base *url.URL) (strin
 // Escaped writes text as HTML paragraphs and headings.
 func Escaped(t prose.Text) string {
 	var b strings.Builder
-	runes := []rune(t.Body)
 	for _, block := range t.Blocks {
 		name := "p"
 		switch block.Kind {
@@ -122,7 +121,7 @@ func Escaped(t prose.Text) string {
 		case prose.Quote:
 			name = "blockquote"
 		}
-		text := html.EscapeString(string(runes[block.Start:block.End]))
+		text := html.EscapeString(t.Body[block.From:block.To])
 		if block.Kind != prose.Code {
 			text = strings.ReplaceAll(text, "\n", "<br/>")
 		}

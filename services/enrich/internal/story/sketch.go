@@ -2,10 +2,7 @@ package story
 
 import (
 	"encoding/binary"
-	"hash/fnv"
 	"math"
-	"strings"
-	"unicode"
 
 	"tidings.internal/services/enrich/internal/words"
 )
@@ -42,8 +39,14 @@ type brief struct {
 
 // tokens cuts a text into the words that are compared.
 func tokens(text string) []string {
-	return strings.FieldsFunc(words.Fold(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !unicode.IsMark(r) })
+	return words.Tokens(text)
 }
+
+// The constants of FNV-1a with 64 bits.
+const (
+	fnvOffset = 0xcbf29ce484222325
+	fnvPrime  = 0x100000001b3
+)
 
 // newSketch returns nil for a text that only exact names can tell.
 func newSketch(list []string) *sketch {
@@ -60,14 +63,15 @@ func newSketch(list []string) *sketch {
 	for i := range s.hash {
 		s.hash[i] = ^uint32(0)
 	}
-	seen := map[uint64]bool{}
+	seen := make(map[uint64]bool, len(list))
 	for i := 0; i+shingle <= len(list); i++ {
-		h := fnv.New64a()
+		x := uint64(fnvOffset)
 		for _, w := range list[i : i+shingle] {
-			h.Write([]byte(w))
-			h.Write([]byte{0})
+			for k := range len(w) {
+				x = (x ^ uint64(w[k])) * fnvPrime
+			}
+			x *= fnvPrime // a zero byte behind each word
 		}
-		x := h.Sum64()
 		if seen[x] {
 			continue
 		}

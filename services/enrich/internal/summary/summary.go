@@ -14,6 +14,7 @@ import (
 	"tidings.internal/services/enrich/internal/dom"
 	"tidings.internal/services/enrich/internal/pipeline"
 	"tidings.internal/services/enrich/internal/prose"
+	"tidings.internal/services/enrich/internal/space"
 	"tidings.internal/services/enrich/internal/words"
 )
 
@@ -57,7 +58,7 @@ func (s Step) Run(_ context.Context, d *pipeline.Draft) error {
 func (Step) Degrade(d *pipeline.Draft) {
 	text := feed(d)
 	if text == "" {
-		text = Fit(oneLine(d.Prose.Body), d.Lang(), fallback)
+		text = Fit(space.One(d.Prose.Body), d.Lang(), fallback)
 	}
 	set(d, text)
 }
@@ -75,8 +76,6 @@ func set(d *pipeline.Draft, text string) {
 	}
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
 // feed is the text of the feed's summary.
 func feed(d *pipeline.Draft) string {
 	p := d.Summary
@@ -87,7 +86,7 @@ func feed(d *pipeline.Draft) string {
 	if p.Tree != nil {
 		text = dom.Text(p.Tree)
 	}
-	return strings.TrimSpace(boilerplate.ReplaceAllString(oneLine(text), ""))
+	return strings.TrimSpace(boilerplate.ReplaceAllString(space.One(text), ""))
 }
 
 // boilerplate is what blog software puts behind a summary.
@@ -96,17 +95,16 @@ var boilerplate = regexp.MustCompile(`(?i)\s*(?:(?:the post|der beitrag|l'articl
 // publisher is the publisher's own summary, when it is one: long enough, not cut off, not the title again.
 func publisher(d *pipeline.Draft) string {
 	text := feed(d)
-	raw := text
-	if d.Summary != nil {
-		if d.Summary.Tree != nil {
-			raw = oneLine(dom.Text(d.Summary.Tree))
-		} else {
-			raw = oneLine(d.Summary.Text)
-		}
+	if Graphemes(text) < minPublisher {
+		return ""
+	}
+	raw := space.One(d.Summary.Text)
+	if d.Summary.Tree != nil {
+		raw = dom.Text(d.Summary.Tree)
 	}
 	cut := strings.HasSuffix(raw, "…") || strings.HasSuffix(raw, "...") || strings.HasSuffix(raw, "…]") || strings.HasSuffix(raw, "...]")
 	cut = cut || runsOn(text, d.Article.Text)
-	if Graphemes(text) < minPublisher || cut && len(d.Article.Text) > len(text) || words.Fold(text) == words.Fold(d.Article.Title) {
+	if cut && len(d.Article.Text) > len(text) || words.Fold(text) == words.Fold(d.Article.Title) {
 		return ""
 	}
 	return text
@@ -119,7 +117,7 @@ func runsOn(summary, text string) bool {
 		return false
 	}
 	end := summary[max(0, len(summary)-endLength):]
-	text = oneLine(text)
+	text = space.One(text)
 	i := strings.Index(text, end)
 	return i >= 0 && i+len(end) < len(text)
 }
@@ -134,8 +132,9 @@ func extractive(d *pipeline.Draft) string {
 	if len(list) == 0 {
 		return ""
 	}
+	w := newWeights(d)
 	for i := range list {
-		list[i].score = weigh(d, list[i], i)
+		list[i].score = w.of(list[i], i)
 	}
 	order := slices.Clone(list)
 	slices.SortStableFunc(order, func(a, b sentence) int {
@@ -171,7 +170,8 @@ func extractive(d *pipeline.Draft) string {
 
 type sentence struct {
 	text      string
-	fold      map[string]bool
+	fold      string
+	words     map[string]bool // of fold, without function words
 	place     int
 	graphemes int
 	score     float64
@@ -182,25 +182,28 @@ const maxSentences = 60
 
 func sentences(d *pipeline.Draft) []sentence {
 	var out []sentence
-	runes := []rune(d.Prose.Body)
+	stops := words.Stops(d.Lang())
 	for _, b := range d.Prose.Blocks {
 		if b.Kind != prose.Paragraph || len(out) >= maxSentences {
 			continue
 		}
-		text := string(runes[b.Start:b.End])
+		text := d.Prose.Body[b.From:b.To]
 		for _, span := range words.Sentences(text, d.Lang()) {
-			s := oneLine(text[span.Start:span.End])
-			n := len(strings.Fields(s))
-			if n < 5 || n > 60 || leans(s) {
+			s := sentence{text: space.One(text[span.Start:span.End]), place: len(out)}
+			n := space.Count(s.text)
+			if n < 5 || n > 60 {
 				continue
 			}
-			fold := map[string]bool{}
-			for w := range strings.FieldsFuncSeq(words.Fold(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
-				if !words.Stops(d.Lang())[w] {
-					fold[w] = true
+			if s.fold = words.Fold(s.text); leans(s.fold) {
+				continue
+			}
+			s.words, s.graphemes = make(map[string]bool, n), Graphemes(s.text)
+			for w := range strings.FieldsFuncSeq(s.fold, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) {
+				if !stops[w] {
+					s.words[w] = true
 				}
 			}
-			out = append(out, sentence{text: s, fold: fold, place: len(out), graphemes: Graphemes(s)})
+			out = append(out, s)
 		}
 	}
 	return out
@@ -212,20 +215,40 @@ var leaning = map[string]bool{"er": true, "sie": true, "es": true, "das": true, 
 	"he": true, "she": true, "it": true, "they": true, "this": true, "that": true, "these": true, "but": true, "and": true, "however": true, "so": true,
 	"il": true, "elle": true, "ils": true, "elles": true, "mais": true, "cela": true, "pero": true, "esto": true, "ale": true, "jednak": true}
 
-func leans(s string) bool {
-	word, _, _ := strings.Cut(words.Fold(s), " ")
+// leans reports whether a folded sentence begins with one of them.
+func leans(fold string) bool {
+	word, _, _ := strings.Cut(fold, " ")
 	return leaning[strings.TrimRight(word, ",.;:")]
 }
 
-func weigh(d *pipeline.Draft, s sentence, i int) float64 {
-	score := 1.5 / (1 + float64(i)/3)
+// weights are what makes a sentence worth taking, folded: the keyphrases with their scores, and the words of the title.
+type weights struct {
+	phrases []string
+	scores  []float64
+	title   []string
+}
+
+func newWeights(d *pipeline.Draft) weights {
+	var w weights
 	for _, p := range d.Article.Keyphrases {
-		if strings.Contains(words.Fold(s.text), words.Fold(p.Text)) {
-			score += 0.5 * p.Score
+		w.phrases, w.scores = append(w.phrases, words.Fold(p.Text)), append(w.scores, p.Score)
+	}
+	for t := range strings.FieldsSeq(words.Fold(d.Article.Title)) {
+		w.title = append(w.title, strings.Trim(t, ".,:;!?„“\""))
+	}
+	return w
+}
+
+// of weighs the sentence at a place.
+func (w *weights) of(s sentence, i int) float64 {
+	score := 1.5 / (1 + float64(i)/3)
+	for k, p := range w.phrases {
+		if strings.Contains(s.fold, p) {
+			score += 0.5 * w.scores[k]
 		}
 	}
-	for w := range strings.FieldsSeq(words.Fold(d.Article.Title)) {
-		if s.fold[strings.Trim(w, ".,:;!?„“\"")] {
+	for _, t := range w.title {
+		if s.words[t] {
 			score += 0.1
 		}
 	}
@@ -238,12 +261,12 @@ func weigh(d *pipeline.Draft, s sentence, i int) float64 {
 // similar reports whether two sentences say nearly the same.
 func similar(a, b sentence) bool {
 	both := 0
-	for w := range a.fold {
-		if b.fold[w] {
+	for w := range a.words {
+		if b.words[w] {
 			both++
 		}
 	}
-	return both > 0 && float64(both) > 0.6*float64(min(len(a.fold), len(b.fold)))
+	return both > 0 && float64(both) > 0.6*float64(min(len(a.words), len(b.words)))
 }
 
 // Fit cuts a text to a length in graphemes: behind a sentence where that leaves half of the room used, else behind a
@@ -297,7 +320,7 @@ func ReadingTime(d *pipeline.Draft) int {
 		if rate == 0 {
 			rate = 190
 		}
-		minutes = float64(len(strings.Fields(d.Article.Text))) / rate
+		minutes = float64(space.Count(d.Article.Text)) / rate
 	}
 	return int(math.Round(60*minutes)) + 12*strings.Count(d.Article.HTML, "<img ")
 }

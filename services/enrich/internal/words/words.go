@@ -191,6 +191,39 @@ func closesQuote(r rune) bool {
 	return opensQuote(r) || r == '”' || r == '’' || r == '›' || r == '‹'
 }
 
+// Tokens returns the runs of letters and digits of a text, folded: what is left of it when only the words count.
+func Tokens(text string) []string {
+	fold := Fold(text)
+	list := make([]string, 0, len(fold)/usualWord+1)
+	start := -1
+	for i, r := range fold {
+		switch in := inWord(r); {
+		case in && start < 0:
+			start = i
+		case !in && start >= 0:
+			list = append(list, fold[start:i])
+			start = -1
+		}
+	}
+	if start >= 0 {
+		list = append(list, fold[start:])
+	}
+	return list
+}
+
+// Count is how many [Tokens] a text has.
+func Count(text string) int {
+	n, within := 0, false
+	for _, r := range text {
+		in := inWord(r)
+		if in && !within {
+			n++
+		}
+		within = in
+	}
+	return n
+}
+
 // Mask marks every place where one of the names stands, word for word.
 func Mask(list []Word, names []string) {
 	for _, name := range names {
