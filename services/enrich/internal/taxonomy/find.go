@@ -16,7 +16,6 @@ import (
 // Find returns the concepts of an article with their evidence, best first. categories are the source's own words.
 func (m *Matcher) Find(d *pipeline.Draft, categories []article.Category) []article.Tag {
 	f := &finding{m: m, d: d, found: map[string]*article.Tag{}, sum: map[string]float64{}, vague: map[string]map[string]float64{}, places: map[string]float64{}, extra: map[string]float64{}, learnt: map[string]float64{},
-		title: &slicer{text: d.Article.Title}, body: &slicer{text: d.Prose.Body},
 		inBody: map[string]bool{}}
 	senses := m.sense(d.Words.Lang)
 	f.text = senses.of(d.Words.Title, d.Words.Body)
@@ -63,16 +62,16 @@ type finding struct {
 	places      map[string]float64
 	extra       map[string]float64 // what the source says
 	learnt      map[string]float64
-	title, body *slicer
 	// text and rest are the article, and its body alone, to hold definitions against.
 	text   sense
 	rest   func() sense
 	inBody map[string]bool // met in more than the title
 }
 
+// tag holds the evidence for a concept. What the vocabulary says of it is added once it is known to stay.
 func (f *finding) tag(id string) *article.Tag {
 	if f.found[id] == nil {
-		f.found[id] = f.m.tag(id)
+		f.found[id] = &article.Tag{ID: id}
 	}
 	return f.found[id]
 }
@@ -84,14 +83,15 @@ func (m *Matcher) tag(id string) *article.Tag {
 
 // evidence adds a place that speaks for a concept.
 func (f *finding) evidence(id string, at span, e article.Evidence) {
-	list, text := f.d.Words.Body, f.body
+	list, text := f.d.Words.Body, f.d.Prose.Body
 	e.Field = "text"
 	if at.title {
-		list, text, e.Field = f.d.Words.Title, f.title, "title"
+		list, text, e.Field = f.d.Words.Title, f.d.Article.Title, "title"
 	}
 	if t := f.tag(id); len(t.Evidence) < maxEvidence {
-		e.Start, e.End, e.Weight = list[at.from].Start, list[at.to-1].End, round(e.Weight)
-		e.Text = text.cut(e.Start, e.End)
+		first, last := &list[at.from], &list[at.to-1]
+		e.Start, e.End, e.Weight = first.Start, last.End, round(e.Weight)
+		e.Text = text[first.From:last.To]
 		t.Evidence = append(t.Evidence, e)
 	}
 }
@@ -113,7 +113,7 @@ func (f *finding) label(h hit, at span) {
 		weight *= several
 	}
 	if h.vague {
-		f.doubt(h.concept, strings.Join(h.folds, " "), weight)
+		f.doubt(h.concept, h.label, weight)
 	} else {
 		f.sum[h.concept] += weight
 		f.places[h.concept]++
@@ -303,7 +303,9 @@ func (m *Matcher) rank(f *finding) []article.Tag {
 		s := math.Log1p(total[id])*(1+byContext*float64(min(context[id], maxContext))) + f.text.near(id)/2 + f.extra[id] + f.learnt[id]
 		t.Score = round(1 / (1 + math.Exp(-(slope*s + offset))))
 		if t.Score >= cmp.Or(m.v.concepts[id].MinScore, minScore) {
-			list = append(list, *t)
+			named := m.tag(id)
+			named.Score, named.Evidence = t.Score, t.Evidence
+			list = append(list, *named)
 		}
 	}
 	slices.SortFunc(list, func(a, b article.Tag) int { return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.ID, b.ID)) })
@@ -319,34 +321,3 @@ func (m *Matcher) rank(f *finding) []article.Tag {
 }
 
 func round(f float64) float64 { return math.Round(f*1000) / 1000 }
-
-// slicer cuts spans of runes out of a text, in rising order without starting over.
-type slicer struct {
-	text       string
-	runes, pos int
-}
-
-func (s *slicer) cut(start, end int) string {
-	if start < s.runes {
-		s.runes, s.pos = 0, 0
-	}
-	from := s.seek(start)
-	runes, pos := s.runes, s.pos
-	to := s.seek(end)
-	s.runes, s.pos = runes, pos
-	return s.text[from:to]
-}
-
-func (s *slicer) seek(n int) int {
-	for i := range s.text[s.pos:] {
-		if s.runes == n {
-			s.pos += i
-			return s.pos
-		}
-		s.runes++
-	}
-	if s.runes == n {
-		s.pos = len(s.text)
-	}
-	return s.pos
-}

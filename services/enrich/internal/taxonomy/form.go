@@ -1,23 +1,19 @@
 package taxonomy
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // sameNoun reports whether two forms of an English stem are one noun, in the singular and in the plural: "training" and
 // "trained" are none of "trains".
-func sameNoun(a, b string) bool {
-	return slices.Contains(singulars(a), b) || slices.Contains(singulars(b), a)
-}
+func sameNoun(a, b string) bool { return plural(a, b) || plural(b, a) }
 
-// singulars lists what an English word may be the plural or the genitive of.
-func singulars(s string) []string {
-	list := []string{s, strings.TrimSuffix(s, "s"), strings.TrimSuffix(s, "'s"), strings.TrimSuffix(s, "es")}
-	if stem, ok := strings.CutSuffix(s, "ies"); ok {
-		list = append(list, stem+"y")
+// plural reports whether an English word may be the plural or the genitive of another one, or is the same.
+func plural(s, of string) bool {
+	rest, ok := strings.CutPrefix(s, of)
+	if ok {
+		return rest == "" || rest == "s" || rest == "'s" || rest == "es"
 	}
-	return list
+	stem, ok := strings.CutSuffix(of, "y")
+	return ok && s == stem+"ies"
 }
 
 // inflected reports whether two forms of a stem differ in no more than an ending of two letters.

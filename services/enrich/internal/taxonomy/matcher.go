@@ -107,6 +107,7 @@ type meaning struct {
 	concept string
 	kind    string
 	folds   []string // the label's own words
+	label   string   // the same with a space between them
 	upper   bool     // its last word is written with a capital
 	vague   bool     // it means other things as often
 	common  bool     // it is one word that stands in every second text
@@ -220,6 +221,7 @@ func (n *node) insert(id string, l Label, label []words.Word, lang string) meani
 		}
 		n = child
 	}
+	m.label = strings.Join(m.folds, " ")
 	n.ends = append(n.ends, m)
 	return m
 }
@@ -266,10 +268,10 @@ func where(d *pipeline.Draft, word int) float64 {
 // search meets the longest label at each word from the left.
 func (m *Matcher) search(list []words.Word, lang string) []hit {
 	var hits []hit
-	n := m.trie(lang)
+	n, lang := m.trie(lang), words.Base(lang)
 	for i := 0; i < len(list); {
 		h, ok := n.at(list, i, lang)
-		if !ok && words.Base(lang) == "de" {
+		if !ok && lang == "de" {
 			h, ok = m.compound(list, i)
 		}
 		if !ok {
@@ -282,7 +284,7 @@ func (m *Matcher) search(list []words.Word, lang string) []hit {
 	return hits
 }
 
-// at returns the meanings of the longest label that begins at word i. Several concepts may share it.
+// at returns the meanings of the longest label that begins at word i of a text in a language without a region. Several concepts may share it.
 func (n *node) at(list []words.Word, i int, lang string) ([]hit, bool) {
 	var best []hit
 	for j := i; j < len(list); j++ {
@@ -335,7 +337,7 @@ func (n *node) at(list []words.Word, i int, lang string) ([]hit, bool) {
 // met weighs a label against the words that were found for it.
 func (m meaning) met(list []words.Word, from, to int, lang string) (hit, bool) {
 	last := &list[to-1]
-	if m.upper && words.Base(lang) == "de" && !last.Upper() {
+	if m.upper && lang == "de" && !last.Upper() {
 		return hit{}, false // "Recht" is a noun, "recht" is not
 	}
 	h := hit{meaning: m, from: from, to: to, weight: byPref, how: m.kind}
@@ -344,7 +346,7 @@ func (m meaning) met(list []words.Word, from, to int, lang string) (hit, bool) {
 	}
 	for i, fold := range m.folds {
 		if got := list[from+i].Fold; got != fold {
-			if words.Base(lang) == "en" && !sameNoun(got, fold) || lang == "" && !sameNoun(got, fold) && !inflected(got, fold) {
+			if lang == "en" && !sameNoun(got, fold) || lang == "" && !sameNoun(got, fold) && !inflected(got, fold) {
 				return hit{}, false
 			}
 			h.how, h.weight = "stem", min(h.weight, byStem)

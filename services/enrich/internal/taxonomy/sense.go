@@ -29,18 +29,19 @@ func (v *Vocabulary) neighbours() map[string][]string {
 // senses are the definitions of a vocabulary in one language, with the labels, as vectors of length 1, by concept. A stem
 // counts the more the fewer definitions have it.
 type senses struct {
-	rarity  map[string]float64
+	numbers map[string]int // of the stems
+	rarity  []float64      // by number
 	vectors map[string][]weighted
 }
 
 // weighted is a stem with its weight in a text.
 type weighted struct {
-	stem   string
+	stem   int
 	weight float64
 }
 
 func (v *Vocabulary) senses(lang string) *senses {
-	s := &senses{rarity: map[string]float64{}, vectors: map[string][]weighted{}}
+	s := &senses{numbers: map[string]int{}, vectors: map[string][]weighted{}}
 	texts := map[string][]words.Word{}
 	for _, id := range v.IDs() {
 		text := v.concepts[id].defined(lang)
@@ -57,15 +58,24 @@ func (v *Vocabulary) senses(lang string) *senses {
 		for _, w := range texts[id] {
 			if tells(&w) && !seen[w.Stem] {
 				seen[w.Stem] = true
-				s.rarity[w.Stem]++
+				n, known := s.numbers[w.Stem]
+				if !known {
+					n = len(s.rarity)
+					s.numbers[w.Stem], s.rarity = n, append(s.rarity, 0)
+				}
+				s.rarity[n]++
 			}
 		}
 	}
 	for stem, n := range s.rarity {
 		s.rarity[stem] = math.Log(1 + float64(len(texts))/n)
 	}
+	counts := make([]float64, len(s.rarity))
 	for id, text := range texts {
-		s.vectors[id] = s.vector(nil, text)
+		s.vectors[id] = s.vector(nil, text, counts)
+		for _, w := range s.vectors[id] {
+			counts[w.stem] = 0
+		}
 	}
 	return s
 }
@@ -84,34 +94,37 @@ func (c *Concept) defined(lang string) string {
 func tells(w *words.Word) bool { return !w.Stop && !w.Masked && !w.Digit }
 
 // vector makes a vector of length 1 of a text, in the order in which its stems stand there: sums of fractions depend on
-// their order. What stands in no definition does not count; words of the title count for several.
-func (s *senses) vector(title, body []words.Word) []weighted {
-	at := map[string]int{}
+// their order. What stands in no definition does not count; words of the title count for several. counts has a zero for
+// each stem, and has the weights in the end.
+func (s *senses) vector(title, body []words.Word, counts []float64) []weighted {
 	var list []weighted
 	count := func(text []words.Word, times float64) {
 		for i := range text {
 			w := &text[i]
-			if !tells(w) || s.rarity[w.Stem] == 0 {
+			if !tells(w) {
 				continue
 			}
-			k, seen := at[w.Stem]
-			if !seen {
-				k = len(list)
-				at[w.Stem] = k
-				list = append(list, weighted{stem: w.Stem})
+			n, known := s.numbers[w.Stem]
+			if !known {
+				continue
 			}
-			list[k].weight += times
+			if counts[n] == 0 {
+				list = append(list, weighted{stem: n})
+			}
+			counts[n] += times
 		}
 	}
 	count(title, inTitle)
 	count(body, 1)
 	length := 0.0
 	for i := range list {
-		list[i].weight = s.rarity[list[i].stem] * math.Log1p(list[i].weight)
-		length += list[i].weight * list[i].weight
+		w := &list[i]
+		w.weight = s.rarity[w.stem] * math.Log1p(counts[w.stem])
+		length += w.weight * w.weight
 	}
 	for i := range list {
 		list[i].weight /= math.Sqrt(length)
+		counts[list[i].stem] = list[i].weight
 	}
 	return list
 }
@@ -119,7 +132,7 @@ func (s *senses) vector(title, body []words.Word) []weighted {
 // sense is a text to hold definitions against.
 type sense struct {
 	senses *senses
-	text   map[string]float64
+	text   []float64 // the weights of the stems, by number
 }
 
 // of takes the words of an article. It costs nothing where there are no definitions.
@@ -127,10 +140,8 @@ func (s *senses) of(title, body []words.Word) sense {
 	if s == nil || len(s.vectors) == 0 {
 		return sense{}
 	}
-	text := map[string]float64{}
-	for _, w := range s.vector(title, body) {
-		text[w.stem] = w.weight
-	}
+	text := make([]float64, len(s.rarity))
+	s.vector(title, body, text)
 	return sense{s, text}
 }
 

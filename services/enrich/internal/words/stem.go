@@ -70,6 +70,9 @@ func (s *Stemmer) Stem(fold string) string {
 
 // Base returns the language of a tag without region and script.
 func Base(lang string) string {
+	if !strings.ContainsFunc(lang, func(r rune) bool { return r < 'a' || r > 'z' }) {
+		return lang // as most are
+	}
 	lang, _, _ = strings.Cut(strings.ReplaceAll(strings.ToLower(lang), "_", "-"), "-")
 	return lang
 }
