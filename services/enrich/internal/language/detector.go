@@ -39,6 +39,9 @@ const (
 	temperature = 0.25
 )
 
+// remembered is half of how many words are remembered with what they say; full they hold some 3 MB.
+const remembered = 1 << 12
+
 // Detector holds the model. It may be used by several goroutines.
 type Detector struct {
 	langs []string
@@ -46,7 +49,7 @@ type Detector struct {
 	miss  []float32            // of a run that a language never has
 	funcs map[string][]float32 // function word -> log probability by language
 	// scores are the log probabilities of words by language.
-	scores *memo.Table[[]float64]
+	scores *memo.Table[*Detector, []float64]
 }
 
 // The model is constant and costs some milliseconds to make, so it is made once.
@@ -57,7 +60,7 @@ func New() *Detector { return shared() }
 
 func build() *Detector {
 	d := &Detector{grams: map[string][]float32{}, funcs: map[string][]float32{}}
-	d.scores = memo.New(d.score)
+	d.scores = memo.New(remembered, (*Detector).score)
 	d.langs = slices.Collect(words.Languages())
 	counts := map[string][]float32{}
 	totals := make([]float64, len(d.langs))
@@ -155,7 +158,7 @@ func (d *Detector) Detect(text string, declared ...string) article.Language {
 		if utf8.RuneCountInString(w) > 1 {
 			known++
 		}
-		for i, s := range *d.scores.Of(w) {
+		for i, s := range *d.scores.Of(d, w) {
 			score[i] += s
 		}
 	}

@@ -8,48 +8,49 @@ import (
 	"sync/atomic"
 )
 
-const (
-	// slots is half of how many texts a table remembers, a power of two.
-	slots = 1 << 13
-	// longest is how many bytes a text has at most that is remembered.
-	longest = 32
-)
+// longest is how many bytes a text has at most that is remembered.
+const longest = 32
 
-// Table remembers the values of a function. Its size is bounded: two texts share a slot, the newer one in front, and the
-// older one goes when a third comes. It may be used by several goroutines.
-type Table[V any] struct {
-	of    func(text string) V
+// Table remembers the values of a function of texts in a context, such as the words of a language. Its size is bounded:
+// two texts share a slot, the newer one in front, and the older one goes when a third comes. It may be used by several
+// goroutines.
+type Table[C comparable, V any] struct {
+	of    func(in C, text string) V
 	seed  maphash.Seed
-	slots [slots][2]atomic.Pointer[entry[V]]
+	slots [][2]atomic.Pointer[entry[C, V]]
 }
 
-type entry[V any] struct {
+type entry[C comparable, V any] struct {
+	in    C
 	text  string
 	value V
 }
 
-// New returns an empty table of a function, which must be pure and may be called by several goroutines.
-func New[V any](of func(text string) V) *Table[V] {
-	return &Table[V]{of: of, seed: maphash.MakeSeed()}
+// New returns an empty table, with room for twice as many texts as it has slots, of a function that must be pure and may
+// be called by several goroutines.
+func New[C comparable, V any](slots int, of func(in C, text string) V) *Table[C, V] {
+	return &Table[C, V]{of: of, seed: maphash.MakeSeed(), slots: make([][2]atomic.Pointer[entry[C, V]], slots)}
 }
 
 // Of returns the value of a text. It is shared and must not be changed.
-func (t *Table[V]) Of(text string) *V {
+func (t *Table[C, V]) Of(in C, text string) *V {
 	if len(text) > longest {
-		value := t.of(text)
+		value := t.of(in, text)
 		return &value
 	}
-	slot := &t.slots[maphash.String(t.seed, text)%slots]
+	slot := &t.slots[maphash.String(t.seed, text)%uint64(len(t.slots))]
 	front := slot[0].Load()
-	if front != nil && front.text == text {
+	if front.is(in, text) {
 		return &front.value
 	}
 	e := slot[1].Load()
-	if e == nil || e.text != text {
+	if !e.is(in, text) {
 		text = strings.Clone(text) // what is remembered must not hold the text around it in memory
-		e = &entry[V]{text, t.of(text)}
+		e = &entry[C, V]{in, text, t.of(in, text)}
 	}
 	slot[1].Store(front)
 	slot[0].Store(e)
 	return &e.value
 }
+
+func (e *entry[C, V]) is(in C, text string) bool { return e != nil && e.text == text && e.in == in }

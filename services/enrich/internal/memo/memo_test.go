@@ -9,15 +9,17 @@ import (
 
 func TestAValueIsThatOfItsTextWhateverElseIsRemembered(t *testing.T) {
 	t.Parallel()
-	table := New(strings.ToUpper)
+	table := New(4, func(in int, text string) string { return strings.Repeat(text, in) })
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			for i := range 5 * slots { // more than it holds
+			for i := range 1000 { // more than it holds
 				for _, text := range []string{"", "often", "w" + strconv.Itoa(i), "a text that is longer than what is remembered: " + strconv.Itoa(i)} {
-					if got := *table.Of(text); got != strings.ToUpper(text) {
-						t.Errorf("%q: %q", text, got)
-						return
+					for in := range 3 {
+						if got := *table.Of(in, text); got != strings.Repeat(text, in) {
+							t.Errorf("%q in %d: %q", text, in, got)
+							return
+						}
 					}
 				}
 			}
@@ -29,11 +31,12 @@ func TestAValueIsThatOfItsTextWhateverElseIsRemembered(t *testing.T) {
 func TestAFunctionIsAskedOnceForWhatComesBack(t *testing.T) {
 	t.Parallel()
 	asked := 0
-	table := New(func(string) int { asked++; return asked })
+	table := New(4, func(string, string) int { asked++; return asked })
 	for range 10 {
-		table.Of("word")
+		table.Of("a", "word")
+		table.Of("b", "word")
 	}
-	if asked != 1 {
+	if asked != 2 {
 		t.Errorf("asked %d times", asked)
 	}
 }

@@ -8,44 +8,50 @@ import (
 	"tidings.internal/services/enrich/internal/memo"
 )
 
+// remembered is half of how many words of all languages are remembered: a text consists of the same few thousand words as
+// the one before it, and a stem is dear. Full they hold some 5 MB.
+const remembered = 1 << 14
+
 // form is a word apart from its place: what does not depend on the text.
 type form struct {
 	text, fold, stem string
 	stop, digit      bool
 }
 
-// lexicon remembers the forms of a language: a text consists of the same few thousand words as the one before it, and a
-// stem is dear.
-type lexicon = memo.Table[form]
+// lexicon is what makes forms of the words of a language.
+type lexicon struct {
+	stem *Stemmer
+	stop map[string]bool
+}
 
-// lexicons are made for each language when it is first met. What languages without stems and lists have in common stands
-// under "".
-var lexicons = sync.OnceValue(func() map[string]func() *lexicon {
-	all := map[string]func() *lexicon{"": newLexicon("")}
-	for lang := range stops() {
-		all[lang] = newLexicon(lang)
+// form describes a word.
+func (l *lexicon) form(text string) form {
+	fold := Fold(text)
+	first, _ := utf8.DecodeRuneInString(text)
+	return form{text: text, fold: fold, stem: l.stem.Stem(fold), stop: l.stop[fold], digit: unicode.IsDigit(first)}
+}
+
+// forms remembers those of all languages.
+var forms = sync.OnceValue(func() *memo.Table[*lexicon, form] { return memo.New(remembered, (*lexicon).form) })
+
+// lexicons are those of the languages that have stems or function words. What all others have in common stands under "".
+var lexicons = sync.OnceValue(func() map[string]*lexicon {
+	all := map[string]*lexicon{"": {stem: NewStemmer("")}}
+	for lang, stop := range stops() {
+		all[lang] = &lexicon{NewStemmer(lang), stop}
 	}
 	for lang := range algorithms {
-		all[lang] = newLexicon(lang)
+		if all[lang] == nil {
+			all[lang] = &lexicon{stem: NewStemmer(lang)}
+		}
 	}
 	return all
 })
 
-func newLexicon(lang string) func() *lexicon {
-	return sync.OnceValue(func() *lexicon {
-		stem, stop := NewStemmer(lang), Stops(lang)
-		return memo.New(func(text string) form {
-			fold := Fold(text)
-			first, _ := utf8.DecodeRuneInString(text)
-			return form{text: text, fold: fold, stem: stem.Stem(fold), stop: stop[fold], digit: unicode.IsDigit(first)}
-		})
-	})
-}
-
 func lexiconOf(lang string) *lexicon {
 	all := lexicons()
-	if of, ok := all[known(lang)]; ok {
-		return of()
+	if l := all[known(lang)]; l != nil {
+		return l
 	}
-	return all[""]()
+	return all[""]
 }

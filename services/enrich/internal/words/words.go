@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
+
+	"tidings.internal/services/enrich/internal/memo"
 )
 
 // Word is one word of a text. A compound with hyphens is several words that are glued: what is written
@@ -81,7 +83,7 @@ func Cut(text, lang string) []Word {
 	if text == "" {
 		return nil
 	}
-	c := cutter{lexicon: lexiconOf(lang), stops: newStops(lang), words: make([]Word, 0, len(text)/usualWord+1), first: true}
+	c := cutter{forms: forms(), lexicon: lexiconOf(lang), stops: newStops(lang), words: make([]Word, 0, len(text)/usualWord+1), first: true}
 	c.run(text)
 	return c.words
 }
@@ -90,6 +92,7 @@ func Cut(text, lang string) []Word {
 const usualWord = 6
 
 type cutter struct {
+	forms   *memo.Table[*lexicon, form]
 	lexicon *lexicon
 	stops   fullStops
 	words   []Word
@@ -133,7 +136,7 @@ func (c *cutter) run(text string) {
 
 // add appends a word of which the place is known.
 func (c *cutter) add(text string, w Word) {
-	f := c.lexicon.Of(text[w.From:w.To])
+	f := c.forms.Of(c.lexicon, text[w.From:w.To])
 	w.Text, w.Fold, w.Stem, w.Stop, w.Digit = f.text, f.fold, f.stem, f.stop, f.digit
 	w.First, c.first = c.first, false
 	c.words = append(c.words, w)
