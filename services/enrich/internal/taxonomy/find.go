@@ -54,14 +54,14 @@ func (f *finding) weak(id string) bool {
 
 // finding is the search in one article.
 type finding struct {
-	m           *Matcher
-	d           *pipeline.Draft
-	found       map[string]*article.Tag
-	sum         map[string]float64            // evidence of labels and rules
-	vague       map[string]map[string]float64 // the best of each label that means other things as often
-	places      map[string]float64
-	extra       map[string]float64 // what the source says
-	learnt      map[string]float64
+	m      *Matcher
+	d      *pipeline.Draft
+	found  map[string]*article.Tag
+	sum    map[string]float64            // evidence of labels and rules
+	vague  map[string]map[string]float64 // the best of each label that means other things as often
+	places map[string]float64
+	extra  map[string]float64 // what the source says
+	learnt map[string]float64
 	// text and rest are the article, and its body alone, to hold definitions against.
 	text   sense
 	rest   func() sense

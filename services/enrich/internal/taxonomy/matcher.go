@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -97,22 +96,6 @@ type conceptRule struct {
 	rule          Rule
 }
 
-type node struct {
-	next map[string]*node
-	ends []meaning
-}
-
-// meaning is a label that ends at a node of the trie.
-type meaning struct {
-	concept string
-	kind    string
-	folds   []string // the label's own words
-	label   string   // the same with a space between them
-	upper   bool     // its last word is written with a capital
-	vague   bool     // it means other things as often
-	common  bool     // it is one word that stands in every second text
-}
-
 // NewMatcher compiles a vocabulary and what persons said of its tags.
 func NewMatcher(v *Vocabulary, verdicts ...Verdict) *Matcher {
 	m := &Matcher{v: v, tries: map[string]*node{}, nouns: map[string][]meaning{}, beside: v.neighbours(), senses: map[string]*senses{}, categories: map[[2]string][]string{}, models: learn(verdicts), verdicts: map[string]map[string]bool{}, hash: v.hash}
@@ -195,39 +178,9 @@ func (m *Matcher) compile(lang string) *node {
 	if lang == "de" {
 		m.compounds(nouns)
 	}
+	root.sieve()
 	return root
 }
-
-// maxLabel is how many words a label has that is looked for.
-const maxLabel = 6
-
-// insert puts a label into the trie. One without words, or with too many, is left out.
-func (n *node) insert(id string, l Label, label []words.Word, lang string) meaning {
-	if len(label) == 0 || len(label) > maxLabel {
-		return meaning{}
-	}
-	m := meaning{concept: id, kind: l.Kind, upper: label[len(label)-1].Upper(), vague: l.Kind == Ambiguous}
-	m.common = l.Kind != Pref && len(label) == 1 && !label[0].Acronym() && words.EverydayStems(lang)[label[0].Stem]
-	for i := range label {
-		key := label[i].Stem
-		if label[i].Acronym() {
-			key = exact(label[i].Text)
-		}
-		m.folds = append(m.folds, label[i].Fold)
-		child := n.next[key]
-		if child == nil {
-			child = &node{next: map[string]*node{}}
-			n.next[key] = child
-		}
-		n = child
-	}
-	m.label = strings.Join(m.folds, " ")
-	n.ends = append(n.ends, m)
-	return m
-}
-
-// exact is the key of an acronym: "KI" is not "ki" and "IT" is not "it".
-func exact(text string) string { return "=" + text }
 
 // hit is one place where a label was met.
 type hit struct {
@@ -282,80 +235,6 @@ func (m *Matcher) search(list []words.Word, lang string) []hit {
 		i = h[0].to
 	}
 	return hits
-}
-
-// at returns the meanings of the longest label that begins at word i of a text in a language without a region. Several concepts may share it.
-func (n *node) at(list []words.Word, i int, lang string) ([]hit, bool) {
-	var best []hit
-	for j := i; j < len(list); j++ {
-		w := &list[j]
-		if w.Masked || j > i && w.Break {
-			break
-		}
-		var child *node
-		if w.Acronym() {
-			child = n.next[exact(w.Text)]
-		}
-		if child == nil {
-			if child = n.next[w.Stem]; child == nil {
-				break
-			}
-		}
-		n = child
-		var here []hit
-		for _, m := range n.ends {
-			h, ok := m.met(list, i, j+1, lang)
-			if !ok {
-				continue
-			}
-			// Two labels of one concept that share their stems ("museum", "museums") are met once, the better way.
-			k := slices.IndexFunc(here, func(o hit) bool { return o.concept == h.concept })
-			switch {
-			case k < 0:
-				here = append(here, h)
-			default:
-				// What is said to be ambiguous is, also where it is the preferred label.
-				vague := slices.Equal(h.folds, here[k].folds) && (h.vague || here[k].vague)
-				if h.weight > here[k].weight {
-					here[k] = h
-				}
-				here[k].vague = here[k].vague || vague
-			}
-		}
-		if len(here) > 1 {
-			for k := range here {
-				here[k].vague = true // which of them is meant is not said
-			}
-		}
-		if len(here) > 0 {
-			best = here
-		}
-	}
-	return best, len(best) > 0
-}
-
-// met weighs a label against the words that were found for it.
-func (m meaning) met(list []words.Word, from, to int, lang string) (hit, bool) {
-	last := &list[to-1]
-	if m.upper && lang == "de" && !last.Upper() {
-		return hit{}, false // "Recht" is a noun, "recht" is not
-	}
-	h := hit{meaning: m, from: from, to: to, weight: byPref, how: m.kind}
-	if m.kind != Pref {
-		h.weight = byAlt
-	}
-	for i, fold := range m.folds {
-		if got := list[from+i].Fold; got != fold {
-			if lang == "en" && !sameNoun(got, fold) || lang == "" && !sameNoun(got, fold) && !inflected(got, fold) {
-				return hit{}, false
-			}
-			h.how, h.weight = "stem", min(h.weight, byStem)
-		}
-	}
-	if list[from].Glued || to < len(list) && list[to].Glued {
-		h.how, h.weight = "compound", byPart
-	}
-	return h, true
 }
 
 // named returns the concept that a category of the source names, "" for none. Categories are written in any case, so no
