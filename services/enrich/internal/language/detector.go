@@ -39,8 +39,8 @@ const (
 	temperature = 0.25
 )
 
-// remembered is half of how many words are remembered with what they say; full they hold some 3 MB.
-const remembered = 1 << 12
+// remembered is half of how many words are remembered with what they say; full they hold some 5 MB.
+const remembered = 1 << 13
 
 // Detector holds the model. It may be used by several goroutines.
 type Detector struct {

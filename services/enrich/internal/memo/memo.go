@@ -20,9 +20,11 @@ type Table[C comparable, V any] struct {
 	slots [][2]atomic.Pointer[entry[C, V]]
 }
 
+// entry has its key inside: a look into it is one into memory that lies together.
 type entry[C comparable, V any] struct {
 	in    C
-	text  string
+	size  uint8
+	key   [longest]byte
 	value V
 }
 
@@ -46,11 +48,14 @@ func (t *Table[C, V]) Of(in C, text string) *V {
 	e := slot[1].Load()
 	if !e.is(in, text) {
 		text = strings.Clone(text) // what is remembered must not hold the text around it in memory
-		e = &entry[C, V]{in, text, t.of(in, text)}
+		e = &entry[C, V]{in: in, size: uint8(len(text)), value: t.of(in, text)}
+		copy(e.key[:], text)
 	}
 	slot[1].Store(front)
 	slot[0].Store(e)
 	return &e.value
 }
 
-func (e *entry[C, V]) is(in C, text string) bool { return e != nil && e.text == text && e.in == in }
+func (e *entry[C, V]) is(in C, text string) bool {
+	return e != nil && string(e.key[:e.size]) == text && e.in == in
+}
