@@ -16,6 +16,8 @@ type bandTable struct {
 	docs  []*doc         // by number; nil where a number is free
 	free  []int32
 	used  int
+	// loading is set while a start reads what there is: articles are numbered then, and filed all at once in the end.
+	loading bool
 }
 
 // Numbers in the chains.
@@ -35,7 +37,7 @@ func slot(band [rows]uint16, slots int) int {
 
 // add files an article, except under the bands in which too many meet already.
 func (t *bandTable) add(d *doc) {
-	if t.used >= len(t.heads[0]) {
+	if !t.loading && t.used >= len(t.heads[0]) {
 		t.grow()
 	}
 	if n := len(t.free); n > 0 {
@@ -47,11 +49,42 @@ func (t *bandTable) add(d *doc) {
 	}
 	t.used++
 	for i := range bands {
-		if t.full(i, d.sketch) {
+		if t.loading || t.full(i, d.sketch) {
 			t.next[d.number][i] = unfiled
 			continue
 		}
 		t.link(i, d)
+	}
+}
+
+// file ends the loading: it files all articles, in the order of their numbers. It goes from band to band, whose tables
+// then stay at hand, and makes the tables once and not at every doubling.
+func (t *bandTable) file() {
+	if !t.loading {
+		return
+	}
+	t.loading = false
+	if t.used == 0 {
+		return
+	}
+	slots := minSlots
+	for slots < t.used {
+		slots *= 2
+	}
+	t.clear(slots)
+	for i := range bands {
+		for _, d := range t.docs {
+			if d != nil && !t.full(i, d.sketch) {
+				t.link(i, d)
+			}
+		}
+	}
+}
+
+// clear makes empty tables of so many slots.
+func (t *bandTable) clear(slots int) {
+	for i := range bands {
+		t.heads[i], t.long[i] = slices.Repeat([]int32{end}, slots), make([]uint8, slots)
 	}
 }
 
@@ -86,16 +119,10 @@ func (t *bandTable) remove(d *doc) {
 
 // grow doubles the tables and links the articles anew, in the order of their numbers.
 func (t *bandTable) grow() {
-	slots := max(minSlots, 2*len(t.heads[0]))
+	t.clear(max(minSlots, 2*len(t.heads[0])))
 	for i := range bands {
-		t.heads[i], t.long[i] = slices.Repeat([]int32{end}, slots), make([]uint8, slots)
-	}
-	for _, d := range t.docs {
-		if d == nil {
-			continue
-		}
-		for i := range bands {
-			if t.next[d.number][i] != unfiled {
+		for _, d := range t.docs {
+			if d != nil && t.next[d.number][i] != unfiled {
 				t.link(i, d)
 			}
 		}
@@ -105,7 +132,7 @@ func (t *bandTable) grow() {
 // in yields the articles whose band i is that of a sketch.
 func (t *bandTable) in(i int, s *brief) iter.Seq[*doc] {
 	return func(yield func(*doc) bool) {
-		if t.used == 0 {
+		if t.used == 0 || t.loading {
 			return
 		}
 		band := s.band(i)

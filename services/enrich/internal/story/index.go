@@ -89,7 +89,7 @@ type index struct {
 }
 
 func newIndex() *index {
-	return &index{docs: map[string]*doc{}, aliases: newAliasTable(), terms: map[uint32][]string{}, moved: make(chan struct{})}
+	return &index{docs: map[string]*doc{}, aliases: newAliasTable(), terms: map[uint32][]string{}, bands: bandTable{loading: true}, moved: make(chan struct{})}
 }
 
 func claimKey(article string, revision uint64) string {
@@ -110,7 +110,9 @@ func (x *index) apply(e bus.Entry) {
 		x.newest = e.Created
 	}
 	x.sweep()
-	x.wake()
+	if x.level { // nobody gets an answer before
+		x.wake()
+	}
 }
 
 func (x *index) take(e bus.Entry) {
@@ -259,6 +261,7 @@ func (x *index) leveled() {
 	defer x.mu.Unlock()
 	x.level = true
 	x.sweep()
+	x.bands.file()
 	x.wake()
 }
 
