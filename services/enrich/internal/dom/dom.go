@@ -156,6 +156,9 @@ func silent(n *html.Node) bool {
 
 // Text returns the text of a tree, blocks and line breaks as one space each, white space collapsed.
 func Text(root *html.Node) string {
+	if c := root.FirstChild; c != nil && c.NextSibling == nil && c.Type == html.TextNode {
+		return space.One(c.Data) // as in most blocks
+	}
 	var w space.Writer
 	for n := root; n != nil; {
 		if silent(n) && n != root {
@@ -217,6 +220,11 @@ func HasBlock(n *html.Node) bool {
 // Render writes the children of a node as HTML.
 func Render(root *html.Node) (string, error) {
 	var b strings.Builder
+	size := 0
+	for n := range All(root) {
+		size += len(n.Data) + len("</>") // hardly more: most of a body is text
+	}
+	b.Grow(size)
 	for c := root.FirstChild; c != nil; c = c.NextSibling {
 		if err := html.Render(&b, c); err != nil {
 			return "", err

@@ -16,13 +16,12 @@ type candidate struct {
 	forms []form
 	// surface is the form that it is shown in.
 	surface string
-	// places are the first ones, each with the words that stand there.
-	places []span
-	first  int    // word in the body, -1 for none
-	where  uint16 // the tenths of the body that it stands in, one bit each
-	body   int
-	title  int
-	head   int
+	places  [maxPlaces]span // the first ones
+	first   int             // word in the body, -1 for none
+	where   uint16          // the tenths of the body that it stands in, one bit each
+	body    int
+	title   int
+	head    int
 	// nested is how often it stands inside a longer phrase that comes back itself.
 	nested int
 	stop   bool    // has a function word inside
@@ -49,9 +48,10 @@ type form struct {
 // maxForms is how many forms of a phrase are told apart: nobody writes one in more.
 const maxForms = 64
 
+// span is where a phrase stands that is kept as evidence: its first word.
 type span struct {
 	title bool
-	words []words.Word
+	word  int32
 }
 
 // place is where a phrase stands: its first word among all of title or body.
@@ -103,8 +103,8 @@ func (f *finder) add(list []words.Word, stems []int32, text string, at place) {
 			c.head++
 		}
 	}
-	if len(c.places) < maxPlaces {
-		c.places = append(c.places, span{at.title, list})
+	if n := c.title + c.body; n <= maxPlaces {
+		c.places[n-1] = span{at.title, int32(at.word)}
 	}
 }
 
@@ -149,12 +149,12 @@ func (f *finder) spelled(a, b *candidate) int {
 
 func (f *finder) tag(c *candidate, d *pipeline.Draft) article.Tag {
 	t := article.Tag{Label: map[string]string{d.Lang(): c.surface}, Kind: article.KindPhrase, Score: rounded(c.score)}
-	for _, p := range c.places {
-		field, text := "text", d.Prose.Body
+	for _, p := range c.places[:min(maxPlaces, c.title+c.body)] {
+		field, text, list := "text", d.Prose.Body, d.Words.Body
 		if p.title {
-			field, text = "title", d.Article.Title
+			field, text, list = "title", d.Article.Title, d.Words.Title
 		}
-		first, last := p.words[0], p.words[len(p.words)-1]
+		first, last := &list[p.word], &list[int(p.word)+len(c.stems)-1]
 		t.Evidence = append(t.Evidence, article.Evidence{Source: "stat", Text: text[first.From:last.To], Field: field, Start: first.Start, End: last.End, Weight: 1})
 	}
 	return t

@@ -14,6 +14,7 @@ import (
 func FromTree(title string, root *html.Node) Text {
 	r := reader{}
 	if root != nil {
+		r.out.b.Grow(dom.Length(root))
 		r.walk(root)
 		r.flush()
 	}
