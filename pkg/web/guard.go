@@ -108,6 +108,14 @@ func (c *Client) DialContext(ctx context.Context, network, address string) (net.
 	return c.dial(ctx, network, address, "")
 }
 
+// DialTrusting is [Client.DialContext] with one exact host:port that may have any address and port: the server that an operator gave
+// to a channel, as [Options.Private] is for HTTP.
+func (c *Client) DialTrusting(private string) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		return c.dial(ctx, network, address, private)
+	}
+}
+
 // dial connects to address. The check runs in the dialer's control hook, on the address about to be connected, so
 // neither a resolver that changes its mind nor the race of IPv4 against IPv6 passes it. One exact host:port may be
 // trusted: a proxy, or a private host that the operator named.

@@ -321,6 +321,20 @@ func TestDialContextIsGuarded(t *testing.T) {
 	}
 }
 
+func TestDialerTrustsOneServer(t *testing.T) {
+	t.Parallel()
+	address, _ := raw(t, func(net.Conn) {})
+	other, _ := raw(t, func(net.Conn) {})
+	dial := client(t, Config{AllowPorts: []uint16{portNumber(t, address), portNumber(t, other)}, Limits: quick}).DialTrusting(address)
+	_, err := dial(t.Context(), "tcp", other)
+	failure(t, err, RefusedAddress)
+	nc, err := dial(t.Context(), "tcp", address)
+	if err != nil {
+		t.Fatalf("the server that is trusted: %v", err)
+	}
+	nc.Close()
+}
+
 // Private opens one exact host for a channel and nothing beside it.
 func TestPrivateHostOfAChannel(t *testing.T) {
 	t.Parallel()
