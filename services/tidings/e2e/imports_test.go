@@ -88,7 +88,7 @@ func doors() []door {
 		{"github.com/alecthomas/kong", []string{services + "/tidings/internal/cli"}, "services use std flag"},
 		{"go.opentelemetry.io/", []string{pkg + "/trace", pkg + "/trace/tracetest"}, "what a span looks like on the wire is known in one place"},
 		{"code.dny.dev/ssrf", []string{pkg + "/web"}, "one guard for everyone"},
-		{"github.com/microcosm-cc/bluemonday", []string{services + "/enrich/internal/sanitize"}, "what is clean is decided in one place"},
+		{"github.com/microcosm-cc/bluemonday", []string{services + "/enrich/internal/sanitize", services + "/deliver/internal/letter"}, "what is clean is decided in one place, and what may stand in a mail in another"},
 		{"github.com/wneessen/go-mail", []string{services + "/deliver/internal/mail"}, "it only composes; its signer and its sender have defects that we leave alone"},
 		{"github.com/emersion/go-msgauth", []string{services + "/deliver/internal/mail"}, "mails are signed in one place"},
 		{"github.com/emersion/go-smtp", []string{services + "/deliver/internal/mail/..."}, "mails leave in one place; the other is the server of tests"},
