@@ -92,6 +92,7 @@ func doors() []door {
 		{"github.com/wneessen/go-mail", []string{services + "/deliver/internal/mail"}, "it only composes; its signer and its sender have defects that we leave alone"},
 		{"github.com/emersion/go-msgauth", []string{services + "/deliver/internal/mail"}, "mails are signed in one place"},
 		{"github.com/emersion/go-smtp", []string{services + "/deliver/internal/mail/..."}, "mails leave in one place; the other is the server of tests"},
+		{"github.com/emersion/go-message", []string{services + "/deliver/internal/bounce"}, "only bounces are read, and strangers write them"},
 		{"github.com/emersion/go-sasl", []string{services + "/deliver/internal/mail/..."}, "the login belongs to the server"},
 		{pkg + "/web", []string{services + "/ingest/...", services + "/deliver/...", services + "/tidings/...", services + "/enrich/internal/rerank"}, "publish makes no connection but the broker's, and enrich none but to a model that an operator names"},
 	}
