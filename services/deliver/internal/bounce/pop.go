@@ -64,6 +64,9 @@ func (m Mailbox) Poll(ctx context.Context, handle func(context.Context, Note) er
 	defer context.AfterFunc(ctx, func() { p.conn.Close() })()
 	tally := Tally{Left: count}
 	for n := 1; n <= min(count, maxMails); n++ {
+		if err := ctx.Err(); err != nil {
+			return tally, fault.Errorf(fault.Unreachable, "read bounces: %w", err)
+		}
 		raw, err := p.mail(n)
 		if errors.Is(err, errNo) {
 			continue // a mail that the server cannot give must not hide those behind it

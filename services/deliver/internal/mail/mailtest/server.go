@@ -161,9 +161,11 @@ type session struct {
 
 var errCut = errors.New("cut")
 
-// scripted is the error by which go-smtp says a line.
-func (s *session) scripted(verb string) error {
-	line := s.server.next(verb)
+// scripted does what the script has for a verb.
+func (s *session) scripted(verb string) error { return s.act(s.server.next(verb)) }
+
+// act returns the error by which go-smtp says a line.
+func (s *session) act(line string) error {
 	switch line {
 	case "":
 		return nil
@@ -224,13 +226,13 @@ func (s *session) Data(r io.Reader) error {
 		return err
 	}
 	s.mail.Raw = raw
-	said := s.scripted(Dot)
-	if said == nil || errors.Is(said, errCut) {
+	line := s.server.next(Dot)
+	if line == "" || line == Cut { // delivered before the client hears, or does not hear, of it
 		s.server.mu.Lock()
 		s.server.mails = append(s.server.mails, s.mail)
 		s.server.mu.Unlock()
 	}
-	return said
+	return s.act(line)
 }
 
 func (s *session) Reset()        {}
