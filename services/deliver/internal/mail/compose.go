@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"io"
 	"net/url"
 	"regexp"
 	"strings"
@@ -99,9 +100,10 @@ func Compose(m Message) ([]byte, error) {
 	if m.Auto {
 		out.SetGenHeader("Auto-Submitted", "auto-generated") // RFC 3834 section 5
 	}
-	out.SetBodyString(mail.TypeTextPlain, body(m.Text))
-	out.AddAlternativeString(mail.TypeTextHTML, body(m.HTML))
+	out.SetBodyWriter(mail.TypeTextPlain, body(m.Text))
+	out.AddAlternativeWriter(mail.TypeTextHTML, body(m.HTML))
 	var raw bytes.Buffer
+	raw.Grow(headroom + (len(m.Text)+len(m.HTML))*9/8)
 	if _, err := out.WriteTo(&raw); err != nil {
 		return nil, fault.Errorf(fault.Internal, "write mail: %w", err)
 	}
@@ -162,14 +164,20 @@ func (m *Message) listID() string {
 	return strings.TrimSpace(named + " <" + m.ListID + ">")
 }
 
-// boundary separates the parts. It is made of all that is sent, so nobody who writes a part can know it beforehand.
+// headroom is about what the headers of a mail need, and an eighth of its parts what their encoding adds.
+const headroom = 4 << 10
+
+// boundary separates the parts. It is made of what only this mail has, and stands in neither part.
 func (m *Message) boundary() string {
-	h := sha256.New()
-	for _, part := range []string{m.ID, m.Subject, m.Text, m.HTML} {
-		h.Write([]byte(part))
-		h.Write([]byte{0})
+	seed := m.ID + "\x00" + m.To + "\x00" + m.Subject
+	for {
+		sum := sha256.Sum256([]byte(seed))
+		boundary := hex.EncodeToString(sum[:20])
+		if !strings.Contains(m.Text, boundary) && !strings.Contains(m.HTML, boundary) {
+			return boundary
+		}
+		seed = boundary
 	}
-	return hex.EncodeToString(h.Sum(nil)[:20])
 }
 
 // subject makes one line of a text: a title comes from a feed, and a line break in it would begin another header.
@@ -192,9 +200,16 @@ func control(r rune) bool {
 	return unicode.IsControl(r) || r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069 || r == 0x2028 || r == 0x2029
 }
 
-// body has line ends in one form, so that the encoder need not guess which of them are data.
-func body(text string) string {
+// body writes a part with line ends in one form, so that the encoder need not guess which of them are data, and one at its end.
+func body(text string) func(io.Writer) (int64, error) {
 	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "\r\n", "\n")
-	text = strings.ReplaceAll(text, "\r", "\n")
-	return strings.TrimRight(text, "\n") + "\n"
+	text = strings.TrimRight(strings.ReplaceAll(text, "\r", "\n"), "\n")
+	return func(w io.Writer) (int64, error) {
+		n, err := io.WriteString(w, text)
+		if err != nil {
+			return int64(n), err
+		}
+		end, err := io.WriteString(w, "\n")
+		return int64(n + end), err
+	}
 }

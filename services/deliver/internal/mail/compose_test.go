@@ -75,6 +75,17 @@ func TestEqualMessagesAreEqualBytes(t *testing.T) {
 	}
 }
 
+func TestBoundaryStandsInNoPart(t *testing.T) {
+	t.Parallel()
+	m := sample()
+	first := m.boundary()
+	m.Text += "--" + first + "--\n"
+	m.HTML += "<p>--" + m.boundary() + "</p>\n"
+	if _, parts := read(t, compose(t, m)); len(parts) != 2 || parts["text/plain; charset=UTF-8"] != m.Text || parts["text/html; charset=UTF-8"] != m.HTML {
+		t.Errorf("parts %q", parts)
+	}
+}
+
 // read takes a mail apart with the standard library.
 func read(t testing.TB, raw []byte) (netmail.Header, map[string]string) {
 	t.Helper()
