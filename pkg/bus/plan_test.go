@@ -280,3 +280,43 @@ func TestBacklogCountsWhatIsNotSettled(t *testing.T) {
 		t.Error("a consumer that does not exist has a backlog")
 	}
 }
+
+func TestFloorIsBelowWhatIsNotSettled(t *testing.T) {
+	t.Parallel()
+	b := natstest.Run(t).Bus(t, "ingest")
+	floor := func() uint64 {
+		t.Helper()
+		n, err := b.Floor(t.Context(), event.StreamRaw, event.ConsumerEnrich)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	appendRaw(t, b, "1", "2", "3")
+	c, err := b.JetStream().Consumer(t.Context(), event.StreamRaw, event.ConsumerEnrich)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list []jetstream.Msg
+	for range 3 {
+		m, err := c.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, m)
+	}
+	for _, step := range []struct {
+		settled int
+		want    uint64
+	}{{0, 1}, {2, 1}, {1, 3}} {
+		if err := list[step.settled].DoubleAck(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := floor(); got != step.want {
+			t.Errorf("the floor is %d once message %d is settled, want %d", got, step.settled+1, step.want)
+		}
+	}
+	if _, err := b.Floor(t.Context(), event.StreamRaw, "none"); err == nil {
+		t.Error("a consumer that does not exist has a floor")
+	}
+}

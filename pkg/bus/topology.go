@@ -109,6 +109,18 @@ func (b *Bus) Backlog(ctx context.Context, stream, consumer string) (Backlog, er
 	return l, nil
 }
 
+// Floor returns the sequence up to which a consumer has settled all that its stream holds for it. It may be behind for a
+// moment, and after a crash of the broker, and is never ahead.
+func (b *Bus) Floor(ctx context.Context, stream, consumer string) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, ackWait)
+	defer cancel()
+	c, err := b.js.Consumer(ctx, stream, consumer)
+	if err != nil {
+		return 0, classify(err, "look at consumer %s of %s", consumer, stream)
+	}
+	return c.CachedInfo().AckFloor.Stream, nil
+}
+
 // ChangeKind says what a change would do.
 type ChangeKind string
 

@@ -66,7 +66,7 @@ func skipQueue(ctx context.Context, b *bus.Bus, channel string, now time.Time) (
 
 func unsent(r *ledger.Row) bool {
 	switch r.State {
-	case ledger.Planned, ledger.Held, ledger.Approved, ledger.Waiting:
+	case ledger.Planned, ledger.Held, ledger.Approved, ledger.Waiting, ledger.Listed:
 		return r.Posted.IsZero()
 	default:
 		return false

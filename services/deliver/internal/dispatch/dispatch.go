@@ -146,7 +146,7 @@ func (c *Channel) rulesOf(state ledger.Channel, backfilled int) ledger.Rules {
 		Backfill: !state.Closed && backfilled < c.Config.Backfill,
 		Approve:  c.Config.Approve.Mode, HoldFor: c.Config.Approve.Hold, ExpireAfter: c.Config.ExpireAfter,
 		OnUpdate: c.Config.OnUpdate, OnRemove: c.Config.OnRemove,
-		CanEdit: edits, CanDelete: deletes, AnyChange: c.Network.Traits.AnyChange,
+		CanEdit: edits, CanDelete: deletes, AnyChange: c.Network.Traits.AnyChange, Listed: c.Network.Traits.Listed,
 	}
 	if !c.wants("article.updated") {
 		r.OnUpdate = ledger.OnIgnore

@@ -451,3 +451,42 @@ func TestAPersonSettlesWhatIsInDoubt(t *testing.T) {
 		t.Error("what was found is absent")
 	}
 }
+
+// A list keeps posts for mails that are still to come.
+func TestAListKeepsTheNewestInThePlaceOfTheFirst(t *testing.T) {
+	t.Parallel()
+	rules := everything()
+	rules.Listed, rules.Approve = true, Manual
+	r := take(t, nil, composed(event.ActionCreate, 1, "one"), rules, start)
+	if r.State != Listed || r.Payload == nil || r.Payload.Text != "one" || r.Ordinal != 1 {
+		t.Fatalf("a new story is %+v", r)
+	}
+	if _, ready := r.Ready(start.Add(time.Hour)); ready || r.State.Open() {
+		t.Error("a listed story waits to be sent by itself")
+	}
+	r2, err := Take(r, composed(event.ActionEdit, 2, "two"), 9, rules, start.Add(time.Minute))
+	if err != nil || r2.State != Listed || r2.Payload.Text != "two" || r2.Ordinal != 1 || r2.Revision != 2 {
+		t.Fatalf("its newer revision is %+v, %v", r2, err)
+	}
+	if again, err := Take(r2, composed(event.ActionCreate, 1, "one"), 1, rules, start); again != nil || err != nil {
+		t.Errorf("an old revision changes it to %+v, %v", again, err)
+	}
+	faded := r2.Fade()
+	if faded.Payload != nil || faded.State != Listed || r2.Payload == nil {
+		t.Errorf("faded, it is %+v", faded)
+	}
+	if late := take(t, faded, composed(event.ActionEdit, 3, "three"), rules, start.Add(time.Hour)); late.Payload != nil || late.Seen != 3 {
+		t.Errorf("a revision of a faded story is kept: %+v", late)
+	}
+	gone := take(t, r2, composed(event.ActionDelete, 3, ""), rules, start.Add(time.Hour))
+	if gone.State != Skipped || gone.Reason != TakenDown || gone.Payload != nil {
+		t.Errorf("withdrawn, it is %+v", gone)
+	}
+	if back := take(t, gone, composed(event.ActionEdit, 4, "four"), rules, start.Add(time.Hour)); back.State != Skipped || back.Payload != nil {
+		t.Errorf("it came back as %+v", back)
+	}
+	rules.Since = start.Add(time.Hour)
+	if old := take(t, nil, composed(event.ActionCreate, 1, "one"), rules, start); old.State != Skipped || old.Reason != Baseline {
+		t.Errorf("a story older than the list is %+v", old)
+	}
+}

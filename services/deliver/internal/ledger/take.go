@@ -44,6 +44,8 @@ type Rules struct {
 	// AnyChange makes every change worth an edit, not only one of title, URL or text, and sends each without a pause:
 	// who listens is a program that keeps a copy.
 	AnyChange bool
+	// Listed says that posts are kept for mails of many stories, and none is sent by itself.
+	Listed bool
 }
 
 // Take says what an arriving post makes of the row that is there, or of none. It returns the new row, or nil when the
@@ -93,6 +95,9 @@ func first(p event.Post, ordinal uint64, rules Rules, now time.Time) (*Row, erro
 	// A post that reaches us as an edit is a first post here when the first one was superseded before we read it: the
 	// stream keeps only the newest.
 	r.load(p)
+	if rules.Listed {
+		return r, r.move(Listed, now, Self, "")
+	}
 	return r, r.enter(rules, now)
 }
 
@@ -154,7 +159,12 @@ func (r *Row) update(p event.Post, rules Rules, now time.Time) error {
 		r.follow(p, rules, now)
 	case Failed:
 		return r.again(p, now)
-	case Skipped, Deleted, Listed:
+	case Listed:
+		// It keeps its ordinal, so that it is no news to who had it in a mail; a mail that is still to come tells the newest.
+		if r.Payload != nil {
+			r.load(p)
+		}
+	case Skipped, Deleted:
 		// The story's only chance in this channel is over.
 	}
 	return nil
@@ -247,7 +257,10 @@ func (r *Row) withdraw(p event.Post, rules Rules, now time.Time) error {
 		}
 		r.takeNext(now)
 		return r.move(Planned, now, Self, "")
-	case Skipped, Deleted, Listed:
+	case Listed:
+		r.drop()
+		return r.move(Skipped, now, Self, TakenDown)
+	case Skipped, Deleted:
 		r.drop()
 	}
 	return nil

@@ -184,6 +184,13 @@ func (r *Row) Skip(now time.Time, actor, reason string) (*Row, error) {
 	return s, nil
 }
 
+// Fade forgets the content of a listed row that no mail will tell any more. That it was listed stays.
+func (r *Row) Fade() *Row {
+	f := r.clone()
+	f.drop()
+	return f
+}
+
 // Reject ends a held row, and keeps what the person said of it.
 func (r *Row) Reject(now time.Time, actor, why string) (*Row, error) {
 	s, err := r.Skip(now, actor, Rejected)

@@ -36,6 +36,8 @@ type Traits struct {
 	Repeatable bool
 	// AnyChange makes every change of an article worth an edit, not only one of title, URL or text.
 	AnyChange bool
+	// Listed says that posts are kept for mails of many stories, and that none is sent by itself.
+	Listed bool
 	// Retries are the waits after the first, second ... failed attempt, after the last of which the row fails; each is
 	// spread by a tenth. Empty for the common backoff without an end.
 	Retries []time.Duration
