@@ -1,0 +1,6 @@
+package readers
+
+// Bounces reads what came back.
+type Bounces interface{}
+
+func (s *shift) readBounces() {}
