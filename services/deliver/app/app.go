@@ -23,6 +23,7 @@ import (
 	"tidings.internal/pkg/trace"
 	"tidings.internal/pkg/web"
 	"tidings.internal/services/deliver/internal/dispatch"
+	"tidings.internal/services/deliver/internal/readers"
 	"tidings.internal/services/deliver/internal/send"
 	"tidings.internal/services/deliver/internal/websub"
 )
@@ -50,6 +51,9 @@ type App struct {
 	// sites is the client by which subscribing sites are reached. What an operator opens for them is open to no channel.
 	sites *web.Client
 	hub   *websub.Hub
+	// desk deals with what readers of newsletters ask for; nil where no list is sent.
+	desk  *readers.Desk
+	lists []*letter
 }
 
 // oldVersion is the age from which the version of an API is warned of: LinkedIn keeps one for a year.
@@ -94,13 +98,16 @@ func New(ctx context.Context, d Deps) (*App, error) {
 			Tick: d.Checks.Alive("channel "+c.ID, pulse+c.Timeout).Tick,
 		}))
 	}
+	if err := a.openNewsletters(s, d, m); err != nil {
+		return nil, err
+	}
 	if err := m.register(d.Metrics); err != nil {
 		return nil, err
 	}
 	d.Checks.Add("nats", d.Bus.Probe)
 	d.Checks.Add("topology", func(ctx context.Context) error {
 		return d.Bus.ProbeTopology(ctx, event.StreamPosts, event.StreamFeeds, "KV_"+event.BucketDeliveries, "KV_"+event.BucketLeases,
-			"KV_"+event.BucketSubscriptions, "KV_"+event.BucketRequests)
+			"KV_"+event.BucketSubscriptions, "KV_"+event.BucketRequests, "KV_"+event.BucketSubscribers)
 	})
 	d.Checks.Degrade("channels", a.probe)
 	return a, nil
@@ -143,6 +150,7 @@ func (a *App) Run(ctx context.Context) error {
 	group.Go(func() error { return a.serve(ctx, verbTest, a.identity) })
 	group.Go(func() error { return a.serve(ctx, verbVerdict, a.verdict) })
 	group.Go(func() error { return a.hub.Run(ctx) })
+	a.runNewsletters(ctx, group)
 	return group.Wait()
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/deliver/internal/ledger"
+	"tidings.internal/services/deliver/internal/readers"
 	"tidings.internal/services/deliver/internal/send"
 )
 
@@ -22,6 +23,9 @@ type metrics struct {
 	pushes     *prometheus.CounterVec
 	fanout     prometheus.Histogram
 	sites      *prometheus.Desc
+	mails      *prometheus.CounterVec
+	bounces    *prometheus.CounterVec
+	readers    *prometheus.Desc
 }
 
 func newMetrics(a *App) *metrics {
@@ -52,12 +56,20 @@ func newMetrics(a *App) *metrics {
 		}),
 		sites: prometheus.NewDesc("tidings_websub_subscriptions", "Subscriptions to our feeds where this replica works on them: in order, failing, or waiting to be verified.",
 			[]string{"state"}, nil),
+		mails: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidings_mail_total", Help: "Tries to send a mail to a reader of a list, by the outcome.",
+		}, []string{"list", "kind", "outcome"}),
+		bounces: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tidings_mail_bounces_total", Help: "Mails that were turned away or came back: hard, soft or complaint.",
+		}, []string{"list", "class"}),
+		readers: prometheus.NewDesc("tidings_subscribers", "Readers of a list that this replica sends, by their state.",
+			[]string{"list", "state"}, nil),
 	}
 }
 
 // register makes the metrics visible, all or none.
 func (m *metrics) register(r prometheus.Registerer) error {
-	all := []prometheus.Collector{m.deliveries, m.seconds, m.requests, m.pushes, m.fanout, m}
+	all := []prometheus.Collector{m.deliveries, m.seconds, m.requests, m.pushes, m.fanout, m.mails, m.bounces, m}
 	for i, c := range all {
 		if err := r.Register(c); err != nil {
 			for _, done := range all[:i] {
@@ -88,12 +100,21 @@ func (m *metrics) Pushed(outcome string) { m.pushes.WithLabelValues(outcome).Inc
 // FannedOut observes a distribution.
 func (m *metrics) FannedOut(took time.Duration) { m.fanout.Observe(took.Seconds()) }
 
+// Mailed counts a try to send a mail.
+func (m *metrics) Mailed(list, kind, outcome string) {
+	m.mails.WithLabelValues(list, kind, outcome).Inc()
+}
+
+// Bounced counts a mail that came back.
+func (m *metrics) Bounced(list, class string) { m.bounces.WithLabelValues(list, class).Inc() }
+
 // Describe is for the registry.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	ch <- m.open
 	ch <- m.paused
 	ch <- m.age
 	ch <- m.sites
+	ch <- m.readers
 }
 
 // Collect asks the channels as they are now.
@@ -102,6 +123,13 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 		live, failing, pending := m.app.hub.Counts()
 		for state, n := range map[string]int{"live": live, "failing": failing, "pending": pending} {
 			ch <- prometheus.MustNewConstMetric(m.sites, prometheus.GaugeValue, float64(n), state)
+		}
+	}
+	for _, l := range m.app.lists {
+		if counts := l.Counts(); counts != nil {
+			for _, s := range readers.States() {
+				ch <- prometheus.MustNewConstMetric(m.readers, prometheus.GaugeValue, float64(counts[s]), l.ID(), string(s))
+			}
 		}
 	}
 	for _, c := range m.app.channels {

@@ -5,6 +5,7 @@ import (
 	"tidings.internal/services/deliver/internal/send/bluesky"
 	"tidings.internal/services/deliver/internal/send/discord"
 	"tidings.internal/services/deliver/internal/send/linkedin"
+	"tidings.internal/services/deliver/internal/send/list"
 	"tidings.internal/services/deliver/internal/send/mastodon"
 	"tidings.internal/services/deliver/internal/send/matrix"
 	"tidings.internal/services/deliver/internal/send/slack"
@@ -19,6 +20,7 @@ func networks() []send.Network {
 		bluesky.Network,
 		discord.Network,
 		linkedin.Network,
+		list.Network,
 		mastodon.Network,
 		matrix.Network,
 		slack.Network,

@@ -6,7 +6,7 @@ import "tidings.internal/pkg/config"
 // the bus (emit: only) for whoever has an account there.
 //
 // Each with the keys that belong to the composing side.
-var payloadOnly = map[string][]string{"facebook": {"limit"}, "list": {"title", "description", "language", "periods", "hour", "zone", "tags", "sources", "consent"}, "threads": {}, "x": {}}
+var payloadOnly = map[string][]string{"facebook": {"limit"}, "threads": {}, "x": {}}
 
 // payloadExample is the sending side's part of the manual of such a network.
 const payloadExample = `

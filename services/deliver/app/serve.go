@@ -82,6 +82,11 @@ func (a *App) serve(ctx context.Context, verb string, answer func(context.Contex
 		}
 		return nil, fault.Errorf(fault.Invalid, "there is no channel %.80q that is sent to; \"tidings config show\" shows what is configured", q.ID)
 	}
+	return a.answer(ctx, verb, handle)
+}
+
+// answer answers a verb until ctx ends.
+func (a *App) answer(ctx context.Context, verb string, handle func(ctx context.Context, request []byte) (any, error)) error {
 	for {
 		stop, err := a.bus.Serve(ctx, serveVersion, verb, handle)
 		if err == nil {

@@ -9,6 +9,7 @@ import (
 
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/web"
+	"tidings.internal/services/deliver/internal/readers"
 	"tidings.internal/services/deliver/internal/send"
 )
 
@@ -33,8 +34,17 @@ func ChannelExamples() map[string]string {
 // Settings is the section `deliver`; example.yaml is the manual of its keys.
 type Settings struct {
 	// MaxOpen is how many posts of one channel may be open before no more are taken in.
-	MaxOpen int `yaml:"max_open"`
-	Hub     Hub `yaml:"hub"`
+	MaxOpen int     `yaml:"max_open"`
+	Hub     Hub     `yaml:"hub"`
+	Readers Readers `yaml:"readers"`
+}
+
+// Readers is what the readers of all newsletters are known by.
+type Readers struct {
+	// Key makes the tokens of their mails and the names of their addresses.
+	Key config.Secret `yaml:"key"`
+	// OldKeys are those that were before it, one a line: what they made is still accepted.
+	OldKeys config.Secret `yaml:"old_keys"`
 }
 
 // Hub is what sites that subscribe to feeds are given.
@@ -58,6 +68,26 @@ func (s *Settings) Check(at config.At) {
 		at.Key("max_open").Problemf("%d is not within 1 and 100000", s.MaxOpen)
 	}
 	s.Hub.check(at.Key("hub"))
+	s.Readers.check(at.Key("readers"))
+}
+
+func (r *Readers) check(at config.At) {
+	if n := len(r.Key.Reveal()); n > 0 && n < readers.MinKey {
+		at.Key("key").Problemf("has %d characters; %d are needed: \"openssl rand -hex 32\" makes one", n, readers.MinKey)
+	}
+	for i, old := range r.old() {
+		if len(old) < readers.MinKey {
+			at.Key("old_keys").Problemf("line %d has %d characters; %d are needed", i+1, len(old), readers.MinKey)
+		}
+	}
+}
+
+func (r *Readers) old() [][]byte {
+	var list [][]byte
+	for line := range strings.Lines(r.OldKeys.Reveal()) {
+		list = append(list, []byte(strings.TrimSpace(line)))
+	}
+	return list
 }
 
 func (h *Hub) check(at config.At) {
@@ -87,6 +117,7 @@ type settings struct {
 	site     config.Site
 	channels []channel
 	denied   []uint16 // ports of our own, which no callback may name
+	base     string   // the address of our pages, without a slash at its end
 }
 
 // channel is a channel that is to be sent to.
@@ -134,6 +165,7 @@ func read(doc *config.Doc) settings {
 		unable(c, at)
 		s.channels = append(s.channels, channel{Channel: c, network: list[n], at: at})
 	}
+	s.readNewsletters(doc)
 	return s
 }
 
