@@ -92,7 +92,7 @@ func (a *App) openList(s settings, c channel, l *newsletter.Settings, keys reade
 		return nil, err
 	}
 	var mailers []readers.Mailer
-	for range readers.Connections {
+	for range readers.Connections + 1 {
 		m, err := mail.NewClient(l.Server(client, c.AllowPrivate))
 		if err != nil {
 			return nil, err
@@ -101,9 +101,10 @@ func (a *App) openList(s settings, c channel, l *newsletter.Settings, keys reade
 	}
 	return &letter{client: client, List: readers.NewList(readers.ListOptions{
 		Sender: readers.Sender{
-			List: c.ID, Title: l.Title, Language: s.language(l), From: l.From, ReplyTo: l.ReplyTo, Base: s.base, Host: l.Host(),
+			List: c.ID, Title: l.Title, Language: s.language(l), Imprint: l.Imprint, From: l.From, ReplyTo: l.ReplyTo, Address: l.Address(),
+			Base: s.base, Host: l.Host(), Keys: l.Keys(),
 		},
-		Keys: keys, Mailers: mailers, Credential: l.Credential(c.ID), Bus: d.Bus, Ledger: book(d.Bus), Log: d.Log, Observe: m,
+		Keys: keys, Mailers: mailers[1:], Spare: mailers[0], Credential: l.Credential(c.ID), Bus: d.Bus, Ledger: book(d.Bus), Log: d.Log, Observe: m,
 		Tick: d.Checks.Alive("list "+c.ID, pulse).Tick, Now: time.Now, Random: crand.Reader,
 	})}, nil
 }

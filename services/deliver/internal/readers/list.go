@@ -35,6 +35,8 @@ type ListOptions struct {
 	Keys   Keys
 	// Mailers are as many as mails may be on their way at once.
 	Mailers []Mailer
+	// Spare is a further one, for tests of an operator.
+	Spare Mailer
 	// Credential tells the server's credentials apart without holding them: other ones end a pause that they were the reason for.
 	Credential string
 	// Bounces reads what came back, nil where nothing is read.
@@ -54,7 +56,9 @@ type List struct {
 	ListOptions
 	id    string
 	store *Store
-	shift atomic.Pointer[shift] // nil while another replica works
+	// testing is held while an operator's test is sent.
+	testing sync.Mutex
+	shift   atomic.Pointer[shift] // nil while another replica works
 	// look, pace and the graces are the constants lookAgain, mailsPerSecond, stopGrace and commitGrace, for tests.
 	look                   time.Duration
 	pace                   float64

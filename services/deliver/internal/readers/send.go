@@ -170,7 +170,7 @@ func (s *shift) try(id string, mailer Mailer) error {
 	if barred {
 		return s.settle(row, now, Barred, func(r *Reader) *Reader { return suppress(r, reason, now) })
 	}
-	letter, err := s.write(row, now)
+	letter, err := s.write(row)
 	switch {
 	case err != nil && fault.KindOf(err) == fault.Unreachable:
 		return err
