@@ -54,13 +54,18 @@ type world struct {
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldAt(t, time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC))
+}
+
+func newWorldAt(t testing.TB, begin time.Time) *world {
+	t.Helper()
 	keys, err := NewKeys(bytes.Repeat([]byte{7}, MinKey))
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{
 		t: t, server: natstest.Run(t), mail: mailtest.New(t, mailtest.Config{Plain: true}), keys: keys, counts: map[string]int{},
-		begun: time.Now(), base: time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
+		begun: time.Now(), base: begin,
 	}
 	worlds.Store(t, w)
 	t.Cleanup(func() { worlds.Delete(t) })
@@ -81,13 +86,6 @@ func (w *world) pass(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.ahead += d
-}
-
-// at sets the clock.
-func (w *world) at(t time.Time) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.base, w.begun, w.ahead = t, time.Now(), 0
 }
 
 func (w *world) Mailed(_, kind, outcome string) { w.count(kind + " " + outcome) }
