@@ -99,11 +99,16 @@ func (a *App) openList(s settings, c channel, l *newsletter.Settings, keys reade
 		}
 		mailers = append(mailers, m)
 	}
+	sender := readers.Sender{
+		List: c.ID, Title: l.Title, Language: s.language(l), Imprint: l.Imprint, From: l.From, ReplyTo: l.ReplyTo, Address: l.Address(),
+		Base: s.base, Host: l.Host(), Keys: l.Keys(), Returns: l.Bounces.Domain,
+	}
+	var bounces readers.Bounces // an interface that holds nothing, and not one that holds no mailbox
+	if box, ok := l.Mailbox(client, c.AllowPrivate); ok {
+		bounces = box
+	}
 	return &letter{client: client, List: readers.NewList(readers.ListOptions{
-		Sender: readers.Sender{
-			List: c.ID, Title: l.Title, Language: s.language(l), Imprint: l.Imprint, From: l.From, ReplyTo: l.ReplyTo, Address: l.Address(),
-			Base: s.base, Host: l.Host(), Keys: l.Keys(),
-		},
+		Sender: sender, Bounces: bounces,
 		Keys: keys, Mailers: mailers[1:], Spare: mailers[0], Credential: l.Credential(c.ID), Bus: d.Bus, Ledger: book(d.Bus), Log: d.Log, Observe: m,
 		Tick: d.Checks.Alive("list "+c.ID, pulse).Tick, Now: time.Now, Random: crand.Reader,
 	})}, nil
@@ -116,6 +121,8 @@ func (a *App) runNewsletters(ctx context.Context, group *errgroup.Group) {
 	}
 	group.Go(func() error { return a.desk.Run(ctx) })
 	group.Go(func() error { return a.answer(ctx, event.VerbPreferences, a.preferences) })
+	group.Go(func() error { return a.answer(ctx, verbSuppress, a.suppress) })
+	group.Go(func() error { return a.answer(ctx, verbMail, a.mail) })
 	for _, l := range a.lists {
 		group.Go(func() error {
 			defer l.client.Close()

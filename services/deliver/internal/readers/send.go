@@ -305,8 +305,12 @@ func (s *shift) settle(row *Reader, now time.Time, outcome string, change func(*
 			if r != nil {
 				s.note(r, revision)
 			}
-			if changed {
-				s.count(before, r, outcome)
+			if !changed {
+				return nil
+			}
+			s.count(before, r, outcome)
+			if r.State == Suppressed && before.State != Suppressed {
+				return s.bar(r, r.Reason, now) // on other lists, too
 			}
 			return nil
 		}

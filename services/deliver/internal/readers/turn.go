@@ -145,12 +145,12 @@ func (r *Reader) softly(now time.Time) *Reader {
 	return suppress(n, "soft", now)
 }
 
-// bounced counts a bounce that came by mail, one for each mail: it may be read twice.
-func (r *Reader) bounced(now time.Time) *Reader {
-	if r.State != Confirmed && r.State != Pending || r.Bounced {
+// bounced counts a soft bounce that came by mail, one for each mail of ours: more than one server on its way may have sent it.
+func (r *Reader) bounced(note string, now time.Time) *Reader {
+	if r == nil || r.State != Confirmed && r.State != Pending || r.Bounced || r.dealt(note) {
 		return nil
 	}
-	n := r.softly(now)
-	n.note(Step{At: now, What: "bounced", Reason: "soft"})
-	return n
+	n := r.clone()
+	n.note(Step{At: now, What: "bounced", Reason: "soft", Request: note})
+	return n.softly(now)
 }

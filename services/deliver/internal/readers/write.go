@@ -9,6 +9,7 @@ import (
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
+	"tidings.internal/services/deliver/internal/bounce"
 	"tidings.internal/services/deliver/internal/letter"
 	"tidings.internal/services/deliver/internal/mail"
 )
@@ -28,8 +29,8 @@ type Sender struct {
 	Host string
 	// Keys sign the mails, none for mails that are not signed.
 	Keys []mail.Key
-	// Returns gives the envelope's sender of a mail to a reader, to which bounces go; nil for Address.
-	Returns func(id string) string
+	// Returns is the domain of the envelope's senders, each reader's own, to which bounces go; empty for Address alone.
+	Returns string
 }
 
 // maxStories is how many stories a mail tells; of others it says how many there are.
@@ -125,8 +126,10 @@ func (l *List) seal(m mail.Message, id, hash string) (*written, error) {
 		return nil, err
 	}
 	from := l.Sender.Address
-	if l.Sender.Returns != nil {
-		from = l.Sender.Returns(id)
+	if l.Sender.Returns != "" {
+		if from, err = bounce.Address(l.Keys.Return(l.id, id), l.Sender.Returns); err != nil {
+			return nil, err
+		}
 	}
 	return &written{raw: raw, from: from, hash: hash}, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/web"
+	"tidings.internal/services/deliver/internal/bounce"
 	"tidings.internal/services/deliver/internal/mail"
 	"tidings.internal/services/deliver/internal/send"
 )
@@ -47,6 +48,16 @@ func (s *Settings) Server(c *web.Client, private bool) mail.Server {
 		server.Dial = c.DialTrusting(net.JoinHostPort(s.SMTP.Host, strconv.Itoa(s.SMTP.Port)))
 	}
 	return server
+}
+
+// Mailbox is where bounces arrive, if there is one.
+func (s *Settings) Mailbox(c *web.Client, private bool) (box bounce.Mailbox, ok bool) {
+	b := s.Bounces
+	box = bounce.Mailbox{Host: b.Host, Port: b.Port, Username: b.Username, Password: b.Password, Domain: b.Domain, Dial: c.DialContext}
+	if private {
+		box.Dial = c.DialTrusting(net.JoinHostPort(b.Host, strconv.Itoa(b.Port)))
+	}
+	return box, b.Domain != ""
 }
 
 // Reach implements [send.Reacher]: it connects and logs in.
