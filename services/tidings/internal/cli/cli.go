@@ -38,6 +38,7 @@ type grammar struct {
 	Posts         postsVerb         `cmd:"" help:"Posts: what was composed, and what would be."`
 	Deliveries    deliveriesVerb    `cmd:"" help:"Deliveries: how posts stand, and what a person decides about them."`
 	Subscriptions subscriptionsVerb `cmd:"" help:"Subscriptions: the sites that our hub tells of news."`
+	Subscribers   subscribersVerb   `cmd:"" help:"Subscribers: the readers of newsletters."`
 	Articles      articlesVerb      `cmd:"" help:"Articles: the way of one, a takedown."`
 	Taxonomy      taxonomyVerb      `cmd:"" help:"Concepts: what there is, how tags come about, changes and verdicts."`
 	Replay        replayVerb        `cmd:"" help:"Enrich stored articles again, after a change of the taxonomy. Posts nothing twice."`

@@ -1,18 +1,21 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -102,6 +105,7 @@ func newInstance(t *testing.T) *instance {
 	i.write("bad.yaml", "site: {titel: Example}\nsources: [{id: A, url: nowhere}]\n")
 	i.write("away.yaml", "sources: [{id: news, url: http://127.0.0.1:1/feed}]\nchannels: [{id: hook, network: webhook, url: http://127.0.0.1:1/in}]\nnats: {url: nats://127.0.0.1:1}\n")
 	i.write("list.opml", fmt.Sprintf(`<opml version="2.0"><body><outline text="bread"><outline text="More" xmlUrl=%q/></outline><outline text="bad" xmlUrl="gopher://example.org/"/></body></opml>`, i.origin.Feed("more").URL(origintest.Atom)))
+	mail := busyMailServer(t)
 	i.write("tidings.yaml", fmt.Sprintf(`site: {title: Example, url: "https://feeds.example.org/", language: en}
 publish: {listen: "127.0.0.1:0"}
 admin: {listen: "127.0.0.1:0"}
@@ -114,9 +118,43 @@ feeds: [{id: private, title: Private, private: true, tokens: [{name: eve, sha256
 channels:
   - {id: dead, network: webhook, url: %q, allow_private: true, secret: whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=}
   - {id: held, network: webhook, url: %[3]q, allow_private: true, approve: manual}
-`, i.origin.Addr(), i.origin.Feed("news").URL(origintest.RSS), i.sink.URL+"/in"))
-	i.names = []string{i.dir, "DIR", i.origin.Addr(), "ORIGIN", i.sink.Listener.Addr().String(), "SINK"}
+  - {id: letter, network: list, title: Letter, from: news@example.org, smtp: {host: 127.0.0.1, port: %d, tls: none}, allow_private: true, select: {tags: [nothing]}}
+deliver: {readers: {key: a-key-of-the-tests-that-is-long-enough}}
+`, i.origin.Addr(), i.origin.Feed("news").URL(origintest.RSS), i.sink.URL+"/in", mail))
+	i.names = []string{i.dir, "DIR", i.origin.Addr(), "ORIGIN", i.sink.Listener.Addr().String(), "SINK", strconv.Itoa(mail), "MAIL"}
 	return i
+}
+
+// busyMailServer greets, and takes no mail. It returns its port.
+func busyMailServer(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				_, _ = io.WriteString(c, "220 mail.example.org\r\n")
+				for in := bufio.NewScanner(c); in.Scan(); {
+					answer := "451 4.3.2 busy"
+					if strings.HasPrefix(in.Text(), "EHLO") {
+						answer = "250 mail.example.org"
+					}
+					if _, err := io.WriteString(c, answer+"\r\n"); err != nil {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return l.Addr().(*net.TCPAddr).Port
 }
 
 // publish puts the two articles into the feed, one after the other, so that everything has its number for sure.
@@ -236,9 +274,9 @@ func (i *instance) start() {
 	i.admin = regexp.MustCompile(`admin: (\S+)`).FindStringSubmatch(out.String())[1]
 	i.names = append(i.names, strings.TrimPrefix(i.admin, "http://"), "ADMIN")
 	// A channel posts nothing that was seen before it.
-	i.until("both channels", func() (bool, string) {
+	i.until("the channels", func() (bool, string) {
 		s := i.quietly("channels list")
-		return strings.Count(s, " sending") == 2, s
+		return strings.Count(s, " sending") == 3, s
 	})
 	i.publish()
 }
@@ -296,6 +334,7 @@ func (i *instance) look() {
 	i.both(0, "deliveries show", "dead/"+i.one())
 	i.both(0, "subscriptions list")
 	i.both(1, "subscriptions end", "nothing")
+	i.both(0, "subscribers list")
 	i.both(0, "taxonomy list")
 	i.both(0, "taxonomy show crm")
 	i.both(0, "taxonomy test", i.file("more.csv"))
@@ -372,6 +411,8 @@ func (i *instance) act() {
 	i.call(0, "deliveries skip --json", "held/"+i.two())
 	i.both(1, "deliveries retry", "held/"+i.one())
 
+	i.readers()
+
 	i.both(0, "taxonomy import --dry-run", i.file("more.csv"))
 	i.call(0, "taxonomy import", i.file("more.csv"))
 	i.both(0, "taxonomy accept crm", i.one())
@@ -396,6 +437,34 @@ func (i *instance) act() {
 	i.call(4, "articles takedown --reason court --json", i.two(), article.NewID("news", "unknown"))
 	i.call(0, "backup", i.file("one.tar"))
 	i.call(0, "backup --json", i.file("two.tar"))
+}
+
+// readers asks addresses whether they want the list, of which no mail server hears.
+func (i *instance) readers() {
+	i.call(0, "subscribers add letter one@example.org --period weekly --weekday 5")
+	i.call(0, "subscribers add letter two@example.org --json")
+	i.both(1, "subscribers add nowhere one@example.org")
+	i.write("people.csv", "address,period,hour,zone,state\nthree@example.org,daily,6,Europe/Berlin,confirmed\nnobody,,,,\nfour@example.org,,,,left\n")
+	i.call(4, "subscribers import letter", i.file("people.csv"))
+	i.call(4, "subscribers import letter --json", i.file("people.csv"))
+	i.until("the readers", func() (bool, string) {
+		s := i.quietly("subscribers list")
+		return strings.Count(s, " pending ") == 3, s
+	})
+	for n, row := range regexp.MustCompile(`"id": "([0-9a-f]{32})"`).FindAllStringSubmatch(i.quietly("subscribers list --json"), -1) {
+		i.names = append(i.names, row[1], fmt.Sprint("READER", n))
+	}
+	i.call(0, "subscribers list --list letter")
+	i.call(0, "subscribers list --json --state pending")
+	i.both(0, "subscribers export letter")
+	i.both(0, "subscribers suppress two@example.org")
+	i.call(0, "subscribers list --state suppressed")
+	i.both(1, "subscribers suppress nobody")
+	i.call(0, "subscribers erase one@example.org")
+	i.call(0, "subscribers erase --json two@example.org")
+	i.both(1, "subscribers erase two@example.org")
+	i.both(1, "subscribers test --dry-run nowhere one@example.org")
+	i.both(1, "subscribers test letter nobody")
 }
 
 func (i *instance) stop() { i.end() }
