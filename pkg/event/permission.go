@@ -218,7 +218,7 @@ func Users() []User {
 			Grant{For: "the ledger", Subjects: slices.Concat(readKeys(BucketDeliveries, ">"), writeKeys(BucketDeliveries, ">"))},
 			Grant{For: "subscriptions, and the requests for them", Subjects: slices.Concat(
 				readKeys(BucketSubscriptions, ">"), writeKeys(BucketSubscriptions, ">"), readKeys(BucketRequests, ">"), writeKeys(BucketRequests, ">"))},
-			Grant{For: "subscribers", Planned: true, Subjects: slices.Concat(readKeys(BucketSubscribers, ">"), writeKeys(BucketSubscribers, ">"))},
+			Grant{For: "readers of newsletters", Subjects: slices.Concat(readKeys(BucketSubscribers, ">"), writeKeys(BucketSubscribers, ">"))},
 			Grant{For: "leases", Subjects: slices.Concat(guardKeys(BucketLeases, "deliver.>"), writeKeys(BucketLeases, "deliver.>"))},
 		),
 		{

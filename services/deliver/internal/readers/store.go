@@ -120,13 +120,13 @@ func (s *Store) claim(ctx context.Context, list, address, id string) (string, er
 
 // everywhere returns the rows of an address on all lists.
 func (s *Store) everywhere(ctx context.Context, address string) ([]*Reader, error) {
-	var filters []string
+	var entries []bus.Entry
 	for _, hash := range s.keys.addresses(address) {
-		filters = append(filters, everyIndexOf(hash))
-	}
-	entries, err := s.bucket.Entries(ctx, filters...)
-	if err != nil {
-		return nil, err
+		some, err := s.bucket.Entries(ctx, everyIndexOf(hash)) // one filter at a time, as the broker grants it
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, some...)
 	}
 	var list []*Reader
 	for _, e := range entries {
