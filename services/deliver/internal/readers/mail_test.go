@@ -260,7 +260,7 @@ func TestADailyDigestIsOneADayOverBothSwitches(t *testing.T) {
 			w.reader("a@example.org", wishes)
 			for i := range 4 {
 				w.publish(i+1, 1, fmt.Sprint("story-", i+1))
-				for hours := 0; hours < 24; hours++ {
+				for hours := range 24 {
 					w.pass(time.Hour)
 					if hours%4 == 0 {
 						w.subscribe("b@example.org", daily(7)) // something to do, and to wait for
