@@ -78,6 +78,9 @@ func CatchUp(ctx context.Context, b *bus.Bus, doc *config.Doc, channel string, p
 func approval(doc *config.Doc, channel string) (ledger.Rules, error) {
 	for _, c := range read(doc).channels {
 		if c.ID == channel {
+			if c.network.Traits.Listed {
+				return ledger.Rules{}, fault.Errorf(fault.Invalid, "channel %s is a list: its posts are told in mails, and none is sent by itself; readers get what is posted after they have confirmed", channel)
+			}
 			return ledger.Rules{Approve: c.Approve.Mode, HoldFor: c.Approve.Hold, ExpireAfter: c.ExpireAfter}, nil
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/deliver/internal/ledger"
+	newsletter "tidings.internal/services/deliver/internal/send/list"
 )
 
 // Wish is what an operator wants of a delivery, named channel/story. At is the version that was looked at: a row that
@@ -120,6 +121,8 @@ func Try(ctx context.Context, b *bus.Bus, p event.Post, actor string) (id string
 		return "", err
 	case c == nil:
 		return "", fault.Errorf(fault.Invalid, "no deliver has worked on a channel %s yet", p.Channel)
+	case c.Network == newsletter.Network.Name:
+		return "", fault.Errorf(fault.Invalid, "channel %s is a list; \"tidings subscribers test %[1]s ADDRESS\" sends a mail of it", c.ID)
 	case c.Pause != nil:
 		return "", fault.Errorf(fault.Refused, "channel %s is paused: %s %s", c.ID, c.Pause.Reason, c.Pause.Text)
 	}

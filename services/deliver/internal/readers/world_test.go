@@ -276,10 +276,10 @@ func (w *world) quiet() {
 	until(w.t, "the requests to be dealt with", func() bool { return w.waiting() == 0 })
 }
 
-// rows reads the readers by their address.
+// rows reads the readers of the list by their address.
 func (w *world) rows() map[string]*Reader {
 	w.t.Helper()
-	entries, err := w.server.Bus(w.t, "deliver").Bucket(event.BucketSubscribers).Entries(w.t.Context(), allReaders)
+	entries, err := w.server.Bus(w.t, "deliver").Bucket(event.BucketSubscribers).Entries(w.t.Context(), readerKeys("letter"))
 	if err != nil {
 		w.t.Fatal(err)
 	}
