@@ -63,3 +63,37 @@ func TestNetworksAreNamedOnce(t *testing.T) {
 		seen[n.Name] = true
 	}
 }
+
+func TestListsSayWhatTheyLack(t *testing.T) {
+	t.Parallel()
+	problems := func(text string) string {
+		doc := config.New("tidings.yaml", []byte(text), nil)
+		read(doc)
+		return fmt.Sprint(doc.Err())
+	}
+	const good = `site: {url: "https://news.example.org"}
+deliver: {readers: {key: a-key-of-the-tests-that-is-long-enough}}
+channels:
+  - {id: letter, network: list, title: Letter, from: News <news@example.org>, smtp: {host: mail.example.org}}
+`
+	if got := problems(good); got != "<nil>" {
+		t.Fatal(got)
+	}
+	for _, c := range []struct{ old, with, want string }{
+		{"from: News <news@example.org>, ", "", "tidings.yaml:4:5: channels[0].from: is missing"},
+		{"News <news@example.org>", "News", "tidings.yaml:4:54: channels[0].from: is no mailbox"},
+		{"host: mail.example.org", "port: 25", "channels[0].smtp.host: is missing"},
+		{"host: mail.example.org", "host: mail.example.org, tls: none", "channels[0].smtp.tls: none is for a server on this machine"},
+		{"host: mail.example.org", "host: mail.example.org, username: me", "channels[0].smtp.password: is missing"},
+		{"smtp:", "dkim: {domain: example.org, selector: a, key: none}, smtp:", "channels[0].dkim.key: DKIM key of a: it is not in PEM"},
+		{"smtp:", "bounces: {domain: example.org}, smtp:", "channels[0].bounces.host: is missing"},
+		{"https://", "http://", "tidings.yaml:4:27: channels[0].network: list needs https"},
+		{"{readers: {key: a-key-of-the-tests-that-is-long-enough}}", "{}", "deliver.readers.key: is missing, and a list is sent"},
+		{"a-key-of-the-tests-that-is-long-enough", "short", "tidings.yaml:2:26: deliver.readers.key: has 5 characters; 32 are needed"},
+		{"title: Letter, from: News <news@example.org>, smtp: {host: mail.example.org}", "emit: only", "<nil>"},
+	} {
+		if got := problems(strings.Replace(good, c.old, c.with, 1)); !strings.Contains(got, c.want) {
+			t.Errorf("with %q: %s; want %q", c.with, got, c.want)
+		}
+	}
+}
