@@ -92,6 +92,7 @@ func (p *page) describeAll() {
 	for _, t := range p.things {
 		if isPage(t["@type"]) {
 			p.webPage = append(p.webPage, texts(t["datePublished"])...)
+			p.changes = append(p.changes, texts(t["dateModified"])...)
 			if len(p.authors) == 0 {
 				p.authors = authorNames(t["author"], byID)
 			}
@@ -124,6 +125,7 @@ func (p *page) describe(v map[string]any, byID map[string]map[string]any) {
 	if s := first("datePublished"); s != "" {
 		p.dates = append(p.dates, s)
 	}
+	p.changes = append(p.changes, texts(v["dateModified"])...)
 	if len(p.authors) == 0 {
 		p.authors = authorNames(v["author"], byID)
 	}

@@ -87,6 +87,9 @@ func TestAuthors(t *testing.T) {
 	}
 }
 
+// onlyDate is what a system says that keeps one date of its documents.
+const onlyDate = `<script type="application/ld+json">{"@type":"Article","dateModified":"2026-04-20T08:00:00Z","datePublished":"2026-04-20T08:00:00Z"}</script>`
+
 func TestPublished(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ head, body, want string }{
@@ -109,6 +112,11 @@ func TestPublished(t *testing.T) {
 		"line of a change":                   {"", headline + `<p>Aktualisiert am 1. April 2026</p>`, ""},
 		"line, then its change":              {"", headline + `<p>April 1, 2026 - Updated April 20, 2026</p>`, "2026-04-01T00:00:00Z"},
 		"long line":                          {"", headline + `<p>` + strings.Repeat("Worte ", 20) + `am 1. April 2026</p>`, ""},
+		"of the last change, and shown":      {onlyDate, headline + `<p class="post-date">April 1, 2026</p>`, "2026-04-01T00:00:00Z"},
+		"likewise, in the head":              {`<meta property="article:published_time" content="2026-04-20T08:00:00Z"><meta property="article:modified_time" content="2026-04-20T10:00:00+02:00">`, headline + `<time datetime="2026-04-01">`, "2026-04-01T00:00:00Z"},
+		"likewise, shown later":              {onlyDate, headline + `<p class="post-date">April 29, 2026</p>`, "2026-04-20T08:00:00Z"},
+		"likewise, the evening before":       {onlyDate, headline + `<time datetime="2026-04-19T20:00:00Z">`, "2026-04-20T08:00:00Z"},
+		"likewise, shown in a mere line":     {onlyDate, headline + `<p>The bridge fell on April 1, 2026</p>`, "2026-04-20T08:00:00Z"},
 		"ahead":                              {`<meta property="article:published_time" content="2036-04-01T08:00:00Z">`, "", ""},
 		"unreadable":                         {`<meta property="article:published_time" content="soon">`, "", ""},
 		"other articles":                     {"", headline + `<div class="related"><time datetime="2026-04-01"></time></div>`, ""},

@@ -23,6 +23,7 @@ type page struct {
 	body     string // likewise, plain text
 	authors  []string
 	dates    []string
+	changes  []string // when it was last changed
 	keywords []string
 	pictures []string
 	licence  string

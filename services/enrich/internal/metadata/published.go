@@ -2,6 +2,7 @@ package metadata
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -14,10 +15,10 @@ import (
 
 // published is the first date that says when the article was published, never when it was changed.
 func (p *page) published(now time.Time) *time.Time {
-	stated := append(append([]string(nil), p.dates...), p.first("article:published_time", "og:article:published_time"), p.first("datepublished"))
-	for _, s := range append(stated, p.webPage...) {
+	head := []string{p.first("article:published_time", "og:article:published_time"), p.first("datepublished")}
+	for _, s := range slices.Concat(p.dates, head, p.webPage) {
 		if t := moment(s, now); t != nil {
-			return t
+			return p.beforeChange(*t, now)
 		}
 	}
 	for _, find := range []func(time.Time) *time.Time{p.clock, p.dated, p.inLine, p.far} {
@@ -29,6 +30,21 @@ func (p *page) published(now time.Time) *time.Time {
 		return t
 	}
 	return p.inPath(now)
+}
+
+// beforeChange is a stated date, unless it is that of the last change to the second and an earlier day stands in an element
+// that says it holds a date: a system that keeps one date of its documents states it for both.
+func (p *page) beforeChange(stated, now time.Time) *time.Time {
+	changes := append([]string{p.first("article:modified_time", "og:updated_time"), p.first("datemodified")}, p.changes...)
+	if !slices.ContainsFunc(changes, func(s string) bool { t := moment(s, now); return t != nil && t.Equal(stated) }) {
+		return &stated
+	}
+	for _, find := range []func(time.Time) *time.Time{p.clock, p.dated, p.far} {
+		if t := find(now); t != nil && stated.Sub(*t) > 24*time.Hour {
+			return t
+		}
+	}
+	return &stated
 }
 
 func moment(s string, now time.Time) *time.Time {
