@@ -1,6 +1,18 @@
 package language
 
-import "testing"
+import (
+	"crypto/sha256"
+	_ "embed" // for what the table was made of
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"tidings.internal/services/enrich/internal/words"
+)
 
 // Headlines written for this test, none of whose sentences stand in the word lists.
 var headlines = map[string][]string{
@@ -77,5 +89,52 @@ func BenchmarkDetect(b *testing.B) {
 	d := New()
 	for b.Loop() {
 		d.Detect(headlines["de"][5])
+	}
+}
+
+func BenchmarkDetectABody(b *testing.B) {
+	d := New()
+	body := strings.Repeat(strings.Join(headlines["de"], ". ")+".\n", 10)
+	for b.Loop() {
+		d.Detect(body)
+	}
+}
+
+//go:embed letters.txt
+var madeOf string
+
+func TestTheTableIsThatOfItsInput(t *testing.T) {
+	t.Parallel()
+	input, hash, _ := strings.Cut(strings.TrimSpace(madeOf), "\n")
+	if got := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(letterTable))); got != hash {
+		t.Errorf("letters.bin has %s, and letters.txt says %s: go generate makes both", got, hash)
+	}
+	if len(letterTable) > 8<<20 {
+		t.Errorf("the table has %d bytes", len(letterTable))
+	}
+	if got, want := New().langs, slices.Collect(words.Languages()); !slices.Equal(got, want) {
+		t.Errorf("languages %v, want %v", got, want)
+	}
+	f := strings.Fields(input)
+	if len(f) != 3 {
+		t.Fatalf("letters.txt names no module with version and sum: %q", input)
+	}
+	cache, err := exec.Command("go", "env", "GOMODCACHE").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum, err := os.ReadFile(filepath.Join(strings.TrimSpace(string(cache)), "cache", "download", f[0], "@v", f[1]+".ziphash"))
+	switch {
+	case os.IsNotExist(err):
+		t.Logf("%s is not in the module cache: its sum was not compared", f[0])
+	case err != nil:
+		t.Error(err)
+	case strings.TrimSpace(string(sum)) != f[2]:
+		t.Errorf("the module cache has %s of %s, and the table was made of %s", sum, f[0], f[2])
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		if data, err := os.ReadFile(filepath.Join("..", "..", name)); err != nil || strings.Contains(string(data), f[0]) {
+			t.Errorf("%s needs the module of the table (%v): its files are read, never linked", name, err)
+		}
 	}
 }

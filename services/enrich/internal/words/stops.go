@@ -55,10 +55,8 @@ func read(lists string) map[string]map[string]bool {
 // must not be changed.
 func Stops(lang string) map[string]bool { return stops()[known(lang)] }
 
-// Everyday returns common words of the news in a language, folded, to be shared and not changed as those of [Stops].
-func Everyday(lang string) map[string]bool { return everyday()[known(lang)] }
-
-// EverydayStems returns the stems of the words of [Everyday], to be shared and not changed as those.
+// EverydayStems returns the stems of common words of the news in a language, to be shared and not changed as the words of
+// [Stops].
 func EverydayStems(lang string) map[string]bool {
 	if stems := commonStems()[known(lang)]; stems != nil {
 		return stems()
