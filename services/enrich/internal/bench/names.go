@@ -12,23 +12,28 @@ import (
 	"tidings.internal/services/enrich/internal/words"
 )
 
-// names measures German names, whatever their kind, by where they begin and end.
+// names measures German names, whatever their kind, by where they begin and end. Rules were made by looking at the sentences
+// with even numbers, so those with odd ones have a row of their own.
 func (b *bench) names(ctx context.Context) ([]row, error) {
 	r := row{what: "German names: precision / recall", digits: 2, wanted: []float64{0.80, 0.35}}
 	if len(b.samples.sentences) == 0 {
 		r.lacks = noData
 		return []row{r}, nil
 	}
-	var s score.Spans
-	for _, x := range b.samples.sentences {
+	var s, odd score.Spans
+	for i, x := range b.samples.sentences {
 		got, err := namesIn(ctx, x.words)
 		if err != nil {
 			return nil, err
 		}
 		s.Add(got, score.Labelled(x.labels))
+		if i%2 == 1 {
+			odd.Add(got, score.Labelled(x.labels))
+		}
 	}
 	r.reached = []float64{s.Ratio().Precision, s.Ratio().Recall}
-	return []row{r}, nil
+	unseen := row{what: "the same, in sentences that no rule was made by", digits: 2, reached: []float64{odd.Ratio().Precision, odd.Ratio().Recall}, wanted: r.wanted}
+	return []row{r, unseen}, nil
 }
 
 // namesIn finds the names of a sentence that is given in words.

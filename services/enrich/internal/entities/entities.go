@@ -1,5 +1,6 @@
 // Package entities finds the names of people and organisations by patterns: a legal form behind it, a title or an office
-// before it, a common first name at its head. It has no model and prefers to find nothing rather than something wrong.
+// before it, a common first name at its head; in German, letters that are not those of German words. It has no model of names
+// and prefers to find nothing rather than something wrong.
 package entities
 
 import (
@@ -12,6 +13,7 @@ import (
 	"sync"
 
 	"tidings.internal/pkg/article"
+	"tidings.internal/services/enrich/internal/language"
 	"tidings.internal/services/enrich/internal/pipeline"
 	"tidings.internal/services/enrich/internal/space"
 	"tidings.internal/services/enrich/internal/tags"
@@ -22,12 +24,12 @@ import (
 var lists string
 
 // patterns are the closed word lists.
-type patterns struct{ forms, offices, first, particles, places, orgs, heads map[string]bool }
+type patterns struct{ forms, offices, first, particles, places, orgs, heads, said, bare, things map[string]bool }
 
 var known = sync.OnceValue(func() patterns {
 	var p patterns
 	into := map[string]*map[string]bool{"forms": &p.forms, "offices": &p.offices, "first": &p.first, "particles": &p.particles,
-		"places": &p.places, "orgs": &p.orgs, "heads": &p.heads}
+		"places": &p.places, "orgs": &p.orgs, "heads": &p.heads, "said": &p.said, "bare": &p.bare, "things": &p.things}
 	for _, set := range into {
 		*set = map[string]bool{}
 	}
@@ -57,7 +59,7 @@ func (Step) Name() string { return "entities" }
 
 // Run fills Entities.
 func (Step) Run(_ context.Context, d *pipeline.Draft) error {
-	f := finder{known: known(), found: map[string]*article.Tag{}, lang: d.Lang()}
+	f := finder{known: known(), found: map[string]*article.Tag{}, lang: d.Lang(), letters: language.New()}
 	f.read(d.Words.Title, d.Article.Title, "title")
 	f.read(d.Words.Body, d.Prose.Body, "text")
 	d.Article.Entities = f.list()
@@ -71,6 +73,8 @@ type finder struct {
 	known patterns
 	found map[string]*article.Tag
 	lang  string
+	// letters tells what is written as German words are not.
+	letters *language.Detector
 }
 
 func (f *finder) read(list []words.Word, text, field string) {
@@ -122,6 +126,9 @@ func (f *finder) at(list []words.Word, i int) (from, to int, rule string) {
 		}
 	}
 	n, rule := f.gazetted(list, i)
+	if rule == "" {
+		return f.german(list, i)
+	}
 	return i, i + n, rule
 }
 

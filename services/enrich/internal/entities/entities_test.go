@@ -53,6 +53,13 @@ func TestNamesOfPlacesAndOrganisations(t *testing.T) {
 		"Der Sprecher der Muster AG schwieg.":                               "Muster AG legal_form",
 		"Georg-Offensive und Anna-Preis sind keine Menschen.":               "",
 		"Karl Müller-Beispiel und Hans Peter Muster kamen.":                 "Hans Peter Muster first_name, Karl Müller-Beispiel first_name",
+		"„Das geht nicht“, sagte Lehmann. Er schrieb Opern und Lieder.":     "Lehmann said",
+		"Der Spielplan der NHL nennt weder DVD noch PDF.":                   "NHL acronym",
+		"ALLES NEU MACHT DER MAI":                                           "",
+		"Er zog nach Zandvoort und kaufte in Kaufhäusern ein.":              "Zandvoort letters",
+		"Das übernimmt Kyle Ledgerwood von seinem Vorgänger.":               "Kyle Ledgerwood letters",
+		"Der Trainer der Mannschaft sieht die Zuschauer Kaffee trinken.":    "",
+		"Giacomo Puccini schrieb Opern.":                                    "Giacomo Puccini letters",
 		"In der Kirche St. Johann Baptist läutet es.":                       "",
 	} {
 		d := pipeline.NewDraft(&article.Raw{ID: "x", Language: "de", Content: &article.Text{Value: text, Type: article.TextPlain}}, nil)

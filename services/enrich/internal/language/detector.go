@@ -182,3 +182,17 @@ func tokens(text string) []string {
 }
 
 func round(f float64) float64 { return math.Round(f*1000) / 1000 }
+
+// Against is what speaks against words being of a language by their letters: by how many nats they are less likely than in
+// the one where they are likeliest. It is 0 for a language that the table does not have.
+func (d *Detector) Against(lang string, list ...string) float64 {
+	i := slices.Index(d.langs, normal(lang))
+	if i < 0 {
+		return 0
+	}
+	cost := make([]int, len(d.langs))
+	for _, w := range list {
+		d.letters.Add(cost, w)
+	}
+	return float64(cost[i]-slices.Min(cost)) / table.Nat
+}
