@@ -21,7 +21,7 @@ const (
 	maxPlaces = 3
 	// minScore is what a phrase must reach: less is a word that happens to stand there.
 	minScore = 0.35
-	// minChance is what a phrase of the ranking must reach.
+	// minChance is what a phrase of the ranking must reach by the weights of its language.
 	minChance = 0.25
 )
 
@@ -44,7 +44,7 @@ func (Step) Run(ctx context.Context, d *pipeline.Draft) error {
 	for _, c := range f.sure() {
 		d.Candidates = append(d.Candidates, f.tag(c, d))
 	}
-	for _, c := range f.ranked() {
+	for _, c := range f.ranked(weights(f.lang), minChance) {
 		d.Article.Keyphrases = append(d.Article.Keyphrases, article.Phrase{Text: c.surface, Score: rounded(c.chance)})
 	}
 	return ctx.Err()

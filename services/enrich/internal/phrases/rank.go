@@ -7,13 +7,13 @@ import (
 	"strings"
 )
 
-// ranked returns the candidates that a person would choose, the likeliest first, none of them inside a likelier one.
-func (f *finder) ranked() []*candidate {
-	weights := weights(f.lang)
+// ranked returns the candidates that a person would choose by some weights with at least some chance, the likeliest first,
+// none of them inside a likelier one.
+func (f *finder) ranked(weights *vector, least float64) []*candidate {
 	var list []*candidate
 	for _, c := range f.all {
 		v := f.vector(c)
-		if c.chance = weights.chance(&v); c.chance >= minChance && !f.idle(c, &v) {
+		if c.chance = weights.chance(&v); c.chance >= least && !f.idle(c, &v) {
 			list = append(list, c)
 		}
 	}

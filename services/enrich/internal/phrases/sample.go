@@ -15,8 +15,7 @@ type Sample struct {
 
 // Samples returns all candidates of a draft in the order of their keys.
 func Samples(d *pipeline.Draft) []Sample {
-	f := newFinder(d)
-	f.find()
+	f := whole(d)
 	var out []Sample
 	for _, c := range f.all {
 		v := f.vector(c)
@@ -24,4 +23,21 @@ func Samples(d *pipeline.Draft) []Sample {
 	}
 	slices.SortFunc(out, func(a, b Sample) int { return cmp.Compare(a.Text, b.Text) })
 	return out
+}
+
+// Ranked returns the phrases of a draft as [Step] ranks them, by other weights, of which there are as many as a [Sample] has
+// numbers. What the least chance of a phrase must be is not known for them, so all are there.
+func Ranked(d *pipeline.Draft, weights []float64) []string {
+	var out []string
+	for _, c := range whole(d).ranked((*vector)(weights), 0) {
+		out = append(out, c.surface)
+	}
+	return out
+}
+
+// whole is a finder that knows all candidates.
+func whole(d *pipeline.Draft) *finder {
+	f := newFinder(d)
+	f.find()
+	return f
 }
