@@ -183,9 +183,12 @@ const (
 // Story is the report that an article tells. What is posted once is the story.
 type Story struct {
 	// ID is the article id of the story's first member, for ever.
-	ID        string    `json:"id"`
-	Relation  string    `json:"relation,omitempty"`
-	Other     string    `json:"other,omitempty"` // the article it was matched with
+	ID       string `json:"id"`
+	Relation string `json:"relation,omitempty"`
+	Other    string `json:"other,omitempty"` // the article it was matched with
+	// Also are other stories, at most four, that the article belongs to as well, such as a round-up of two reports: stories are
+	// never merged, since posts hang on them.
+	Also      []string  `json:"also,omitempty"`
 	FirstSeen time.Time `json:"first_seen,omitzero"`
 	// Group ties stories about one event together and suppresses nothing: the id of the first of them, which itself has none.
 	Group string `json:"group,omitempty"`

@@ -17,6 +17,8 @@ const (
 	window = 7 * 24 * time.Hour
 	// maxBand bounds how many articles meet in one band: more are a template, not a story.
 	maxBand = 200
+	// maxAlso is how many other stories an article names that it belongs to as well.
+	maxAlso = 4
 	// retain is how long an article is remembered in memory. It is longer than the bucket keeps it (45 days as
 	// shipped, nats.retention.stories).
 	retain = 60 * 24 * time.Hour
@@ -38,6 +40,8 @@ type member struct {
 	Relation string `json:"relation"`
 	Other    string `json:"other,omitempty"`
 	Group    string `json:"group,omitempty"`
+	// Also are other stories that the article belongs to as well.
+	Also []string `json:"also,omitempty"`
 	// Seen is when the story was first seen, in Unix milliseconds.
 	Seen int64 `json:"seen"`
 	// First is the sequence of the article's first claim. It outlives the claim and keeps the order.
@@ -273,8 +277,8 @@ type candidate struct {
 	first    uint64
 }
 
-// candidates lists the articles ordered before d that it may belong to: the earliest with an equal alias, then those
-// with a text like its own, the most alike first.
+// candidates lists the articles ordered before d that it may belong to: those with an equal alias, the earliest first, and
+// where there are none those with a text like its own, the most alike first.
 func (x *index) candidates(d *doc) []candidate {
 	var exact, alike []candidate
 	seen := map[string]bool{d.id: true}
@@ -288,7 +292,7 @@ func (x *index) candidates(d *doc) []candidate {
 	}
 	slices.SortFunc(exact, func(a, b candidate) int { return cmp.Compare(a.first, b.first) })
 	if len(exact) > 0 {
-		return exact[:1]
+		return exact
 	}
 	if d.sketch == nil {
 		return nil

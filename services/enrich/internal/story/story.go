@@ -88,7 +88,7 @@ func (s *Stories) Place(ctx context.Context, in Document) (article.Story, error)
 }
 
 func (m member) story() article.Story {
-	return article.Story{ID: m.Story, Relation: m.Relation, Other: m.Other, Group: m.Group, FirstSeen: time.UnixMilli(m.Seen).UTC()}
+	return article.Story{ID: m.Story, Relation: m.Relation, Other: m.Other, Also: m.Also, Group: m.Group, FirstSeen: time.UnixMilli(m.Seen).UTC()}
 }
 
 // known returns the member record of an article whose claim for this revision or a later one stands already.
@@ -168,15 +168,26 @@ func (s *Stories) decide(ctx context.Context, id string) (member, error) {
 	s.index.mu.Unlock()
 
 	for _, c := range list {
+		if len(m.Also) == maxAlso {
+			break
+		}
 		other, err := s.decide(ctx, c.id)
 		if err != nil {
 			return member{}, err
 		}
 		// A text counts only against the first of its story. Else small steps would chain different reports together.
-		if c.relation == relationExact || other.Story == c.id {
-			m.Story, m.Relation, m.Other, m.Group, m.Seen = other.Story, c.relation, c.id, other.Group, other.Seen
-			return s.record(ctx, id, m)
+		if c.relation != relationExact && other.Story != c.id {
+			continue
 		}
+		// A second story that it belongs to is noted and no more: posts hang on both.
+		if m.Relation == relationNew {
+			m.Story, m.Relation, m.Other, m.Group, m.Seen = other.Story, c.relation, c.id, other.Group, other.Seen
+		} else if other.Story != m.Story && !slices.Contains(m.Also, other.Story) {
+			m.Also = append(m.Also, other.Story)
+		}
+	}
+	if m.Relation != relationNew {
+		return s.record(ctx, id, m)
 	}
 	// A report of its own on an event that another story tells of: it suppresses nothing, and is suppressed by nothing.
 	for _, c := range event {

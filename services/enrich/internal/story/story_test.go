@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -138,6 +139,29 @@ func TestSmallStepsDoNotChain(t *testing.T) {
 	}
 	if last.ID == first.ID {
 		t.Error("a text that shares nothing with the first one tells its story")
+	}
+}
+
+func TestAnArticleOfTwoStoriesJoinsOneAndNamesTheOther(t *testing.T) {
+	t.Parallel()
+	one, two := prose(1, 300), prose(2, 200)
+	for name, bridge := range map[string]Document{
+		"a round-up of two reports":                     {Title: "U", Text: text(append(one[:300:300], two...))},
+		"the guid of one report at the other's address": {Source: "s", GUID: "g", URL: "https://example.org/two", Text: "kurz"},
+	} {
+		s := memory(t)
+		place(t, s, Document{Article: "one", Source: "s", GUID: "g", URL: "https://example.org/one", Title: "S", Text: text(one)})
+		if got := place(t, s, Document{Article: "two", Source: "t", GUID: "g", URL: "https://example.org/two", Title: "T", Text: text(two)}); got.ID != "two" || got.Also != nil {
+			t.Fatalf("the second report: %+v", got)
+		}
+		bridge.Article = "bridge"
+		if got := place(t, s, bridge); got.ID != "one" || !slices.Equal(got.Also, []string{"two"}) {
+			t.Errorf("%s: %+v, want the first story and a word of the second", name, got)
+		}
+		last := Document{Article: "last", Title: "V", Text: text(changed(two, 25))}
+		if got := place(t, s, last); got.ID != "two" || got.Also != nil {
+			t.Errorf("%s, then the second report again: %+v", name, got)
+		}
 	}
 }
 
