@@ -10,6 +10,8 @@
 // articles. Whoever handles an article creates its claim, waits until its own watch of the bucket has reached the
 // claim, and so knows everything that was claimed before. The story is then a pure function of the earlier claims: that
 // of the earliest article with an equal alias, else of the most alike, else a new one, named after the article itself.
+// A text counts against the first article of a story and against the longest of those that are like the first one, so that
+// small steps chain nothing; what belongs to a second story as well names it, and joins the first.
 // A new one about the same names and phrases as a story of the last two days is related to it: both are told, and share a
 // group.
 //

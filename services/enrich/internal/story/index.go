@@ -316,3 +316,30 @@ func (x *index) candidates(d *doc) []candidate {
 	slices.SortFunc(alike, func(a, b candidate) int { return cmp.Or(cmp.Compare(b.alike, a.alike), cmp.Compare(a.first, b.first)) })
 	return alike
 }
+
+// like lists the articles behind a first one and before another whose text is like its own, the longest first.
+func (x *index) like(first string, before uint64) []string {
+	d := x.docs[first]
+	if d == nil || d.sketch == nil {
+		return nil
+	}
+	var list []*doc
+	seen := map[*doc]bool{}
+	for i := range bands {
+		for o := range x.bands.in(i, d.sketch) {
+			if seen[o] || o.first <= d.first || o.first >= before {
+				continue
+			}
+			seen[o] = true
+			if j, c := d.sketch.compare(o.sketch); j >= minJaccard || c >= minContainment {
+				list = append(list, o)
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b *doc) int { return cmp.Or(cmp.Compare(b.sketch.n, a.sketch.n), cmp.Compare(a.first, b.first)) })
+	var ids []string
+	for _, o := range list {
+		ids = append(ids, o.id)
+	}
+	return ids
+}

@@ -175,9 +175,12 @@ func (s *Stories) decide(ctx context.Context, id string) (member, error) {
 		if err != nil {
 			return member{}, err
 		}
-		// A text counts only against the first of its story. Else small steps would chain different reports together.
 		if c.relation != relationExact && other.Story != c.id {
-			continue
+			if ok, err := s.longest(ctx, other.Story, d, c.id); err != nil {
+				return member{}, err
+			} else if !ok {
+				continue
+			}
 		}
 		// A second story that it belongs to is noted and no more: posts hang on both.
 		if m.Relation == relationNew {
@@ -201,6 +204,25 @@ func (s *Stories) decide(ctx context.Context, id string) (member, error) {
 		}
 	}
 	return s.record(ctx, id, m)
+}
+
+// longest reports whether an article is the longest of those before d whose text is like that of the first of a story, and
+// that belong to it. A text counts only against these two: the first may be three lines, of which the whole report has
+// copies; with all members small steps would chain different reports together.
+func (s *Stories) longest(ctx context.Context, story string, d *doc, id string) (bool, error) {
+	s.index.mu.Lock()
+	list := s.index.like(story, d.first)
+	s.index.mu.Unlock()
+	for _, o := range list {
+		m, err := s.decide(ctx, o)
+		if err != nil {
+			return false, err
+		}
+		if m.Story == story {
+			return o == id, nil
+		}
+	}
+	return false, nil
 }
 
 // record creates a member record, or takes the one that is there: the first answer stands.

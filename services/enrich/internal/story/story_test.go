@@ -142,6 +142,27 @@ func TestSmallStepsDoNotChain(t *testing.T) {
 	}
 }
 
+func TestTheLongestVersionOfAReportSpeaksForItToo(t *testing.T) {
+	t.Parallel()
+	s := memory(t)
+	report := prose(5, 400)
+	place(t, s, Document{Article: "flash", Title: "F", Text: text(report[:80])})
+	for _, c := range []struct {
+		id, text, story, other string
+	}{
+		{"short", text(report[20:150]), "flash", "flash"},
+		{"report", text(report), "flash", "flash"},
+		{"copy", text(report[100:]), "flash", "report"},       // nothing of the flash is in it
+		{"likewise", text(report[90:330]), "flash", "report"}, // nor here, and it is more like the copy
+		{"step", text(append(report[150:400:400], prose(6, 150)...)), "flash", "report"},
+		{"far", text(prose(6, 150)), "far", ""}, // like a member that is neither
+	} {
+		if got := place(t, s, Document{Article: c.id, Title: c.id, Text: c.text}); got.ID != c.story || got.Other != c.other {
+			t.Errorf("%s: story %q by %q (%s), want %q by %q", c.id, got.ID, got.Other, got.Relation, c.story, c.other)
+		}
+	}
+}
+
 func TestAnArticleOfTwoStoriesJoinsOneAndNamesTheOther(t *testing.T) {
 	t.Parallel()
 	one, two := prose(1, 300), prose(2, 200)
@@ -159,7 +180,7 @@ func TestAnArticleOfTwoStoriesJoinsOneAndNamesTheOther(t *testing.T) {
 			t.Errorf("%s: %+v, want the first story and a word of the second", name, got)
 		}
 		last := Document{Article: "last", Title: "V", Text: text(changed(two, 25))}
-		if got := place(t, s, last); got.ID != "two" || got.Also != nil {
+		if got := place(t, s, last); got.ID != "two" {
 			t.Errorf("%s, then the second report again: %+v", name, got)
 		}
 	}
