@@ -530,7 +530,7 @@ var volatile = []struct{ pattern, name string }{
 	{`"tidings-epoch": "\w+"`, `"tidings-epoch": "EPOCH"`},
 	{`it was used, \w+ holds \d+ messages`, "it was used, SOME holds NUMBER messages"},
 	{`\.1\.\d+\.\d+\.\d{8,}`, ".VERSION"},
-	{`\b\d{11}\b`, "GENERATION"}, // of engine and vocabulary
+	{`\b\d{11}\b`, "GENERATION"},                   // of engine and vocabulary
 	{`("Tidings-Fence": \[\s+)"\d+"`, `$1"FENCE"`}, // of the leases, which are taken in any order
 }
 
