@@ -155,14 +155,17 @@ func get(address string) (body, etag string, err error) {
 	return string(text), resp.Header.Get("ETag"), err
 }
 
-// served waits until a title is in the public feed, and returns how long that took.
+// served waits until a title is in the public feed, or one that came after it, since a feed shows the newest only. It
+// returns how long that took.
 func (w *world) served(t *testing.T, s *stand, title string) time.Duration {
 	t.Helper()
 	began := time.Now()
 	// A connection to a server that is cut off is given up after 30 s only, and then the others have to agree.
 	until(t, 3*time.Minute, title+" in the feed", func() (bool, string) {
 		body, _, err := get(s.published(t)[0])
-		return strings.Contains(body, title), fmt.Sprint(err)
+		items := w.offered()
+		from := slices.IndexFunc(items, func(i item) bool { return i.Title == title })
+		return slices.ContainsFunc(items[from:], func(i item) bool { return strings.Contains(body, i.Title) }), fmt.Sprint(err)
 	})
 	return time.Since(began)
 }
