@@ -163,11 +163,12 @@ func commands() []shown {
 	}
 }
 
-// placeholders are commands that hold a word to be replaced, that a document warns of or that measure the machine as well as the
-// program: nothing runs as it stands.
+// placeholders are commands that hold a word to be replaced, that a document warns of, that measure the machine as well as the
+// program or that write files of the checkout anew: nothing runs as it stands.
 var placeholders = []string{
 	"go -C services/ingest get MODULE@VERSION", "go test PACKAGE -update", "go test -run '^$' -fuzz FuzzX -fuzztime 60s PACKAGE", "go build ./...",
 	"go test -run '^$' -bench . -timeout 30m ./services/publish/...", "go doc ./pkg/event", "go test ./services/tidings/e2e -run References -update",
+	"go generate ./services/enrich/internal/language",
 }
 
 var (
