@@ -2,9 +2,11 @@ package readers
 
 import (
 	"context"
+	"encoding/json"
 	"strconv"
 	"time"
 
+	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
 	"tidings.internal/services/deliver/internal/ledger"
@@ -25,6 +27,28 @@ func (s *shift) tell(typ, reason string, data map[string]string) {
 // tellOf tells of a reader of a list without saying which.
 func (s *shift) tellOf(list, typ, reason string) {
 	s.Bus.Notice(context.WithoutCancel(s.ctx), event.Notice{Time: s.Now().UTC(), Type: typ, Channel: list, Reason: reason})
+}
+
+// heed ends what a reader of this list has ended, without waiting for the desk, which may be in other hands that are just
+// changing: no mail leaves after somebody was told that none will. The desk deals with the request all the same, and finds
+// the row as it would leave it.
+func (s *shift) heed(e bus.Entry) {
+	var r event.ReaderRequest
+	if e.Deleted || json.Unmarshal(e.Value, &r) != nil || r.Mode != event.ReaderUnsubscribe {
+		return
+	}
+	kind, list, id, err := s.Keys.read(string(r.Token))
+	if err != nil || kind != forReader || list != s.id {
+		return
+	}
+	row, revision, changed, err := s.store.change(s.ctx, list, id, func(old *Reader) *Reader { return unsubscribe(old, r.ID, s.Now()) })
+	switch {
+	case err != nil && s.ctx.Err() == nil:
+		s.Log.Debug("left the end of a subscription to the desk", "kind", fault.KindOf(err), "err", err)
+	case changed:
+		s.note(row, revision)
+		s.tellOf(list, "subscriber_left", "")
+	}
 }
 
 // tellDigests tells how many mails of each period went out.

@@ -79,7 +79,9 @@ func (d *Desk) take(ctx context.Context, e bus.Entry) {
 	}
 	var r event.ReaderRequest
 	err := json.Unmarshal(e.Value, &r)
-	if err == nil {
+	if err != nil {
+		err = fault.Errorf(fault.Malformed, "read a request: it has no form")
+	} else {
 		err = r.Check() // the public port has done so, but it faces the public
 	}
 	keep := false
@@ -94,11 +96,16 @@ func (d *Desk) take(ctx context.Context, e bus.Entry) {
 		}
 		break
 	}
-	switch {
-	case ctx.Err() != nil || keep:
-		return
-	case err != nil:
+	switch fault.KindOf(err) {
+	case "":
+		if keep || ctx.Err() != nil {
+			return
+		}
+	case fault.Invalid, fault.Malformed, fault.TooLarge, fault.Gone:
 		d.Log.Warn("left a request of a reader aside", "key", e.Key, "kind", fault.KindOf(err))
+	default: // a fault of ours, which loses nobody's word
+		d.Log.Error("could not deal with a request of a reader, which waits for the next start", "key", e.Key, "kind", fault.KindOf(err), "err", err)
+		return
 	}
 	d.purge(ctx, e.Key)
 }

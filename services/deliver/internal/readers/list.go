@@ -54,8 +54,9 @@ type ListOptions struct {
 // List is the work on one list: its mails go out in the time that each reader has chosen.
 type List struct {
 	ListOptions
-	id    string
-	store *Store
+	id       string
+	store    *Store
+	requests Bucket
 	// testing is held while an operator's test is sent.
 	testing sync.Mutex
 	shift   atomic.Pointer[shift] // nil while another replica works
@@ -72,7 +73,7 @@ func NewList(o ListOptions) *List {
 	}
 	l := &List{
 		ListOptions: o, id: o.Sender.List, store: NewStore(o.Bus.Bucket(event.BucketSubscribers), o.Keys), look: lookAgain, pace: mailsPerSecond,
-		stopGrace: stopGrace, commitGrace: commitGrace,
+		requests: o.Bus.Bucket(event.BucketRequests), stopGrace: stopGrace, commitGrace: commitGrace,
 	}
 	l.Log = o.Log.With("channel", l.id)
 	return l
@@ -123,6 +124,9 @@ func (l *List) work(ctx context.Context, lease Lease) {
 		}
 		return // and begin anew
 	}
+	group.Go(func() {
+		_ = l.requests.Watch(ctx, event.RequestsOfReaders+">", s.heed, func() {}) // it never fails
+	})
 	if l.Bounces != nil {
 		group.Go(func() { s.readBounces() })
 	}

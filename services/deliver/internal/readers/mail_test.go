@@ -303,3 +303,22 @@ func TestAnEmptyDayHasNoMailAndMissedOnesAreOne(t *testing.T) {
 		t.Errorf("it tells %q", got)
 	}
 }
+
+// The desk may be in other hands that are just changing: who was told that no mail comes gets none.
+func TestAnUnsubscriptionNeedsNoDesk(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	_, stop := w.desk()
+	w.list()
+	r := w.reader("a@example.org", event.Wishes{Period: event.Immediate})
+	w.quiet()
+	stop()
+	w.unsubscribe(w.keys.Token("letter", r.ID))
+	w.row("a@example.org", "the end", func(r *Reader) bool { return r.State == Left })
+	w.publish(1, 1, "story-one")
+	w.desk()
+	w.quiet()
+	if got := w.rows()["a@example.org"]; got.State != Left || len(w.mails("a@example.org")) != 1 {
+		t.Errorf("the reader is %s and has %d mails", got.State, len(w.mails("a@example.org")))
+	}
+}

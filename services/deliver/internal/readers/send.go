@@ -167,6 +167,7 @@ func (s *shift) try(id string, mailer Mailer) error {
 	case err != nil && fault.KindOf(err) == fault.Unreachable:
 		return err
 	case err != nil:
+		s.Log.Warn("could not write a mail, which is given up", "reader", row.ID, "kind", fault.KindOf(err), "err", err)
 		return s.settle(row, now, Failed, func(r *Reader) *Reader { return r.end(Failed, string(fault.KindOf(err)), now) })
 	case letter == nil:
 		return s.settle(row, now, Empty, func(r *Reader) *Reader { return r.pass(r.Mail.Period, r.Mail.To) })

@@ -51,8 +51,8 @@ func (s *shift) write(r *Reader) (*written, error) {
 			continue
 		}
 		story, ok, err := s.stories.read(s.ctx, p)
-		if err != nil {
-			return nil, err
+		if err != nil { // of the bus: the mail is none the worse for it
+			return nil, fault.Errorf(fault.Unreachable, "read what a mail tells: %w", err)
 		}
 		if ok {
 			d.Entries = append(d.Entries, entryOf(story))
