@@ -30,8 +30,7 @@ func (s *shift) tellOf(list, typ, reason string) {
 }
 
 // heed ends what a reader of this list has ended, without waiting for the desk, which may be in other hands that are just
-// changing: no mail leaves after somebody was told that none will. The desk deals with the request all the same, and finds
-// the row as it would leave it.
+// changing: no mail leaves after somebody was told that none will. The desk deals with the request all the same, in its turn.
 func (s *shift) heed(e bus.Entry) {
 	var r event.ReaderRequest
 	if e.Deleted || json.Unmarshal(e.Value, &r) != nil || r.Mode != event.ReaderUnsubscribe {
@@ -41,7 +40,13 @@ func (s *shift) heed(e bus.Entry) {
 	if err != nil || kind != forReader || list != s.id {
 		return
 	}
-	row, revision, changed, err := s.store.change(s.ctx, list, id, func(old *Reader) *Reader { return unsubscribe(old, r.ID, s.Now()) })
+	row, revision, changed, err := s.store.change(s.ctx, list, id, func(old *Reader) *Reader {
+		if old == nil || old.dealt(r.ID) {
+			return nil
+		}
+		// Not as dealt with: an earlier wish may still be on the desk, and this one ends that, too, when its turn comes.
+		return unsubscribe(old, "", s.Now())
+	})
 	switch {
 	case err != nil && s.ctx.Err() == nil:
 		s.Log.Debug("left the end of a subscription to the desk", "kind", fault.KindOf(err), "err", err)

@@ -60,9 +60,11 @@ type List struct {
 	// testing is held while an operator's test is sent.
 	testing sync.Mutex
 	shift   atomic.Pointer[shift] // nil while another replica works
-	// look, pace and the graces are the constants lookAgain, mailsPerSecond, stopGrace and commitGrace, for tests.
+	// look, pace, hourly and the graces are the constants lookAgain, mailsPerSecond, mailsPerHour, stopGrace and commitGrace,
+	// for tests.
 	look                   time.Duration
 	pace                   float64
+	hourly                 int
 	stopGrace, commitGrace time.Duration
 }
 
@@ -72,7 +74,7 @@ func NewList(o ListOptions) *List {
 		o.Tick = func() {}
 	}
 	l := &List{
-		ListOptions: o, id: o.Sender.List, store: NewStore(o.Bus.Bucket(event.BucketSubscribers), o.Keys), look: lookAgain, pace: mailsPerSecond,
+		ListOptions: o, id: o.Sender.List, store: NewStore(o.Bus.Bucket(event.BucketSubscribers), o.Keys), look: lookAgain, pace: mailsPerSecond, hourly: mailsPerHour,
 		requests: o.Bus.Bucket(event.BucketRequests), stopGrace: stopGrace, commitGrace: commitGrace,
 	}
 	l.Log = o.Log.With("channel", l.id)

@@ -89,7 +89,7 @@ func newShift(ctx context.Context, l *List, lease Lease) *shift {
 		List: l, ctx: ctx, lease: lease, stories: newStories(l.Ledger, l.id), wake: make(chan struct{}, 1), seats: map[string]*seat{},
 		mailers: slices.Clone(l.Mailers), domains: map[string]int{}, told: map[string]*tally{},
 		second: rate.NewLimiter(rate.Limit(l.pace), max(1, int(l.pace))),
-		hour:   rate.NewLimiter(rate.Every(time.Hour/(mailsPerHour-atOnce)), atOnce),
+		hour:   rate.NewLimiter(rate.Limit(float64(l.hourly-atOnce)/time.Hour.Seconds()), atOnce),
 	}
 }
 

@@ -131,6 +131,8 @@ func fate(p preview) string {
 		words = "It would be held"
 	case v.State == "skipped":
 		words = "It would be skipped: " + v.Reason
+	case v.State == "listed":
+		words = "It would be told in the next mail to each reader who wants it"
 	default:
 		words = "It would be sent"
 	}
