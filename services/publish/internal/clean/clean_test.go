@@ -1,10 +1,12 @@
 package clean
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/clipperhouse/uax29/v2/graphemes"
 	"github.com/google/go-cmp/cmp"
 )
 
@@ -199,4 +201,53 @@ func FuzzClean(f *testing.F) {
 			}
 		}
 	})
+}
+
+// The short way over letters finds the borders that the library does.
+func TestGraphemesAreThoseOfTheLibrary(t *testing.T) {
+	t.Parallel()
+	var pieces []string
+	for r := rune(0); r <= 0x310; r++ {
+		pieces = append(pieces, string(r))
+	}
+	pieces = append(pieces, "\xff", "\xc3", "\u0600", "क", "\u094d", "षि", "\u200d", "👩", "🚀", "🇩", "\ufe0f", "한", "\u1100", "\u1161", "…")
+	check := func(s string) {
+		at := 0
+		for g := graphemes.FromString(s); g.Next(); {
+			if at += Grapheme(s[at:]); at != g.End() {
+				t.Fatalf("%q: a grapheme ends at %d, want %d", s, at, g.End())
+			}
+		}
+		if n := Grapheme(s[at:]); n != 0 {
+			t.Fatalf("%q: %d bytes more", s, n)
+		}
+	}
+	for _, a := range pieces {
+		for _, b := range pieces {
+			check(a + b)
+		}
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		var s strings.Builder
+		for range rng.IntN(40) {
+			s.WriteString(pieces[rng.IntN(len(pieces))])
+		}
+		check(s.String())
+	}
+}
+
+func TestLinesHaveSingleSpaces(t *testing.T) {
+	t.Parallel()
+	pieces := []string{"a", "ü", " ", "  ", "\n", "\t", "\u00a0", "\u2003", "\x1b", "…"}
+	rng := rand.New(rand.NewPCG(3, 4))
+	for range 5000 {
+		var s strings.Builder
+		for range rng.IntN(8) {
+			s.WriteString(pieces[rng.IntN(len(pieces))])
+		}
+		if diff := cmp.Diff(strings.Join(strings.Fields(Text(s.String())), " "), Line(s.String())); diff != "" {
+			t.Fatalf("Line(%q) (-want +got):\n%s", s.String(), diff)
+		}
+	}
 }

@@ -64,7 +64,27 @@ func allowed(r rune) bool {
 
 // Line is [Text] on one line: white space of any kind and length becomes one space, none at the ends.
 func Line(s string) string {
-	return strings.Join(strings.Fields(Text(s)), " ")
+	s = strings.TrimSpace(Text(s))
+	if isLine(s) {
+		return s
+	}
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// isLine reports whether the white space in a trimmed text is single spaces. In nearly every text it is.
+func isLine(s string) bool {
+	for i, r := range s {
+		switch {
+		case ' ' < r && r < utf8.RuneSelf:
+		case r == ' ':
+			if s[i+1] == ' ' { // a trimmed text does not end here
+				return false
+			}
+		case unicode.IsSpace(r):
+			return false
+		}
+	}
+	return true
 }
 
 // MaxTitle is the longest title in graphemes: what MSN, the strictest reader of feeds that names a limit, takes.
@@ -74,7 +94,12 @@ var tagForm = regexp.MustCompile(`<(/?[A-Za-z!?][^<>]*)>`)
 
 // Plain is [Line] for text that readers may take for HTML. The text is plain already, so character references are left
 // alone; what looks like a tag gets other brackets, because such a reader would swallow it.
-func Plain(s string) string { return tagForm.ReplaceAllString(Line(s), "‹$1›") }
+func Plain(s string) string {
+	if s = Line(s); !strings.Contains(s, "<") { // nearly every text
+		return s
+	}
+	return tagForm.ReplaceAllString(s, "‹$1›")
+}
 
 // Title gives a title of one line and at most [MaxTitle] graphemes, cut at a word. An empty title is replaced by the
 // first words of the fallback.
@@ -89,10 +114,37 @@ func Title(s, fallback string) string {
 // Length counts graphemes, the characters as a reader sees them.
 func Length(s string) int {
 	n := 0
-	for g := graphemes.FromString(s); g.Next(); {
-		n++
+	for at := 0; at < len(s); n++ {
+		at += Grapheme(s[at:])
 	}
 	return n
+}
+
+// Grapheme returns the length in bytes of the first grapheme of a text, 0 of an empty one.
+func Grapheme(s string) int {
+	n := single(s)
+	if n > 0 && (n == len(s) || s[n] == '\r' || single(s[n:]) > 0) {
+		return n
+	}
+	g := graphemes.FromString(s)
+	g.Next()
+	return g.End()
+}
+
+// single returns the length of the first character if it is one of those that most texts are made of and that never join
+// with one another (UAX 29, "Grapheme_Cluster_Break"): ASCII but CR, and U+00C0 to U+02FF, the Latin letters. It is 0 for
+// all others.
+func single(s string) int {
+	if s == "" {
+		return 0
+	}
+	switch b := s[0]; {
+	case b < utf8.RuneSelf && b != '\r':
+		return 1
+	case 0xC3 <= b && b <= 0xCB && len(s) > 1 && s[1]&0xC0 == 0x80:
+		return 2
+	}
+	return 0
 }
 
 // Shorten cuts plain text to at most limit graphemes. It cuts at the end of a word where one ends in the second half,
@@ -104,8 +156,8 @@ func Shorten(s string, limit int) string {
 	if len(s) <= limit {
 		return s // a grapheme has at least one byte
 	}
-	n, end, word := 0, 0, 0
-	for g := graphemes.FromString(s); g.Next(); {
+	end, word := 0, 0
+	for n, at := 0, 0; at < len(s); n++ {
 		if n == limit {
 			// More follows: go back to where an ellipsis still fits.
 			cut := end
@@ -114,20 +166,26 @@ func Shorten(s string, limit int) string {
 			}
 			return strings.TrimRightFunc(s[:cut], func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",;:–—-(", r) }) + "…"
 		}
-		if n++; n < limit {
-			if isSpace(g.Value()) {
-				word = g.Start()
+		next := at + Grapheme(s[at:])
+		if n+1 < limit {
+			if isSpace(s[at:]) {
+				word = at
 			}
-			end = g.End()
-			if n == limit-1 && end < len(s) && isSpace(s[end:]) {
+			end = next
+			if n+2 == limit && end < len(s) && isSpace(s[end:]) {
 				word = end
 			}
 		}
+		at = next
 	}
 	return s
 }
 
+// isSpace reports whether a text begins with white space.
 func isSpace(s string) bool {
+	if ' ' < s[0] && s[0] < utf8.RuneSelf {
+		return false
+	}
 	r, _ := utf8.DecodeRuneInString(s)
 	return unicode.IsSpace(r)
 }
@@ -137,7 +195,10 @@ var emailForm = regexp.MustCompile(`(?i)[<(]?(?:mailto:)?[a-z0-9._%+-]+@[a-z0-9-
 // Person gives the name of an author without e-mail addresses, which nobody wants to see published. It is empty when
 // nothing else stood there.
 func Person(name string) string {
-	name = Line(emailForm.ReplaceAllString(Text(name), " "))
+	if name = Text(name); strings.Contains(name, "@") {
+		name = emailForm.ReplaceAllString(name, " ")
+	}
+	name = Line(name)
 	if strings.HasPrefix(name, "(") && strings.HasSuffix(name, ")") { // "jane@example.org (Jane)", as RSS 2.0 has it
 		name = name[1 : len(name)-1]
 	}

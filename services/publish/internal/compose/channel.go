@@ -112,16 +112,39 @@ func (c *Channel) compose(a *article.Article, in Input) (event.Post, error) {
 	if !a.Story.FirstSeen.IsZero() {
 		p.FirstSeen = a.Story.FirstSeen.UTC()
 	}
-	content, err := event.Marshal(struct {
-		Text    string
-		Request event.Request
-		Media   []event.Asset
-	}{d.Text, d.Request, d.Media})
-	if err != nil {
+	if p.Hash, err = hash(d); err != nil {
 		return event.Post{}, fault.Errorf(fault.Internal, "compose for channel %s: %w", c.ID, err)
 	}
-	p.Hash = event.Hash(content)
 	return p, nil
+}
+
+// hash is [event.Hash] of the text, the request and the media of a draft, written as one document. The body is taken as it
+// is: [JSON] has made it, and to write it within the document would be to read it again, byte by byte.
+func hash(d Draft) (string, error) {
+	var doc struct {
+		Text    string
+		Request event.Request
+	}
+	doc.Text, doc.Request = d.Text, d.Request
+	doc.Request.Body = nil
+	head, err := event.Marshal(doc)
+	if err != nil {
+		return "", err
+	}
+	media, err := event.Marshal(d.Media)
+	if err != nil {
+		return "", err
+	}
+	// The body is the last field of the request, and the media follow it.
+	head = slices.Grow(bytes.TrimSuffix(head, []byte("}}")), len(d.Request.Body)+len(media)+len(`,"body":},"Media":}`))
+	if len(d.Request.Body) > 0 {
+		if head[len(head)-1] != '{' {
+			head = append(head, ',')
+		}
+		head = append(append(head, `"body":`...), d.Request.Body...)
+	}
+	head = append(append(append(head, `},"Media":`...), media...), '}')
+	return event.Hash(head), nil
 }
 
 // Changed reports whether a post is worth an edit of the one that was composed before.
@@ -165,9 +188,9 @@ func samples() []*item.Item {
 	return []*item.Item{rich, poor}
 }
 
-// limit is a buffer that refuses to grow past a number of bytes.
+// limit is a builder that refuses to grow past a number of bytes.
 type limit struct {
-	bytes.Buffer
+	strings.Builder
 	most int
 }
 
@@ -176,7 +199,7 @@ func (l *limit) Write(p []byte) (int, error) {
 	if l.Len()+len(p) > l.most {
 		return 0, fmt.Errorf("the template writes more than %d bytes", l.most)
 	}
-	return l.Buffer.Write(p)
+	return l.Builder.Write(p)
 }
 
 // first returns at most n entries of a list.

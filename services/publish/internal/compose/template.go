@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"tidings.internal/services/publish/internal/clean"
-	"tidings.internal/services/publish/internal/item"
 )
 
 // maxOutput is what a template may write, in bytes: more than any network takes.
@@ -51,6 +50,7 @@ func NewFields(in Input, escape func(string) string) Fields {
 		Title: escape(in.Item.Title), Summary: escape(in.Item.Summary), URL: in.Link, Source: escape(in.Item.Source.Title),
 		Published: in.Item.Published, Language: in.Item.Language, Channel: in.Channel.ID, Site: in.Channel.site.Title,
 	}
+	f.Tags, f.Authors = make([]Tag, 0, len(in.Item.Tags)), make([]string, 0, len(in.Item.Authors))
 	for _, t := range in.Item.Tags {
 		f.Tags = append(f.Tags, Tag{escape(t.Label), hashtag(t)})
 	}
@@ -102,6 +102,7 @@ func readable(err error) error {
 // since a field that is empty leaves its line breaks behind.
 func (c *Channel) apply(f Fields) (string, error) {
 	out := &limit{most: maxOutput}
+	out.Grow(min(len(f.Title)+len(f.Summary)+len(f.URL)+200, maxOutput)) // what most templates write
 	if err := c.template.Execute(out, f); err != nil {
 		return "", &Error{TemplateError, readable(err)}
 	}
@@ -110,7 +111,11 @@ func (c *Channel) apply(f Fields) (string, error) {
 
 // tidy takes out of a text what a reader does not see.
 func tidy(text string) string {
-	lines := strings.Split(clean.Text(text), "\n")
+	text = strings.TrimSpace(clean.Text(text))
+	if isTidy(text) {
+		return text
+	}
+	lines := strings.Split(text, "\n")
 	kept := lines[:0]
 	for _, l := range lines {
 		l = strings.TrimRightFunc(l, unicode.IsSpace)
@@ -120,6 +125,21 @@ func tidy(text string) string {
 		kept = append(kept, l)
 	}
 	return strings.TrimSpace(strings.Join(kept, "\n"))
+}
+
+// isTidy reports whether in a trimmed text no line ends in white space and no two lines on end are empty, as in nearly
+// every text.
+func isTidy(text string) bool {
+	for at := 0; ; at++ {
+		n := strings.IndexByte(text[at:], '\n')
+		if n < 0 {
+			return true
+		}
+		at += n
+		if r, _ := utf8.DecodeLastRuneInString(text[:at]); r != '\n' && unicode.IsSpace(r) || strings.HasPrefix(text[at:], "\n\n\n") {
+			return false
+		}
+	}
 }
 
 func truncate(n int, s string) string { return clean.Shorten(s, n) }
@@ -153,11 +173,12 @@ func sentenceEnd(s string, from int) int {
 		var size int
 		r, size = utf8.DecodeRuneInString(s[at:])
 		at += size
-		if !strings.ContainsRune(".!?…。！？", r) {
-			continue
-		}
-		if strings.ContainsRune("。！？", r) {
+		switch r {
+		case '。', '！', '？': // no space follows these
 			return at
+		case '.', '!', '?', '…':
+		default:
+			continue
 		}
 		if next, size := utf8.DecodeRuneInString(s[at:]); size > 0 && !unicode.IsSpace(next) {
 			continue
@@ -207,47 +228,4 @@ func (c *Channel) utm(source, medium, campaign, link string) string {
 	marks := c.UTM
 	marks.Source, marks.Medium, marks.Campaign = source, medium, campaign
 	return mark(link, marks)
-}
-
-// hashtags writes at most n hashtags of a list, the channel's own number when none is given.
-func (c *Channel) hashtags(tags []Tag, n ...int) string {
-	most := c.Hashtags
-	if len(n) > 0 {
-		most = n[0]
-	}
-	var out []string
-	seen := map[string]bool{}
-	for _, t := range tags {
-		key := strings.ToLower(t.hashtag)
-		if t.hashtag == "" || seen[key] || len(out) >= most {
-			continue
-		}
-		seen[key] = true
-		out = append(out, "#"+t.hashtag)
-	}
-	return strings.Join(out, " ")
-}
-
-// hashtag writes a tag as one word without the sign: each word of the label with a capital, the rest of it as it
-// stands, so that umlauts and acronyms stay. Only letters, marks, digits and _ are kept; without a letter it is none.
-func hashtag(t item.Tag) string {
-	source := strings.TrimPrefix(t.Hashtag, "#")
-	if source == "" {
-		source = t.Label
-	}
-	inWord := func(r rune) bool { return unicode.IsLetter(r) || unicode.IsMark(r) || unicode.IsDigit(r) || r == '_' }
-	var b strings.Builder
-	letter := false
-	for word := range strings.FieldsFuncSeq(source, func(r rune) bool { return !inWord(r) }) {
-		runes := []rune(word)
-		runes[0] = unicode.ToUpper(runes[0])
-		for _, r := range runes {
-			letter = letter || unicode.IsLetter(r)
-		}
-		b.WriteString(string(runes))
-	}
-	if !letter || b.Len() > 200 {
-		return ""
-	}
-	return b.String()
 }

@@ -1,6 +1,9 @@
 package compose
 
 import (
+	"math/rand/v2"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -8,6 +11,7 @@ import (
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
+	"tidings.internal/services/publish/internal/clean"
 	"tidings.internal/services/publish/internal/item"
 )
 
@@ -89,6 +93,77 @@ func TestErrorsHaveAClass(t *testing.T) {
 		_, err = ch.Post(&article.Article{ID: "a"}, &item.Item{URL: "https://example.org/", Title: "long"}, event.ActionCreate, false)
 		if got := Class(err); got != class {
 			t.Errorf("%s: class %q of %v", class, got, err)
+		}
+	}
+}
+
+func random(rng *rand.Rand, pieces []string) string {
+	var b strings.Builder
+	for range rng.IntN(12) {
+		b.WriteString(pieces[rng.IntN(len(pieces))])
+	}
+	return b.String()
+}
+
+func TestHashtagsOfATextStandAtTheBeginOfAWord(t *testing.T) {
+	t.Parallel()
+	form := regexp.MustCompile(`(^|\s)#([\pL\pM\pN_]+)`)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 5000 {
+		text := random(rng, []string{"#", "##", " ", "\n", "\v", "\u00a0", "a", "Ü", "e\u0301", "1", "Ⅷ", "_", "-", ".", "한", "😀", "\xff", "#Tag", " #Tag"})
+		var want, got [][2]int
+		for _, m := range form.FindAllStringSubmatchIndex(text, -1) {
+			want = append(want, [2]int{m[4], m[5]})
+		}
+		for start, end := range Hashtags(text) {
+			got = append(got, [2]int{start, end})
+		}
+		if !slices.Equal(want, got) {
+			t.Fatalf("hashtags of %q: %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestTidyTextsHaveNoWhiteSpaceThatNobodySees(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(3, 4))
+	unseen := regexp.MustCompile(`[\s\x{a0}]\n\n|[ \t\x{a0}]\n|^\s|\s$`)
+	for range 5000 {
+		text := random(rng, []string{"a", "ü", "…", " ", "\n", "\n", "\n\n", "\t", "\u00a0", "\r\n", "\x1b"})
+		got := tidy(text)
+		if unseen.MatchString(got) || !slices.Equal(strings.Fields(got), strings.Fields(clean.Text(text))) || tidy(got) != got {
+			t.Fatalf("tidy(%q) = %q", text, got)
+		}
+	}
+}
+
+// Hashes stand on the bus: they stay what they were when the whole draft was written as one document.
+func TestHashIsThatOfOneDocument(t *testing.T) {
+	t.Parallel()
+	body, err := JSON(map[string]string{"text": "a <b> \u2028 }}"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, d := range map[string]Draft{
+		"empty":     {},
+		"body only": {Text: "x", Request: event.Request{Body: body}},
+		"no body":   {Text: "}}", Request: event.Request{Method: "DELETE", Path: "/}}"}},
+		"all": {
+			Text: "\"}}", Request: event.Request{Method: "POST", Path: "/x", Headers: map[string]string{"B": "}}", "A": "1"}, Body: body},
+			Media: []event.Asset{{Name: "image", URL: "https://example.org/a.png"}},
+		},
+		"no list of media": {Text: "x", Request: event.Request{Path: "/x", Body: body}, Media: []event.Asset{}},
+	} {
+		doc, err := event.Marshal(struct {
+			Text    string
+			Request event.Request
+			Media   []event.Asset
+		}{d.Text, d.Request, d.Media})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := hash(d); err != nil || got != event.Hash(doc) {
+			t.Errorf("%s: %s, %v; want that of %s", name, got, err, doc)
 		}
 	}
 }

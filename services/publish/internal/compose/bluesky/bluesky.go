@@ -7,7 +7,6 @@ package bluesky
 import (
 	"hash/fnv"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
@@ -95,13 +94,14 @@ func composePost(in compose.Input) (compose.Draft, error) {
 	if !ok {
 		s = defaults().(*Settings)
 	}
-	count := func(text string) int { return length(show(text, in.Link)) }
+	link := shorten(in.Link)
+	count := func(text string) int { return length(strings.ReplaceAll(text, in.Link, link)) }
 	text, used, err := compose.Fit(in, compose.NewFields(in, compose.Unmention), count, limit)
 	if err != nil {
 		return compose.Draft{}, err
 	}
 	r := record{Type: collection, CreatedAt: created(in).Format("2006-01-02T15:04:05.000000Z")}
-	r.Text = show(text, in.Link)
+	r.Text = strings.ReplaceAll(text, in.Link, link)
 	r.Facets = facets(text, in.Link)
 	if l := in.Item.Language; l != "" {
 		r.Langs = []string{l}
@@ -134,9 +134,6 @@ func length(text string) int {
 	return max(clean.Length(text), (len(text)*limit+maxBytes-1)/maxBytes)
 }
 
-// show replaces the whole link by its shortened form.
-func show(text, link string) string { return strings.ReplaceAll(text, link, shorten(link)) }
-
 // shorten is a link as it is shown: without its scheme, cut in the middle of nowhere and marked so.
 func shorten(link string) string {
 	u, err := url.Parse(link)
@@ -153,9 +150,6 @@ func shorten(link string) string {
 	return s
 }
 
-// tagForm is a hashtag at the begin of a word.
-var tagForm = regexp.MustCompile(`(^|\s)#([\p{L}\p{M}\p{N}_]+)`)
-
 // facets are the ranges of the shown text that are a link or a hashtag. text still has the whole link.
 func facets(text, link string) []facet {
 	var out []facet
@@ -165,13 +159,13 @@ func facets(text, link string) []facet {
 			out = append(out, facet{index{at, at + len(shown)}, []feature{{Type: "app.bsky.richtext.facet#link", URI: link}}})
 			at += len(shown)
 		}
-		for _, m := range tagForm.FindAllStringSubmatchIndex(part, -1) {
-			name := part[m[4]:m[5]]
+		for start, end := range compose.Hashtags(part) {
+			name := part[start:end]
 			// The # belongs to the range and not to the tag. A number is no tag.
 			if strings.Trim(name, "0123456789") == "" || clean.Length(name) > maxTag {
 				continue
 			}
-			out = append(out, facet{index{at + m[4] - 1, at + m[5]}, []feature{{Type: "app.bsky.richtext.facet#tag", Tag: name}}})
+			out = append(out, facet{index{at + start - 1, at + end}, []feature{{Type: "app.bsky.richtext.facet#tag", Tag: name}}})
 		}
 		at += len(part)
 	}

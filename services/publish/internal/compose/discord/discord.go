@@ -47,7 +47,7 @@ func composePost(in compose.Input) (compose.Draft, error) {
 	if !ok {
 		s = defaults().(*Settings)
 	}
-	count := func(text string) int { return utf8.RuneCountInString(markdown(text, in.Link)) }
+	count := func(text string) int { return length(text, in.Link) }
 	text, used, err := compose.Fit(in, compose.NewFields(in, nil), count, limit)
 	if err != nil {
 		return compose.Draft{}, err
@@ -75,9 +75,30 @@ func markdown(text, link string) string {
 	return escape.Replace(before) + link + markdown(after, link)
 }
 
+// length is how many characters [markdown] makes of a text: one more for each that is escaped.
+func length(text, link string) int {
+	n := utf8.RuneCountInString(text) + escapes(text)
+	if link != "" {
+		n -= strings.Count(text, link) * escapes(link)
+	}
+	return n
+}
+
+// escapes is how many characters of a text are escaped.
+func escapes(text string) int {
+	n := 0
+	for i := range len(signs) {
+		n += strings.Count(text, signs[i:i+1])
+	}
+	return n
+}
+
+// signs are what Discord may read as markup.
+const signs = "\\*_~`|>#-+[]()<:@"
+
 var escape = func() *strings.Replacer {
 	var pairs []string
-	for _, c := range "\\*_~`|>#-+[]()<:@" {
+	for _, c := range signs {
 		pairs = append(pairs, string(c), `\`+string(c))
 	}
 	return strings.NewReplacer(pairs...)

@@ -8,6 +8,7 @@ import (
 	_ "embed" // for example.yaml
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 
 	"tidings.internal/pkg/config"
@@ -133,26 +134,30 @@ func composePost(in compose.Input) (compose.Draft, error) {
 }
 
 // length counts units of UTF-16, which is never less than what LinkedIn counts.
-func length(text string) int { return len(utf16.Encode([]rune(text))) }
+func length(text string) int {
+	n := 0
+	for _, r := range text {
+		n += utf16.RuneLen(r)
+	}
+	return n
+}
 
-// hashtag is one of ours: alone after space, of letters, marks, digits and _.
-var hashtag = regexp.MustCompile(`(^|\s)#([\pL\pM\pN_]*\pL[\pL\pM\pN_]*)(\s|$)`)
-
-// little escapes what the format reads as markup, everywhere but in hashtags.
+// little escapes what the format reads as markup, everywhere but in hashtags: one of ours stands alone between space and
+// has a letter.
 func little(text string) string {
 	var b strings.Builder
-	for {
-		m := hashtag.FindStringSubmatchIndex(text)
-		if m == nil {
-			b.WriteString(escape.Replace(text))
-			return b.String()
+	b.Grow(len(text) + len(text)/16)
+	done := 0
+	for start, end := range compose.Hashtags(text) {
+		if end < len(text) && !strings.ContainsRune("\t\n\f\r ", rune(text[end])) || !strings.ContainsFunc(text[start:end], unicode.IsLetter) {
+			continue
 		}
-		b.WriteString(escape.Replace(text[:m[3]]))
+		_, _ = escape.WriteString(&b, text[done:start-1]) // a builder never fails
 		b.WriteByte('#')
-		// Within a tag only the underscore is a sign of the format.
-		b.WriteString(escape.Replace(text[m[4]:m[5]]))
-		text = text[m[5]:]
+		done = start // within a tag only the underscore is a sign of the format
 	}
+	_, _ = escape.WriteString(&b, text[done:])
+	return b.String()
 }
 
 var escape = func() *strings.Replacer {

@@ -72,12 +72,14 @@ func composePost(in compose.Input) (compose.Draft, error) {
 
 // markup is a text as HTML: paragraphs at blank lines, line breaks, and the link as a link.
 func markup(text, link string) string {
+	anchor := `<a href="` + html.EscapeString(link) + `">` + html.EscapeString(link) + "</a>"
 	var b strings.Builder
+	b.Grow(len(text) + len(text)/16 + 2*len(anchor))
 	for p := range strings.SplitSeq(text, "\n\n") {
 		b.WriteString("<p>")
 		for i, part := range strings.Split(p, link) {
 			if i > 0 {
-				b.WriteString(`<a href="` + html.EscapeString(link) + `">` + html.EscapeString(link) + "</a>")
+				b.WriteString(anchor)
 			}
 			b.WriteString(strings.ReplaceAll(html.EscapeString(part), "\n", "<br>"))
 		}

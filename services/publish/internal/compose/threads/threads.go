@@ -7,8 +7,6 @@ package threads
 import (
 	"unicode/utf8"
 
-	"github.com/clipperhouse/uax29/v2/graphemes"
-
 	"tidings.internal/pkg/event"
 	"tidings.internal/services/publish/internal/clean"
 	"tidings.internal/services/publish/internal/compose"
@@ -58,11 +56,15 @@ func composePost(in compose.Input) (compose.Draft, error) {
 // counted too long rather than too short.
 func length(text string) int {
 	n := 0
-	for g := graphemes.FromString(text); g.Next(); {
-		if v := g.Value(); pictorial(v) {
-			n += len(v)
-		} else {
-			n += utf8.RuneCountInString(v)
+	for at, end := 0, 0; at < len(text); at = end {
+		end = at + clean.Grapheme(text[at:])
+		switch g := text[at:end]; {
+		case len(g) == 1:
+			n++
+		case pictorial(g):
+			n += len(g)
+		default:
+			n += utf8.RuneCountInString(g)
 		}
 	}
 	return n

@@ -5,14 +5,15 @@
 package x
 
 import (
+	"iter"
 	"regexp"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/clipperhouse/uax29/v2/graphemes"
 	"golang.org/x/text/unicode/norm"
 
 	"tidings.internal/pkg/event"
+	"tidings.internal/services/publish/internal/clean"
 	"tidings.internal/services/publish/internal/compose"
 )
 
@@ -57,6 +58,9 @@ var cashtag = regexp.MustCompile(`(^|[^\pL\pN$])\$([A-Za-z]{1,6})\b`)
 // sent gives a text as it is counted and sent: composed (NFC), with one cashtag at most.
 func sent(text string) string {
 	text = norm.NFC.String(text)
+	if !strings.Contains(text, "$") { // nearly every text
+		return text
+	}
 	first := true
 	return cashtag.ReplaceAllStringFunc(text, func(m string) string {
 		if first {
@@ -75,27 +79,53 @@ var address = regexp.MustCompile(`https?://[^\s<>"]+|(?:[\pL\pN](?:[\pL\pN-]*[\p
 // ranges that twitter-text names as 1, all others as 2.
 func weight(text string) int {
 	n, at := 0, 0
-	for _, m := range address.FindAllStringIndex(text, -1) {
-		n += plainWeight(text[at:m[0]])
-		if strings.HasPrefix(text[m[0]:], "http") {
-			n += link
-		} else {
-			n += max(link, plainWeight(text[m[0]:m[1]]))
+	for from, word := range words(text) {
+		if !strings.ContainsAny(word, ".:") { // nearly every word, and never an address
+			continue
 		}
-		at = m[1]
+		for _, m := range address.FindAllStringIndex(word, -1) {
+			begin, end := from+m[0], from+m[1]
+			n += plainWeight(text[at:begin])
+			if strings.HasPrefix(text[begin:], "http") {
+				n += link
+			} else {
+				n += max(link, plainWeight(text[begin:end]))
+			}
+			at = end
+		}
 	}
 	return n + plainWeight(text[at:])
 }
 
+// words gives what stands between the white space of a text (\s of RE2, which no address holds), with its place.
+func words(text string) iter.Seq2[int, string] {
+	return func(yield func(at int, word string) bool) {
+		for at := 0; at < len(text); {
+			end := len(text)
+			if n := strings.IndexAny(text[at:], "\t\n\f\r "); n >= 0 {
+				end = at + n
+			}
+			if !yield(at, text[at:end]) {
+				return
+			}
+			at = end + 1
+		}
+	}
+}
+
 func plainWeight(text string) int {
 	n := 0
-	for g := graphemes.FromString(text); g.Next(); {
-		if emoji(g.Value()) {
+	for at, end := 0, 0; at < len(text); at = end {
+		end = at + clean.Grapheme(text[at:])
+		switch g := text[at:end]; {
+		case len(g) == 1:
+			n++
+		case emoji(g):
 			n += 2
-			continue
-		}
-		for _, r := range g.Value() {
-			n += runeWeight(r)
+		default:
+			for _, r := range g {
+				n += runeWeight(r)
+			}
 		}
 	}
 	return n

@@ -51,3 +51,28 @@ func TestTheTextThatIsSentIsTheOneThatWasCounted(t *testing.T) {
 		}
 	}
 }
+
+func TestAddressesAreFoundWordByWord(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(7, 8))
+	pieces := []string{"http", "https", "://", ":", ".", "..", "/", "x", "node.js", "ü", "-", " ", "\n", "\v", "\u00a0", "<", "\"", "de", "1", "👩‍🚀"}
+	for range 5000 {
+		var text strings.Builder
+		for range rng.IntN(12) {
+			text.WriteString(pieces[rng.IntN(len(pieces))])
+		}
+		want, at := 0, 0
+		for _, m := range address.FindAllStringIndex(text.String(), -1) {
+			want += plainWeight(text.String()[at:m[0]])
+			if strings.HasPrefix(text.String()[m[0]:], "http") {
+				want += link
+			} else {
+				want += max(link, plainWeight(text.String()[m[0]:m[1]]))
+			}
+			at = m[1]
+		}
+		if want += plainWeight(text.String()[at:]); weight(text.String()) != want {
+			t.Fatalf("weight(%q) = %d, want %d", text.String(), weight(text.String()), want)
+		}
+	}
+}
