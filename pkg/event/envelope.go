@@ -101,10 +101,13 @@ type Envelope struct {
 	Tracestate  string
 }
 
-// Hash returns the lower-case hex SHA-256 of a body, as the header Tidings-Hash holds it.
-func Hash(body []byte) string {
-	sum := sha256.Sum256(body)
-	return hex.EncodeToString(sum[:])
+// Hash returns the lower-case hex SHA-256 of a body, as the header Tidings-Hash holds it. The body may be given in pieces.
+func Hash(body ...[]byte) string {
+	sum := sha256.New()
+	for _, piece := range body {
+		_, _ = sum.Write(piece) // never fails
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // Encode builds a message from an envelope and a payload, which is written as JSON without escaping of HTML.

@@ -2,6 +2,7 @@ package clean
 
 import (
 	"math/rand/v2"
+	"net/url"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -191,6 +192,9 @@ func FuzzClean(f *testing.F) {
 			if again, ok := Link(link); !ok || again != link || strings.ContainsFunc(link, func(r rune) bool { return r <= ' ' || r > '~' }) {
 				t.Errorf("Link(%q) = %q, again %q", s, link, again)
 			}
+			if u, err := url.Parse(link); err != nil || u.String() != link {
+				t.Errorf("Link(%q) = %q is written as %v: %v", s, link, u, err)
+			}
 		}
 		if body, ok := Body(s); ok {
 			if strings.Contains(body, "<script") || Text(body) != body {
@@ -220,6 +224,12 @@ func TestGraphemesAreThoseOfTheLibrary(t *testing.T) {
 		}
 		if n := Grapheme(s[at:]); n != 0 {
 			t.Fatalf("%q: %d bytes more", s, n)
+		}
+		n := 0
+		for g := graphemes.FromString(s); g.Next(); n++ {
+		}
+		if Length(s) != n {
+			t.Fatalf("Length(%q) = %d, want %d", s, Length(s), n)
 		}
 	}
 	for _, a := range pieces {

@@ -115,6 +115,10 @@ func Title(s, fallback string) string {
 func Length(s string) int {
 	n := 0
 	for at := 0; at < len(s); n++ {
+		if at+1 < len(s) && s[at] < utf8.RuneSelf && s[at+1] < utf8.RuneSelf && s[at] != '\r' {
+			at++ // as Grapheme does, without a call for each letter
+			continue
+		}
 		at += Grapheme(s[at:])
 	}
 	return n

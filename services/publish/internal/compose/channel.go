@@ -136,15 +136,15 @@ func hash(d Draft) (string, error) {
 		return "", err
 	}
 	// The body is the last field of the request, and the media follow it.
-	head = slices.Grow(bytes.TrimSuffix(head, []byte("}}")), len(d.Request.Body)+len(media)+len(`,"body":},"Media":}`))
-	if len(d.Request.Body) > 0 {
-		if head[len(head)-1] != '{' {
-			head = append(head, ',')
-		}
-		head = append(append(head, `"body":`...), d.Request.Body...)
+	head = bytes.TrimSuffix(head, []byte("}}"))
+	name := []byte(`,"body":`)
+	switch {
+	case len(d.Request.Body) == 0:
+		name = nil
+	case bytes.HasSuffix(head, []byte("{")): // there is no field before it
+		name = name[1:]
 	}
-	head = append(append(append(head, `},"Media":`...), media...), '}')
-	return event.Hash(head), nil
+	return event.Hash(head, name, d.Request.Body, []byte(`},"Media":`), media, []byte("}")), nil
 }
 
 // Changed reports whether a post is worth an edit of the one that was composed before.
@@ -157,6 +157,9 @@ func (c *Channel) Changed(before, now *event.Post) bool {
 
 // mark puts the channel's marks on a link: before the fragment, and never over marks that are there already.
 func mark(link string, utm config.UTM) string {
+	if utm == (config.UTM{}) {
+		return link
+	}
 	u, err := url.Parse(link)
 	if err != nil {
 		return link
