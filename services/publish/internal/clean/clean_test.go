@@ -261,3 +261,24 @@ func TestLinesHaveSingleSpaces(t *testing.T) {
 		}
 	}
 }
+
+// Eight bytes at a time, no character that must be dropped gets through, wherever it stands.
+func TestTextFindsWhatItDropsAtEveryPlace(t *testing.T) {
+	t.Parallel()
+	const letters = "The tide turns at 3 ~"
+	for at := range letters {
+		for b := range 256 {
+			s := letters[:at] + string([]byte{byte(b)}) + letters[at:]
+			want := letters
+			switch {
+			case b == '\r':
+				want = letters[:at] + "\n" + letters[at:]
+			case b == '\t' || b == '\n' || ' ' <= b && b < 0x7f:
+				want = s
+			}
+			if got := Text(s); got != want {
+				t.Fatalf("Text(%q) = %q, want %q", s, got, want)
+			}
+		}
+	}
+}

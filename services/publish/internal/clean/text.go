@@ -34,10 +34,14 @@ func Text(s string) string {
 	return b.String()
 }
 
-// sound reports whether there is nothing to drop. Nearly every text is, and is looked at byte by byte as far as it is
-// ASCII.
+// sound reports whether there is nothing to drop. Nearly every text is, and as far as it is ASCII it is looked at eight
+// bytes at a time.
 func sound(s string) bool {
 	for i := 0; i < len(s); {
+		if ascii8(s, i) {
+			i += 8
+			continue
+		}
 		if b := s[i]; 0x20 <= b && b < 0x7f || b == '\t' || b == '\n' {
 			i++
 			continue
@@ -49,6 +53,20 @@ func sound(s string) bool {
 		i += size
 	}
 	return true
+}
+
+// ascii8 reports whether at a place of a text eight bytes of ASCII follow that are no controls, U+0020 to U+007E each. The
+// sums below set the highest bit of every byte that is another: taking away 0x20 does of a smaller one, adding 1 of 0x7F.
+// What a byte borrows from the next or carries over to it does not matter, since its own bit is set then.
+func ascii8(s string, at int) bool {
+	if at+8 > len(s) {
+		return false
+	}
+	b := s[at : at+8]
+	x := uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
+	const each = 0x0101010101010101
+	return (x|(x-0x20*each)|(x+each))&(0x80*each) == 0
 }
 
 // allowed reports whether a character may stay. [utf8.RuneError] is U+FFFD, so broken bytes are caught, too.
@@ -73,16 +91,19 @@ func Line(s string) string {
 
 // isLine reports whether the white space in a trimmed text is single spaces. In nearly every text it is.
 func isLine(s string) bool {
-	for i, r := range s {
-		switch {
-		case ' ' < r && r < utf8.RuneSelf:
-		case r == ' ':
-			if s[i+1] == ' ' { // a trimmed text does not end here
-				return false
-			}
-		case unicode.IsSpace(r):
+	if strings.Contains(s, "  ") {
+		return false
+	}
+	for i := 0; i < len(s); {
+		if ascii8(s, i) {
+			i += 8
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[i:])
+		if r != ' ' && unicode.IsSpace(r) {
 			return false
 		}
+		i += size
 	}
 	return true
 }
@@ -114,12 +135,12 @@ func Title(s, fallback string) string {
 // Length counts graphemes, the characters as a reader sees them.
 func Length(s string) int {
 	n := 0
-	for at := 0; at < len(s); n++ {
-		if at+1 < len(s) && s[at] < utf8.RuneSelf && s[at+1] < utf8.RuneSelf && s[at] != '\r' {
-			at++ // as Grapheme does, without a call for each letter
+	for at := 0; at < len(s); {
+		if ascii8(s, at) { // seven graphemes, for the eighth may go on
+			n, at = n+7, at+7
 			continue
 		}
-		at += Grapheme(s[at:])
+		n, at = n+1, at+Grapheme(s[at:])
 	}
 	return n
 }
@@ -170,7 +191,10 @@ func Shorten(s string, limit int) string {
 			}
 			return strings.TrimRightFunc(s[:cut], func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",;:–—-(", r) }) + "…"
 		}
-		next := at + Grapheme(s[at:])
+		next := at + 1
+		if next >= len(s) || s[at] >= utf8.RuneSelf || s[next] >= utf8.RuneSelf || s[at] == '\r' {
+			next = at + Grapheme(s[at:])
+		}
 		if n+1 < limit {
 			if isSpace(s[at:]) {
 				word = at

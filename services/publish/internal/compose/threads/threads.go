@@ -55,23 +55,22 @@ func composePost(in compose.Input) (compose.Draft, error) {
 // length counts characters, and those of emoji by their bytes. What is outside of the basic plane is taken for emoji:
 // counted too long rather than too short.
 func length(text string) int {
-	n := 0
+	n := utf8.RuneCountInString(text)
+	if !pictorial(text) { // nearly every text
+		return n
+	}
 	for at, end := 0, 0; at < len(text); at = end {
 		end = at + clean.Grapheme(text[at:])
-		switch g := text[at:end]; {
-		case len(g) == 1:
-			n++
-		case pictorial(g):
-			n += len(g)
-		default:
-			n += utf8.RuneCountInString(g)
+		if g := text[at:end]; pictorial(g) {
+			n += len(g) - utf8.RuneCountInString(g)
 		}
 	}
 	return n
 }
 
-func pictorial(g string) bool {
-	for _, r := range g {
+// pictorial reports whether there is an emoji in a text.
+func pictorial(text string) bool {
+	for _, r := range text {
 		if r > 0xFFFF || r == 0xFE0F || r == 0x20E3 || r >= 0x2600 && r <= 0x27BF {
 			return true
 		}
