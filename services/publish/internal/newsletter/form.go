@@ -2,6 +2,7 @@ package newsletter
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"mime"
@@ -154,5 +155,14 @@ func settled(w event.Wishes) event.Wishes {
 	case event.Daily:
 		w.Weekday = 0
 	}
+	return w
+}
+
+// unsettled presets what has no meaning for the period, for a form in which another one may be chosen.
+func unsettled(w event.Wishes, l *List) event.Wishes {
+	if w.Period == event.Immediate {
+		w.Hour, w.Zone = l.Hour, l.Zone
+	}
+	w.Weekday, w.Zone = max(w.Weekday, 1), cmp.Or(w.Zone, "UTC")
 	return w
 }

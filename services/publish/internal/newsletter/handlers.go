@@ -79,7 +79,8 @@ func (p *Pages) showPreferences(v *visit) *Answer {
 	}
 	// The language that the reader's mails speak goes before that of the browser: by the form it is changed, too.
 	v.words = p.speak(v.URL.Query().Get(fieldLanguage), "", known.Language)
-	a := p.ask(v, http.StatusOK, question{list: p.chosenFrom(known.List), masked: known.Address, chosen: known.Wishes})
+	l := p.chosenFrom(known.List)
+	a := p.ask(v, http.StatusOK, question{list: l, masked: known.Address, chosen: unsettled(known.Wishes, l)})
 	a.Dear = true
 	return a
 }

@@ -22,6 +22,7 @@ const (
 	known   = "known-token_1"
 	nobodys = "nobodys"
 	absent  = "absent" // deliver does not answer for it
+	atOnce  = "at-once"
 	urlType = "application/x-www-form-urlencoded"
 )
 
@@ -71,6 +72,8 @@ func newDesk(t testing.TB) *desk {
 				return event.Preferences{}, fault.Errorf(fault.Gone, "nobody")
 			case absent:
 				return event.Preferences{}, fault.Errorf(fault.Unreachable, "no deliver is running")
+			case atOnce:
+				return event.Preferences{List: "letter", Address: "r***@example.org", Language: "de", Wishes: event.Wishes{Period: event.Immediate}}, nil
 			}
 			return event.Preferences{List: "letter", Address: "r***@example.org", Language: "de", Wishes: event.Wishes{
 				Period: event.Weekly, Weekday: 3, Hour: 18, Zone: "Asia/Tokyo", Tags: []string{"recht", "was-offered"},

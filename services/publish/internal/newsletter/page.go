@@ -88,16 +88,13 @@ func (p *Pages) ask(v *visit, status int, q question) *Answer {
 		Token: v.token != "", List: l.ID, Address: q.address, Wrong: q.wrong, Zone: q.chosen.Zone, Zones: zones(l.Zone), Lang: l.Language,
 		Weekly: slices.Contains(l.Periods, event.Weekly), Timed: slices.ContainsFunc(l.Periods, func(s string) bool { return s != event.Immediate }),
 	}
-	if f.Zone == "" {
-		f.Zone = l.Zone
-	}
 	labels := map[string]string{event.Immediate: w.Immediate, event.Daily: w.Daily, event.Weekly: w.Weekly}
 	for _, period := range l.Periods {
 		on := period == q.chosen.Period || period == l.Periods[0] && !slices.Contains(l.Periods, q.chosen.Period)
 		f.Periods = append(f.Periods, option{period, labels[period], on})
 	}
 	for i, day := range w.Weekdays {
-		f.Days = append(f.Days, option{fmt.Sprint(i + 1), day, i+1 == max(q.chosen.Weekday, 1)})
+		f.Days = append(f.Days, option{fmt.Sprint(i + 1), day, i+1 == q.chosen.Weekday})
 	}
 	for h := range 24 {
 		f.Hours = append(f.Hours, option{fmt.Sprint(h), fmt.Sprintf("%02d:00", h), h == q.chosen.Hour})

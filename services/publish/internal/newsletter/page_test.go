@@ -78,6 +78,7 @@ func TestPagesAndTheirAnswers(t *testing.T) {
 
 		{"preferences", "GET /newsletter/preferences/" + known, "", []string{"Accept-Language", "en"}, 200, "", []string{`<html lang="de">`, "r***@example.org", `value="weekly" required checked`, `<option value="3" selected>Mittwoch`, `<option value="18" selected>`, `value="Asia/Tokyo"`, `value="recht" checked`, `value="was-offered" checked`, `value="crm"> `, `href="../unsubscribe/` + known + `?lang=de"`, "-name=\"address\"", "noindex"}},
 		{"preferences in another language", "GET /newsletter/preferences/" + known + "?lang=en", "", nil, 200, "", []string{`<html lang="en">`, "Your choices for “Der Brief”"}},
+		{"preferences of a reader without a time", "GET /newsletter/preferences/" + atOnce, "", nil, 200, "", []string{`value="immediate" required checked`, `<option value="7" selected>`, `value="Europe/Berlin"`, `<option value="1" selected>Montag`}},
 		{"preferences of nobody", "GET /newsletter/preferences/" + nobodys, "", nil, 404, "", []string{"not one of ours", "-" + nobodys}},
 		{"preferences without deliver", "GET /newsletter/preferences/" + absent, "", nil, 503, "", []string{"cannot be shown", `href="../unsubscribe/` + absent + `?lang=en"`}},
 		{"preferences, saved", "POST /newsletter/preferences/" + known, with(full(), "list", "letter"), nil, 200, "prefer", []string{"stored"}},

@@ -133,13 +133,21 @@ func (x *index) grown(id string, least int) *shelf {
 	return s
 }
 
-// label is what the tag, source or language of an automatic shelf is called: by the newest message that names it.
+// label is what the tag, source or language of an automatic shelf is called: by the newest message that names it. It is looked
+// for once after each change: the form of a newsletter asks for all of its tags.
 func (s *shelf) label() string {
 	tag, isTag := strings.CutPrefix(s.feed.ID, tagPrefix)
 	if !isTag {
 		_, name, _ := strings.Cut(s.feed.ID, "-")
 		return name
 	}
+	if s.called == "" || s.calledAt != s.changes {
+		s.called, s.calledAt = s.newestLabel(tag), s.changes
+	}
+	return s.called
+}
+
+func (s *shelf) newestLabel(tag string) string {
 	text, newest := tag, uint64(0)
 	for _, r := range s.rows {
 		for _, l := range r.labels {

@@ -101,6 +101,9 @@ type shelf struct {
 	// again when they move.
 	changes uint64
 	moved   time.Time
+	// called is the label of an automatic shelf, as it was at that change.
+	called   string
+	calledAt uint64
 }
 
 func newShelf(f *feed.Feed) *shelf { return &shelf{feed: f, stories: map[string][]*row{}} }

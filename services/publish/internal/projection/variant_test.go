@@ -103,6 +103,40 @@ func TestAutomaticFeedsComeWithEnoughItemsAndGoWithout(t *testing.T) {
 	}
 }
 
+func TestTagsAreCalledAsTheNewestArticleCallsThem(t *testing.T) {
+	t.Parallel()
+	s := newStream()
+	p, _ := newProjection(s, feeds(t, feed.Config{ID: "all"}), nil)
+	p.Automatic, p.Language = automatic(3), "de"
+	renamed := tagged("b", 0)
+	renamed.Tags[0].Label = map[string]string{"de": "Kundenpflege"}
+	apply := func(r bus.Record) {
+		t.Helper()
+		if err := p.Apply(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	called := func(want string) {
+		t.Helper()
+		for range 2 {
+			if got := p.Tag("CRM-software"); got != want {
+				t.Errorf("the tag is called %q, want %q", got, want)
+			}
+		}
+	}
+	called("CRM-software")
+	s.fold(t, p)
+	called("CRM-software")
+	apply(s.put(t, tagged("a", time.Hour)))
+	called("CRM-Software & <mehr>")
+	apply(s.put(t, renamed))
+	called("Kundenpflege")
+	apply(s.remove(t, renamed))
+	called("CRM-Software & <mehr>")
+	apply(s.remove(t, tagged("a", time.Hour)))
+	called("CRM-software")
+}
+
 func TestAutomaticFeedsAreAtMostAThousandTheLargestFirst(t *testing.T) {
 	t.Parallel()
 	x := &index{automatic: map[string]*shelf{}}
