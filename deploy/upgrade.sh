@@ -21,8 +21,24 @@ step "2 streams" # what could lose data is shown and refused here, before anythi
 operator topology plan
 operator topology apply
 
-step "3 services"
+step "3 servers" # one at a time: nats.conf is read at a start, and a running container keeps the file that it was started with
+services=$($compose config --services)
+for server in $services; do
+  case $server in nats | nats-[0-9]) ;; *) continue ;; esac
+  $compose up -d --force-recreate "$server"
+  tries=300
+  until $compose exec -T "$server" wget -q -O /dev/null http://127.0.0.1:8222/healthz 2>/dev/null; do
+    tries=$((tries - 1))
+    if [ "$tries" = 0 ]; then
+      echo "$server does not become healthy; look at: $compose logs $server" >&2
+      exit 1
+    fi
+    sleep 2
+  done
+done
+
+step "4 services"
 $compose up -d
 
-step "4 nothing left to do"
+step "5 nothing left to do"
 operator status --wait 120s

@@ -99,7 +99,7 @@ func upgraded(t *testing.T, s *stand, w *world, version string) {
 	}
 	apply()
 	before := images()
-	if out, err := upgrade(); err == nil || !strings.Contains(out, "need --yes") || !strings.Contains(out, "article.other.>") || strings.Contains(out, "3 services") {
+	if out, err := upgrade(); err == nil || !strings.Contains(out, "need --yes") || !strings.Contains(out, "article.other.>") || strings.Contains(out, "3 servers") {
 		t.Errorf("where data could be lost the upgrade says %v\n%s", err, out)
 	}
 	if now := images(); now != before {
