@@ -96,7 +96,7 @@ func build(d Deps, s settings, more []pipeline.Step) (*App, error) {
 	a.stories = story.New(d.Bus.Bucket(event.BucketStories))
 	a.slots = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 	a.runner = pipeline.NewRunner(s.enrich.budget(), a.observe)
-	a.renew(func(e *edition) { e.matcher = taxonomy.NewMatcher(a.base) })
+	a.current.Store(&edition{})
 	var err error
 	a.ranker, err = rerank.New(rerank.Options{Config: s.enrich.Rerank, UserAgent: "Tidings/" + run.BuildInfo().Version, Log: d.Log, Now: time.Now,
 		Observe: func(outcome string) { a.metrics.reranked.WithLabelValues(outcome).Inc() }})
@@ -106,7 +106,7 @@ func build(d Deps, s settings, more []pipeline.Step) (*App, error) {
 	a.asking = a.runner.Within(pipeline.Budget{Step: askBudget, Article: askBudget}).With(rerank.Step{Ranker: a.ranker})
 	a.metrics = newMetrics(gauges{
 		stories:  func() float64 { return float64(a.stories.Len()) },
-		concepts: func() float64 { return float64(a.current.Load().matcher.Vocabulary().Len()) },
+		concepts: func() float64 { return float64(a.vocabulary().Len()) },
 		blocks:   func() float64 { return float64(a.current.Load().known.Len()) },
 	})
 	if err := a.metrics.register(d.Metrics); err != nil {

@@ -18,7 +18,8 @@ import (
 )
 
 // edition is a vocabulary in force, and what is known of hosts, with everything that goes by them. It does not change: an
-// article that began with one ends with it.
+// article that began with one ends with it. The first has no matcher, since compiling one takes longest of a start and the
+// book may say something else; no article begins before there is one.
 type edition struct {
 	matcher  *taxonomy.Matcher
 	number   int // of the vocabulary
@@ -36,10 +37,25 @@ func (a *App) renew(change func(e *edition)) {
 		*e = *now
 	}
 	change(e)
+	if e.matcher != nil {
+		a.equip(e)
+	}
+	a.current.Store(e)
+}
+
+// equip gives an edition what goes by its vocabulary and its knowledge.
+func (a *App) equip(e *edition) {
 	list := append(Steps(func() *taxonomy.Matcher { return e.matcher }, func() *repeats.Known { return e.known }), a.more...)
 	e.versions = article.Versions{Engine: Engine, Vocabulary: e.number, VocabularyHash: e.matcher.Hash(), Knowledge: e.known.Version()}
 	e.runner = a.runner.With(list...)
-	a.current.Store(e)
+}
+
+// vocabulary is the one in force, at the start what the files say.
+func (a *App) vocabulary() *taxonomy.Vocabulary {
+	if m := a.current.Load().matcher; m != nil {
+		return m.Vocabulary()
+	}
+	return a.base
 }
 
 // book follows what operators change of the taxonomy while Tidings runs, and puts it in force.
@@ -191,7 +207,7 @@ func (b *book) adopt(ctx context.Context, edits *taxonomy.Edits) (again time.Dur
 	}
 	v, err := b.app.base.With(*edits)
 	if err != nil {
-		v = b.app.current.Load().matcher.Vocabulary() // at the start what the files say
+		v = b.app.vocabulary()
 	}
 	if lost != nil {
 		err = lost

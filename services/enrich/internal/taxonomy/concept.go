@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -133,7 +134,10 @@ func (v *Vocabulary) Chain(id string) []string {
 var starter string
 
 // Starter is the taxonomy that ships, used when no file is configured.
-func Starter() (*Vocabulary, error) { return Read(File{Name: "starter.ttl", Data: []byte(starter)}) }
+func Starter() (*Vocabulary, error) { return readStarter() }
+
+// It is constant, so it is read once: a configuration is checked before it is used.
+var readStarter = sync.OnceValues(func() (*Vocabulary, error) { return Read(File{Name: "starter.ttl", Data: []byte(starter)}) })
 
 // File is one source file of a vocabulary.
 type File struct {

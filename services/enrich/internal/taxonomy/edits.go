@@ -29,6 +29,9 @@ type Edits struct {
 
 // With lays edits over a vocabulary. Its error is a [Problems].
 func (v *Vocabulary) With(e Edits) (*Vocabulary, error) {
+	if len(e.Concepts) == 0 {
+		return v, nil
+	}
 	next := &Vocabulary{concepts: maps.Clone(v.concepts)}
 	places := map[string]place{}
 	for id := range next.concepts {

@@ -90,7 +90,8 @@ func (n *node) insert(id string, l Label, label []words.Word, lang string) meani
 // exact is the key of an acronym: "KI" is not "ki" and "IT" is not "it".
 func exact(text string) string { return "=" + text }
 
-// at returns the meanings of the longest label that begins at word i of a text in a language without a region. Several concepts may share it.
+// at returns the meanings of the longest label that begins at word i of a text in a language without a region. Several
+// concepts may share it.
 func (n *node) at(list []words.Word, i int, lang string) ([]hit, bool) {
 	var best []hit
 	for j := i; j < len(list); j++ {
