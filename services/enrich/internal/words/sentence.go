@@ -24,6 +24,9 @@ func Sentences(text, lang string) []Span {
 		start = end
 	}
 	for pos, r := range text {
+		if pos < start {
+			continue // a closing mark: a run of them would be read anew at each
+		}
 		if r == '\n' {
 			add(pos)
 		}
@@ -49,29 +52,36 @@ func Sentences(text, lang string) []Span {
 type fullStops struct {
 	lang  string
 	short map[string]bool // abbreviations
+	// capital is what was last found behind a stop. It holds for all places from from to upto, between which stands no letter
+	// and no digit: a long run of stops would else be read anew at each.
+	capital    bool
+	from, upto int
 }
 
 func newStops(lang string) fullStops {
 	lang = Base(lang)
-	return fullStops{lang, abbreviations(lang)}
+	return fullStops{lang: lang, short: abbreviations(lang), upto: -1}
 }
 
-// end reports whether a sentence ends with the rune r at pos.
+// end reports whether a sentence ends with the rune r at pos. It is to be asked of one text alone.
 func (f *fullStops) end(text string, pos int, r rune) bool {
 	switch r {
 	case '!', '?', '。', '！', '？', '।', '؟':
 		return true
 	case '…':
-		return followedByCapital(text[pos+len("…"):])
+		return f.followedByCapital(text, pos+len("…"))
 	case '.':
-		return stopEnds(text, pos, f.lang, f.short)
+		return f.stopEnds(text, pos)
 	}
 	return false
 }
 
+// maxShort is how many bytes before a full stop are looked at. All that it does not end a sentence behind is much shorter.
+const maxShort = 64
+
 // stopEnds reports whether the full stop at pos ends a sentence. It does not after an abbreviation, an initial, in a
 // number, nor in German after an ordinal number.
-func stopEnds(text string, pos int, lang string, short map[string]bool) bool {
+func (f *fullStops) stopEnds(text string, pos int) bool {
 	rest := text[pos+1:]
 	if rest == "" {
 		return true
@@ -80,7 +90,7 @@ func stopEnds(text string, pos int, lang string, short map[string]bool) bool {
 	if !unicode.IsSpace(next) && !closesQuote(next) && next != ')' && next != ']' {
 		return false
 	}
-	word := text[:pos]
+	word := text[max(0, pos-maxShort):pos]
 	if i := strings.LastIndexFunc(word, func(r rune) bool { return unicode.IsSpace(r) || r == '(' || opensQuote(r) }); i >= 0 {
 		_, size := utf8.DecodeRuneInString(word[i:])
 		word = word[i+size:]
@@ -88,32 +98,34 @@ func stopEnds(text string, pos int, lang string, short map[string]bool) bool {
 	if word == "" {
 		return false
 	}
-	if short[strings.ToLower(word)] {
+	if f.short[strings.ToLower(word)] {
 		return false
 	}
 	if utf8.RuneCountInString(word) == 1 {
 		r, _ := utf8.DecodeRuneInString(word)
-		if unicode.IsUpper(r) || unicode.IsLower(r) && lang == "de" {
+		if unicode.IsUpper(r) || unicode.IsLower(r) && f.lang == "de" {
 			return false // an initial, or "z. B."
 		}
 	}
-	if lang != "en" && len(word) <= 2 && strings.Trim(word, "0123456789") == "" {
+	if f.lang != "en" && len(word) <= 2 && strings.Trim(word, "0123456789") == "" {
 		return false // "14. September"
 	}
-	return followedByCapital(rest)
+	return f.followedByCapital(text, pos+1)
 }
 
-// followedByCapital reports whether the next letter is no small one.
-func followedByCapital(rest string) bool {
-	for _, r := range rest {
-		if unicode.IsLetter(r) {
-			return !unicode.IsLower(r)
-		}
-		if unicode.IsDigit(r) {
-			return true
+// followedByCapital reports whether the next letter from pos on is no small one.
+func (f *fullStops) followedByCapital(text string, pos int) bool {
+	if f.from <= pos && pos <= f.upto {
+		return f.capital
+	}
+	f.from, f.upto, f.capital = pos, len(text), true
+	for i, r := range text[pos:] {
+		if letter := unicode.IsLetter(r); letter || unicode.IsDigit(r) {
+			f.upto, f.capital = pos+i, !letter || !unicode.IsLower(r)
+			break
 		}
 	}
-	return true
+	return f.capital
 }
 
 // abbreviations are those of a language, and of English where it has no list.

@@ -3,6 +3,7 @@ package words
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -84,13 +85,44 @@ func TestEveryLanguageHasFunctionWords(t *testing.T) {
 	}
 }
 
+// A reader of the rest of the text at each stop would take minutes for any of these.
+func TestLongRunsOfStopsAreReadOnce(t *testing.T) {
+	t.Parallel()
+	for _, run := range []string{"…", ". ", ". . .\u00a0", "!", "?! ", "a.)", "1.]", ".\u201d"} {
+		text := "Anfang" + strings.Repeat(run, 1<<18)
+		done := make(chan int, 1)
+		go func() { done <- len(Cut(text, "de")) + len(Sentences(text, "de")) }()
+		select {
+		case n := <-done:
+			if n == 0 {
+				t.Errorf("a run of %q has no words and no sentences", run)
+			}
+		case <-time.After(time.Minute):
+			t.Fatalf("a run of %q is read for a minute", run)
+		}
+	}
+}
+
 func FuzzCut(f *testing.F) {
 	f.Add("Ein- und Ausfuhr, 3.5 l'a \xff")
+	f.Add("a… … ?!. b. (c.) D. \n…")
 	f.Fuzz(func(t *testing.T, text string) {
 		runes := []rune(strings.ToValidUTF8(text, "\uFFFD"))
 		for _, w := range Cut(string(runes), "de") {
 			if string(runes[w.Start:w.End]) != w.Text {
 				t.Fatalf("the span of %q does not hold it", w.Text)
+			}
+		}
+		for _, w := range Cut(text, "de") {
+			if text[w.From:w.To] != w.Text {
+				t.Fatalf("the bytes of %q do not hold it", w.Text)
+			}
+		}
+		stops := newStops("de")
+		for pos := range text {
+			fresh := newStops("de")
+			if got, want := stops.followedByCapital(text, pos), fresh.followedByCapital(text, pos); got != want {
+				t.Fatalf("at %d of %q: %t after what stands before, %t by itself", pos, text, got, want)
 			}
 		}
 		for _, s := range Sentences(text, "de") {
