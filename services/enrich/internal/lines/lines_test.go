@@ -101,6 +101,43 @@ func TestAListStaysAList(t *testing.T) {
 	}
 }
 
+func TestEveryPhraseOfAnEndIsFound(t *testing.T) {
+	t.Parallel()
+	for name, p := range map[string]*phrases{"promos": promos, "calls": calls, "labels": labels, "bioVerbs": bioVerbs} {
+		n := 0
+		for _, list := range p {
+			for _, s := range list {
+				n++
+				if !p.stand("ähm, "+s+" à") || !p.begin(s) || !p.stand("„"+s+"“") {
+					t.Errorf("%s: %q is never found", name, s)
+				}
+				if p.stand("ä" + s + "ß") {
+					t.Errorf("%s: %q is found in a longer word", name, s)
+				}
+			}
+		}
+		if n == 0 {
+			t.Errorf("%s are none", name)
+		}
+	}
+}
+
+func TestEndsInLanguagesWithOtherLetters(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]Class{
+		"¡Suscríbete a nuestro boletín!":           Call,
+		"Zapisz się na codzienny przegląd":         Call,
+		"Czytaj też: Nowy most na Wiśle":           Promo,
+		"Lea también: El puente nuevo":             Promo,
+		"Eva Muster, Autorin, und ein großes Haus": "", // no verb of a biography is in it
+	} {
+		r := Result{Authors: []article.Person{{Name: "Eva Muster"}}}
+		if got := r.ending(&Line{Text: text, words: len(strings.Fields(text))}); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
+
 func FuzzClassify(f *testing.F) {
 	f.Add("Titel", "Titel\nVon Eva Muster\n1. a\n***\nNewsletter")
 	f.Fuzz(func(t *testing.T, title, text string) {

@@ -1,6 +1,10 @@
 package lines
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // phrases are what a line may say, in lower case, by their first bytes.
 type phrases [256][]string
@@ -77,11 +81,17 @@ func (p *phrases) open(low string) bool {
 	return false
 }
 
-// border reports whether a word of ASCII begins or ends at byte i, as \b does in a regular expression.
+// border reports whether a word begins or ends at byte i. It is not the \b of regular expressions, to which "ę" is no letter:
+// nothing that ends with one would ever be found, and "es" would be in "großes".
 func border(s string, i int) bool {
-	return (i > 0 && inWord(s[i-1])) != (i < len(s) && inWord(s[i]))
+	before, _ := utf8.DecodeLastRuneInString(s[:i])
+	behind, _ := utf8.DecodeRuneInString(s[i:])
+	return inWord(before) != inWord(behind)
 }
 
-func inWord(c byte) bool {
-	return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '_'
+func inWord(r rune) bool {
+	if r < utf8.RuneSelf {
+		return 'a' <= r && r <= 'z' || '0' <= r && r <= '9' || r == '_'
+	}
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)
 }

@@ -14,16 +14,17 @@ var (
 		read (more|also|next)|download (the|our)|first (appeared|published)|originally published|lire aussi|en savoir plus|leer más|lea también
 		czytaj (też|więcej)`)
 	calls = read(`newsletter|abonnieren sie|jetzt (anmelden|abonnieren|eintragen|registrieren)|melden sie sich|folgen sie uns|subscribe|sign up
-		follow us|join (our|us)|stay (tuned|up to date)|abonnez-vous|inscrivez-vous|suscríb|zapisz się|teilen sie|share this
+		follow us|join (our|us)|stay (tuned|up to date)|abonnez-vous|inscrivez-vous|suscr(íbete|íbase|íbanse|ibirse)|zapisz się|teilen sie|share this
 		bleiben sie (auf dem laufenden|informiert)`)
 	bioOpens = read(`über (den|die) (gast|)autor|zum autor|zur autorin|zur person|der autor|die autorin|the author|about the author|à propos de l
 		l'auteur|sobre el autor|o autorze|autoreninfo|autorenprofil`)
 	labels = read(`(zum |zur |)(autoren|)profil|profil ansehen|linkedin|xing|twitter|mastodon|website|webseite|mehr von
 		alle (beiträge|artikel) von|profile|view profile|all posts by|kontakt`)
+	bioVerbs = read(`ist|war|arbeitet|leitet|berät|gründete|lehrt|studierte|schreibt|lebt|begleitet|forscht|führt|moderiert|verantwortet
+		is|was|works|writes|lives|leads|teaches|founded|advises|est|travaille|dirige|es|trabaja|jest|pracuje`)
 )
 
 var (
-	bioVerbs = regexp.MustCompile(`(?i)\b(?:ist|war|arbeitet|leitet|berät|gründete|lehrt|studierte|schreibt|lebt|begleitet|forscht|führt|moderiert|verantwortet|is|was|works|writes|lives|leads|teaches|founded|advises|est|travaille|dirige|es|trabaja|jest|pracuje)\b`)
 	bioRoles = regexp.MustCompile(`(?i)(?:autor|berater|gründer|geschäftsführ|vorstand|professor|dozent|trainer|coach|expert|redakteur|journalist|speaker|redner|inhaber|founder|consultant|author|editor|director|partner|ceo|manager|chef)`)
 	credits  = regexp.MustCompile(`(?i)^\s*(?:\(?(?:foto|fotos|bild|bilder|bildquelle|bildnachweis|titelbild|photo|image|crédit|quelle|source)\s*:|©|\(c\)|copyright\b)`)
 )
@@ -48,7 +49,7 @@ func (r *Result) ending(l *Line) Class {
 		return ""
 	}
 	switch low := strings.ToLower(strings.TrimSpace(l.Text)); {
-	case bioOpens.open(low), r.bio(l):
+	case bioOpens.open(low), r.bio(l, low):
 		return Bio
 	case l.words <= 60 && calls.stand(low):
 		return Call
@@ -65,8 +66,8 @@ func (r *Result) ending(l *Line) Class {
 }
 
 // bio reports whether a line tells about a person rather than the subject: it begins with a name, of an author where
-// one is known, and goes on with what he is.
-func (r *Result) bio(l *Line) bool {
+// one is known, and goes on with what he is. low is the line in lower case.
+func (r *Result) bio(l *Line, low string) bool {
 	if l.words < 5 {
 		return false
 	}
@@ -75,7 +76,7 @@ func (r *Result) bio(l *Line) bool {
 	if !r.author(opening, false) {
 		return false
 	}
-	return bioVerbs.MatchString(l.Text) && bioRoles.MatchString(l.Text)
+	return bioVerbs.stand(low) && bioRoles.MatchString(l.Text)
 }
 
 // author reports whether a text holds the name of an author. Without a known author, with whole set, a text that is a
