@@ -167,6 +167,7 @@ func (s *Stories) decide(ctx context.Context, id string) (member, error) {
 	list, event := s.index.candidates(d), s.index.related(d)
 	s.index.mu.Unlock()
 
+	longest := map[string]string{} // by story: a template has hundreds of candidates of one
 	for _, c := range list {
 		if len(m.Also) == maxAlso {
 			break
@@ -176,9 +177,14 @@ func (s *Stories) decide(ctx context.Context, id string) (member, error) {
 			return member{}, err
 		}
 		if c.relation != relationExact && other.Story != c.id {
-			if ok, err := s.longest(ctx, other.Story, d, c.id); err != nil {
-				return member{}, err
-			} else if !ok {
+			is, known := longest[other.Story]
+			if !known {
+				if is, err = s.longest(ctx, other.Story, d); err != nil {
+					return member{}, err
+				}
+				longest[other.Story] = is
+			}
+			if is != c.id {
 				continue
 			}
 		}
@@ -206,23 +212,23 @@ func (s *Stories) decide(ctx context.Context, id string) (member, error) {
 	return s.record(ctx, id, m)
 }
 
-// longest reports whether an article is the longest of those before d whose text is like that of the first of a story, and
-// that belong to it. A text counts only against these two: the first may be three lines, of which the whole report has
-// copies; with all members small steps would chain different reports together.
-func (s *Stories) longest(ctx context.Context, story string, d *doc, id string) (bool, error) {
+// longest names the longest article of those before d whose text is like that of the first of a story, and that belong to
+// it, "" for none. A text counts only against these two: the first may be three lines, of which the whole report has copies;
+// with all members small steps would chain different reports together.
+func (s *Stories) longest(ctx context.Context, story string, d *doc) (string, error) {
 	s.index.mu.Lock()
 	list := s.index.like(story, d.first)
 	s.index.mu.Unlock()
 	for _, o := range list {
 		m, err := s.decide(ctx, o)
 		if err != nil {
-			return false, err
+			return "", err
 		}
 		if m.Story == story {
-			return o == id, nil
+			return o, nil
 		}
 	}
-	return false, nil
+	return "", nil
 }
 
 // record creates a member record, or takes the one that is there: the first answer stands.
