@@ -78,3 +78,43 @@ func TestABandTakesSoManyArticlesAndNoMore(t *testing.T) {
 		t.Errorf("%d articles meet after all were taken out", n)
 	}
 }
+
+// What a start reads and drops again leaves the same table as articles that come one by one.
+func TestATableThatIsFiledAtOnceFindsTheSame(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(3, 4))
+	loaded, grown := bandTable{loading: true}, bandTable{}
+	var kept []*doc
+	for range 3000 {
+		d := &doc{sketch: &brief{n: 1}}
+		for i := range d.sketch.hash {
+			d.sketch.hash[i] = uint16(r.IntN(8))
+		}
+		loaded.add(d)
+		if r.IntN(3) == 0 {
+			loaded.remove(d)
+			continue
+		}
+		kept = append(kept, d)
+	}
+	if n := loaded.count(0, kept[0].sketch); n != 0 {
+		t.Errorf("%d articles are found before they are filed", n)
+	}
+	loaded.file()
+	for _, d := range kept {
+		at := d.number
+		grown.add(d)
+		if d.number != at {
+			d.number = at
+			t.Fatal("the numbers differ, so the two tables cannot be compared")
+		}
+	}
+	for _, d := range kept {
+		for i := range bands {
+			got, want := slices.Collect(loaded.in(i, d.sketch)), slices.Collect(grown.in(i, d.sketch))
+			if !slices.Equal(got, want) {
+				t.Fatalf("band %d: %d articles meet, %d where they came one by one", i, len(got), len(want))
+			}
+		}
+	}
+}
