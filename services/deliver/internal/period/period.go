@@ -71,8 +71,7 @@ func (c Calendar) Due(since time.Time, last string, now time.Time) (Period, bool
 	}
 	p := c.latest(now)
 	// Keys of another form are those of former wishes; since bounds those.
-	sent := len(last) == len(p.Key) && p.Key <= last
-	return p, p.Due.After(since) && !sent
+	return p, p.Due.After(since) && !over(p.Key, last)
 }
 
 // Next returns the first period whose instant comes after now and which is not last or earlier; without periods the zero value.
@@ -83,11 +82,17 @@ func (c Calendar) Next(last string, now time.Time) Period {
 	day := c.day(now).AddDate(0, 0, -2*c.step())
 	for {
 		p := c.of(day)
-		if p.Due.After(now) && (len(last) != len(p.Key) || p.Key > last) {
+		if p.Due.After(now) && !over(p.Key, last) {
 			return p
 		}
 		day = day.AddDate(0, 0, c.step())
 	}
+}
+
+// over reports whether a period of a calendar is last, or one before it. Only keys of one form have an order. Those of dates
+// and weeks differ in their length; that of an immediate mail may have the length of either, but begins with no digit.
+func over(key, last string) bool {
+	return len(last) == len(key) && last[0] <= '9' && key <= last
 }
 
 // latest returns the last period whose instant has come. The local date may be one day before the latest that the clock

@@ -223,3 +223,32 @@ func TestWishesWithoutAMeaningAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// The key of an immediate mail may be as long as that of a week or a date, once there were a million posts. It is no later
+// one: a reader who goes over to such mails gets them.
+func TestImmediateMailsEndNoPeriods(t *testing.T) {
+	t.Parallel()
+	now := instant(t, "2026-11-25T12:00:00Z")
+	since := instant(t, "2026-11-01T12:00:00Z")
+	for _, c := range []struct {
+		wishes event.Wishes
+		last   uint64
+		due    string
+		next   string
+	}{
+		{weekly(1, 7, "UTC"), 1_234_567, "2026-W48", "2026-W49"},
+		{daily(7, "UTC"), 123_456_789, "2026-11-25", "2026-11-26"},
+	} {
+		last := Ordinal(c.last)
+		if len(last) != len(c.due) {
+			t.Fatalf("%s is no key of the length of %s", last, c.due)
+		}
+		calendar := calendar(t, c.wishes)
+		if p, ok := calendar.Due(since, last, now); !ok || p.Key != c.due {
+			t.Errorf("after %s: %s is due, %v", last, p.Key, ok)
+		}
+		if p := calendar.Next(last, now); p.Key != c.next {
+			t.Errorf("after %s: %s is next", last, p.Key)
+		}
+	}
+}
