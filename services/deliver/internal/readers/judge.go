@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tidings.internal/pkg/fault"
+	"tidings.internal/services/deliver/internal/bounce"
 	"tidings.internal/services/deliver/internal/ledger"
 	"tidings.internal/services/deliver/internal/mail"
 )
@@ -25,7 +26,7 @@ func (s *shift) judge(row *Reader, err error, now time.Time) error {
 		reply = &mail.Reply{}
 	}
 	kind := fault.KindOf(err)
-	s.health(err, reply, now)
+	s.health(row, err, reply, now)
 	reason := said(kind, reply)
 	aboutReader := reply.Stage == mail.Recipient || reply.Stage == mail.Data || reply.Stage == mail.Dot
 	switch {
@@ -59,11 +60,11 @@ func said(kind fault.Kind, r *mail.Reply) string {
 // the name of the sender; a full mailbox and a mail that is too long are of the moment (RFC 3463 section 3.3 and 3.4), and
 // what is of policy says nothing of the reader (section 3.8).
 func (s *shift) turnedAway(row *Reader, reply *mail.Reply, reason string, now time.Time) error {
-	switch e := reply.Enhanced; {
-	case e == "5.2.2" || e == "5.3.4":
+	switch bounce.Judge(reply.Code, reply.Enhanced) {
+	case bounce.Soft:
 		s.Observe.Bounced(s.id, "soft")
 		return s.settle(row, now, Failed, func(r *Reader) *Reader { return r.end(Failed, reason, now).softly(now) })
-	case strings.HasPrefix(e, "5.7."):
+	case bounce.Policy:
 		return s.settle(row, now, Failed, func(r *Reader) *Reader { return r.end(Failed, reason, now) })
 	}
 	s.Observe.Bounced(s.id, "hard")
@@ -71,8 +72,8 @@ func (s *shift) turnedAway(row *Reader, reply *mail.Reply, reason string, now ti
 	return s.bar(row, "refused", now)
 }
 
-// health judges the server by what it said, and pauses the list where too much goes wrong.
-func (s *shift) health(err error, reply *mail.Reply, now time.Time) {
+// health judges the server by what it said about the mail of a row, and pauses the list where too much goes wrong.
+func (s *shift) health(row *Reader, err error, reply *mail.Reply, now time.Time) {
 	s.mu.Lock()
 	kind := fault.KindOf(err)
 	stop := ""
@@ -81,9 +82,11 @@ func (s *shift) health(err error, reply *mail.Reply, now time.Time) {
 		s.failures, s.refused, s.wait = 0, 0, time.Time{}
 	case kind == fault.Unreachable, kind == fault.Throttled && reply.Stage != mail.Recipient && reply.Stage != mail.Data && reply.Stage != mail.Dot:
 		s.failed(now) // it says nothing about the reader
-	case kind == fault.Invalid && reply.Stage == mail.Dot:
+	case kind == fault.Invalid && (reply.Stage == mail.Data || reply.Stage == mail.Dot || reply.Stage == mail.Recipient && !row.Mail.Confirm):
+		// Recipients who have confirmed had mail before: a server that takes none of ten relays for us no more, and would end
+		// every subscription. Others may be anybody's invention, and must not stop the list for all.
 		if s.refused++; s.refused >= refusedInARow {
-			stop = "the server refused ten mails in a row after it had read them"
+			stop = "the server refused ten mails in a row"
 		}
 	}
 	if err != nil {

@@ -206,6 +206,70 @@ func TestTenBadMailsPauseTheList(t *testing.T) {
 	})
 }
 
+// A server that relays for us no more refuses every recipient: that ends some subscriptions, and not all.
+func TestTenReadersInARowThatAreTurnedAwayPauseTheList(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.desk()
+	w.list()
+	const readers = 18
+	for i := range readers {
+		w.reader(fmt.Sprintf("r%d@d%d.example.org", i, i), event.Wishes{Period: event.Immediate})
+	}
+	for range readers {
+		w.mail.Say("RCPT", "550 relay not permitted")
+	}
+	w.publish(1, 1, "story-one")
+	book := ledger.New(w.server.Bus(t, "deliver").Bucket(event.BucketDeliveries))
+	until(t, "the pause", func() bool {
+		c, _, err := book.Channel(t.Context(), "letter")
+		return err == nil && c.Pause != nil && strings.Contains(c.Pause.Text, "ten mails")
+	})
+	left := 0
+	until(t, "the end of ten subscriptions", func() bool {
+		left = 0
+		for _, r := range w.rows() {
+			if r.State == Confirmed {
+				left++
+			}
+		}
+		return left <= readers-refusedInARow
+	})
+	if onTheirWay := 3; left < readers-refusedInARow-onTheirWay {
+		t.Errorf("%d readers are left of %d", left, readers)
+	}
+}
+
+// Anybody can make up addresses: they stop no list.
+func TestInventedAddressesPauseNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.desk()
+	w.list()
+	const invented = refusedInARow + 5
+	for i := range invented {
+		w.mail.Say("RCPT", "550 5.1.1 no such user")
+		w.subscribe(fmt.Sprintf("r%d@d%d.example.org", i, i), daily(7))
+	}
+	until(t, "the refusals", func() bool { return w.counted("confirm "+Barred) == invented })
+	w.reader("a@example.org", daily(7))
+}
+
+// Old servers say that a mailbox is full without an enhanced code.
+func TestAFullMailboxOfAnOldServerIsASoftBounce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.desk()
+	w.list()
+	w.reader("a@example.org", event.Wishes{Period: event.Immediate})
+	w.mail.Say("RCPT", "552 mailbox full")
+	w.publish(1, 1, "story-one")
+	r := w.row("a@example.org", "the refusal", func(r *Reader) bool { return r.Cursor > 0 && r.Soft == 1 || r.State != Confirmed })
+	if r.State != Confirmed || w.counted("bounce soft") != 1 {
+		t.Errorf("the row is %+v", r)
+	}
+}
+
 func TestUnsubscribingBetweenTwoMailsOfARunIsInEffect(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
