@@ -86,6 +86,10 @@ channels:
 		{"host: mail.example.org", "host: mail.example.org, tls: none", "channels[0].smtp.tls: none is for a server on this machine"},
 		{"host: mail.example.org", "host: mail.example.org, username: me", "channels[0].smtp.password: is missing"},
 		{"smtp:", "dkim: {domain: example.org, selector: a, key: none}, smtp:", "channels[0].dkim.key: DKIM key of a: it is not in PEM"},
+		{"host: mail.example.org", "host: localhost, tls: none", "channels[0].smtp.tls: none is for a server on this machine, which is reached with allow_private"},
+		{"host: mail.example.org", "host: localhost, tls: none}, allow_private: true, dkim: {", "<nil>"},
+		{"news@example.org", "news@bücher.example", "<nil>"},
+		{"news@example.org", "news@-.example", "channels[0].from: "},
 		{"smtp:", "bounces: {domain: example.org}, smtp:", "channels[0].bounces.host: is missing"},
 		{"https://", "http://", "tidings.yaml:4:27: channels[0].network: list needs https"},
 		{"{readers: {key: a-key-of-the-tests-that-is-long-enough}}", "{}", "deliver.readers.key: is missing, and a list is sent"},
@@ -95,5 +99,15 @@ channels:
 		if got := problems(strings.Replace(good, c.old, c.with, 1)); !strings.Contains(got, c.want) {
 			t.Errorf("with %q: %s; want %q", c.with, got, c.want)
 		}
+	}
+	box := "bounces: {domain: back.example.org, host: mail.example.org, username: b, password: secret}"
+	shared := strings.Replace(good, "smtp:", box+", smtp:", 1)
+	second := strings.Replace(strings.Split(shared, "\n")[3], "id: letter", "id: other", 1) + "\n"
+	if got := problems(shared + second); got != "<nil>" {
+		t.Errorf("two lists with one mailbox: %s", got)
+	}
+	if got := problems(shared + strings.Replace(second, "back.", "elsewhere.", 1)); !strings.Contains(got, "channels[0].bounces.domain: is not elsewhere.example.org, that of list other") &&
+		!strings.Contains(got, "channels[1].bounces.domain: is not back.example.org, that of list letter") {
+		t.Errorf("one mailbox of two domains: %s", got)
 	}
 }

@@ -30,19 +30,22 @@ func (k Keys) signReturn(i int, list, id string) []byte {
 	return mac(k.keys[i], "bounce", list, id)[:macLength]
 }
 
-// returned reads such a token of a list. Anybody may write to such an address, so a token that no key made is of nobody.
-func (k Keys) returned(list, token string) (id string, ok bool) {
+// returned reads such a token, which is of one of some lists: it has no room for a name. Anybody may write to such an address,
+// so a token that no key made is of nobody.
+func (k Keys) returned(lists []string, token string) (list, id string, ok bool) {
 	raw, err := letters.DecodeString(strings.ToUpper(token))
 	if err != nil || len(raw) != idLength+macLength {
-		return "", false
+		return "", "", false
 	}
 	id = hex.EncodeToString(raw[:idLength])
-	for i := range k.keys {
-		if subtle.ConstantTimeCompare(raw[idLength:], k.signReturn(i, list, id)) == 1 {
-			return id, true
+	for _, list := range lists {
+		for i := range k.keys {
+			if subtle.ConstantTimeCompare(raw[idLength:], k.signReturn(i, list, id)) == 1 {
+				return list, id, true
+			}
 		}
 	}
-	return "", false
+	return "", "", false
 }
 
 // readBounces reads the mailbox again and again.
@@ -61,15 +64,15 @@ func (s *shift) readBounces() {
 	}
 }
 
-// returned takes a note of what came back. Its mail is removed when this returns nil; a kill before that has it come again,
-// and the row remembers it.
+// returned takes a note of what came back, be it to another list that shares the mailbox. Its mail is removed when this
+// returns nil; a kill before that has it come again, and the row remembers it.
 func (s *shift) returned(ctx context.Context, n bounce.Note) error {
-	id, ours := s.Keys.returned(s.id, n.Token)
+	list, id, ours := s.Keys.returned(s.Lists, n.Token)
 	if !ours {
 		return nil
 	}
 	now := s.Now()
-	row, _, err := s.store.Reader(ctx, s.id, id)
+	row, _, err := s.store.Reader(ctx, list, id)
 	if err != nil || row == nil || row.State != Confirmed && row.State != Pending || row.dealt(n.ID) {
 		return err
 	}
@@ -79,21 +82,23 @@ func (s *shift) returned(ctx context.Context, n bounce.Note) error {
 			return err
 		}
 	case bounce.Soft:
-		row, revision, changed, err := s.store.change(ctx, s.id, id, func(r *Reader) *Reader { return r.bounced(n.ID, now) })
+		row, revision, changed, err := s.store.change(ctx, list, id, func(r *Reader) *Reader { return r.bounced(n.ID, now) })
 		if err != nil {
 			return err
 		}
 		if !changed {
 			return nil
 		}
-		s.note(row, revision)
+		if list == s.id {
+			s.note(row, revision)
+		}
 		if row.State == Suppressed {
-			s.tellOf(s.id, "subscriber_suppressed", row.Reason)
+			s.tellOf(list, "subscriber_suppressed", row.Reason)
 			if err := s.bar(row, row.Reason, now); err != nil {
 				return err
 			}
 		}
 	}
-	s.Observe.Bounced(s.id, string(n.Verdict))
+	s.Observe.Bounced(list, string(n.Verdict))
 	return nil
 }

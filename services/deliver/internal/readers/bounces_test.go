@@ -62,7 +62,7 @@ func TestWhatComesBackEndsASubscription(t *testing.T) {
 	}
 	stop()
 	softly := "bounce+" + w.keys.Return("letter", soft.ID) + "@back.example.org"
-	forged := "bounce+" + w.keys.Return("other", other.ID) + "@back.example.org"
+	forged := "bounce+" + w.keys.Return("third", other.ID) + "@back.example.org"
 	box.Put(report(from, "5.1.1", 1), report(softly, "5.2.2", 2), report(softly, "5.2.2", 3), report(forged, "5.1.1", 4))
 	_, stop = w.list(returns)
 	w.row("a@example.org", "the hard bounce", func(r *Reader) bool { return r.State == Suppressed && r.Reason == "hard" })
@@ -85,6 +85,36 @@ func TestWhatComesBackEndsASubscription(t *testing.T) {
 	}
 	if w.counted("bounce hard") != 1 || w.counted("bounce soft") != softLimit {
 		t.Errorf("counted %d hard and %d soft", w.counted("bounce hard"), w.counted("bounce soft"))
+	}
+}
+
+// Two lists may share a mailbox: whichever reads it takes the bounces of both.
+func TestABounceOfAnotherListInTheMailboxCounts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	store := NewStore(w.server.Bus(t, "deliver").Bucket(event.BucketSubscribers), w.keys)
+	const id = "0123456789abcdef0123456789abcdef"
+	if _, err := store.claim(t.Context(), "other", "a@example.org", id); err != nil {
+		t.Fatal(err)
+	}
+	row := &Reader{List: "other", ID: id, Address: "a@example.org", State: Confirmed, Wishes: daily(7)}
+	if _, err := store.put(t.Context(), row, 0); err != nil {
+		t.Fatal(err)
+	}
+	box := bouncetest.New(t, "bounces", "secret")
+	box.Put(report("bounce+"+w.keys.Return("other", id)+"@back.example.org", "5.1.1", 1))
+	w.list(func(l *List) {
+		l.Sender.Returns = "back.example.org"
+		l.Bounces = bounce.Mailbox{
+			Host: box.Host, Port: box.Port, Username: "bounces", Password: config.NewSecret("secret"), Domain: "back.example.org", Roots: box.Roots, Dial: new(net.Dialer).DialContext,
+		}
+	})
+	until(t, "the mailbox to be read", func() bool { return box.Left() == 0 })
+	switch got, _, err := store.Reader(t.Context(), "other", id); {
+	case err != nil:
+		t.Fatal(err)
+	case got.State != Suppressed || got.Reason != "hard":
+		t.Errorf("the row is %+v", got)
 	}
 }
 

@@ -39,8 +39,10 @@ type ListOptions struct {
 	Spare Mailer
 	// Credential tells the server's credentials apart without holding them: other ones end a pause that they were the reason for.
 	Credential string
-	// Bounces reads what came back, nil where nothing is read.
+	// Bounces reads what came back, nil where nothing is read. Lists are those whose mails it may be about: lists may share a
+	// mailbox.
 	Bounces Bounces
+	Lists   []string
 	Bus     *bus.Bus
 	Ledger  *ledger.Ledger
 	Log     *slog.Logger

@@ -233,7 +233,7 @@ func TestOldKeysStillCount(t *testing.T) {
 	if rows := w.rows(); len(rows) != 1 || rows["a@example.org"].State != Left {
 		t.Errorf("%d rows", len(rows))
 	}
-	if id, ok := w.keys.returned("letter", old.Return("letter", r.ID)); !ok || id != r.ID {
+	if list, id, ok := w.keys.returned([]string{"other", "letter"}, old.Return("letter", r.ID)); !ok || list != "letter" || id != r.ID {
 		t.Error("what bounces of a mail that left before the change is of nobody")
 	}
 }

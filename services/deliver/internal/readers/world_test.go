@@ -213,7 +213,7 @@ func (w *world) list(change ...func(*List)) (l *List, stop func()) {
 	l = NewList(ListOptions{
 		Sender: Sender{List: "letter", Title: "The Letter", Language: "en", From: "News <news@news.example.org>", Address: "news@news.example.org", Base: base, Host: "news.example.org"},
 		Keys:   w.keys, Mailers: w.mailers(3), Spare: w.mailers(1)[0], Credential: "one", Bus: b, Ledger: ledger.New(b.Bucket(event.BucketDeliveries)), Log: w.logger(),
-		Observe: w, Now: w.now, Random: crand.Reader,
+		Observe: w, Lists: []string{"letter", "other"}, Now: w.now, Random: crand.Reader,
 	})
 	l.look, l.pace = 50*time.Millisecond, 1000
 	for _, c := range change {

@@ -8,6 +8,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/net/idna"
+
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
 	"tidings.internal/services/deliver/internal/mail"
@@ -58,6 +60,11 @@ type Bounces struct {
 	Password config.Secret `yaml:"password"`
 }
 
+// Same reports whether two lists share a mailbox.
+func (b Bounces) Same(other Bounces) bool {
+	return b.Host != "" && strings.EqualFold(b.Host, other.Host) && b.Port == other.Port && b.Username == other.Username
+}
+
 // others are the keys of the composing side alone.
 var others = []string{"description", "periods", "hour", "zone", "tags", "sources", "consent"}
 
@@ -75,6 +82,9 @@ func (s *Settings) Check(at config.At) {
 		if m.text != "" && mailbox(m.text) == "" {
 			at.Key(m.key).Problemf("is no mailbox; write it as News <news@example.org>")
 		}
+	}
+	if s.Address() != "" && s.Host() == "" {
+		at.Key("from").Problemf("has a domain that is no name")
 	}
 	switch {
 	case utf8.RuneCountInString(s.Imprint) > maxImprint:
@@ -181,10 +191,14 @@ func mailbox(text string) string {
 // Address is that of the sender, without a name.
 func (s *Settings) Address() string { return mailbox(s.From) }
 
-// Host is the domain of the sender.
+// Host is the domain of the sender, in ASCII as it stands in ids and is said to servers.
 func (s *Settings) Host() string {
 	address := s.Address()
-	return address[strings.LastIndexByte(address, '@')+1:]
+	host, err := idna.Lookup.ToASCII(address[strings.LastIndexByte(address, '@')+1:])
+	if err != nil {
+		return "" // found wrong before
+	}
+	return host
 }
 
 // Keys are those that sign the mails. They were found good before.
