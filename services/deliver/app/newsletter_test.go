@@ -92,6 +92,10 @@ func TestOperatorsSeeAndChangeReaders(t *testing.T) {
 	if err := add("nobody"); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("no address: %v", err)
 	}
+	mars := NewSubscriber{Address: "four@example.org", Wishes: event.Wishes{Period: event.Daily, Zone: "Mars/Olympus"}}
+	if err := AddSubscriber(ctx, operator, doc, "letter", mars); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("a zone that nobody knows: %v", err)
+	}
 	rows := func(whole bool) []SubscriberStatus {
 		list, err := Subscribers(ctx, operator, "letter", whole)
 		if err != nil {
@@ -154,6 +158,23 @@ func TestOperatorsSeeAndChangeReaders(t *testing.T) {
 	stop()
 	if err := SuppressSubscriber(ctx, operator, "one@example.org"); fault.KindOf(err) != fault.Unreachable {
 		t.Errorf("nobody runs: %v", err)
+	}
+}
+
+// Who is asked by an operator is offered what the form of the list presets.
+func TestOperatorsPresetWhatTheListDoes(t *testing.T) {
+	t.Parallel()
+	plain := config.New("tidings.yaml", withLetter(25), nil)
+	if w, err := Preset(plain, "letter"); err != nil || w.Period != event.Daily || w.Hour != 7 || w.Zone != "UTC" {
+		t.Errorf("by default %+v, %v", w, err)
+	}
+	text := strings.Replace(string(withLetter(25)), "title: Letter", "title: Letter, periods: [weekly, daily], hour: 9, zone: Europe/Berlin", 1)
+	weekly := config.New("tidings.yaml", []byte(text), nil)
+	if w, err := Preset(weekly, "letter"); err != nil || w.Period != event.Weekly || w.Weekday != 1 || w.Hour != 9 || w.Zone != "Europe/Berlin" || weekly.Err() != nil {
+		t.Errorf("of the list %+v, %v, %v", w, err, weekly.Err())
+	}
+	if _, err := Preset(plain, "other"); fault.KindOf(err) != fault.Invalid {
+		t.Errorf("of no list: %v", err)
 	}
 }
 

@@ -4,13 +4,13 @@ import (
 	"context"
 	crand "crypto/rand"
 	"encoding/json"
-	"slices"
 	"time"
 
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
+	"tidings.internal/services/deliver/internal/period"
 	"tidings.internal/services/deliver/internal/readers"
 	newsletter "tidings.internal/services/deliver/internal/send/list"
 )
@@ -81,17 +81,38 @@ type NewSubscriber struct {
 	Language string
 }
 
+// listOf finds a list that is sent.
+func listOf(doc *config.Doc, list string) (*newsletter.Settings, error) {
+	for _, c := range read(doc).channels {
+		if l, ok := c.Settings.(*newsletter.Settings); ok && c.ID == list {
+			return l, nil
+		}
+	}
+	return nil, fault.Errorf(fault.Invalid, "there is no list %.80q in the configuration that is sent", list)
+}
+
+// Preset is what the configuration gives readers of a list who do not choose.
+func Preset(doc *config.Doc, list string) (event.Wishes, error) {
+	l, err := listOf(doc, list)
+	if err != nil {
+		return event.Wishes{}, err
+	}
+	return l.Preset(), nil
+}
+
 // AddSubscriber asks the owner of an address whether he wants a list: nobody is a reader before he has confirmed. An address
 // that the list knows is left alone, whatever it has said. It may be repeated.
 func AddSubscriber(ctx context.Context, b *bus.Bus, doc *config.Doc, list string, n NewSubscriber) error {
-	sent := func(c channel) bool { return c.ID == list && c.network.Name == newsletter.Network.Name }
-	if !slices.ContainsFunc(read(doc).channels, sent) {
-		return fault.Errorf(fault.Invalid, "there is no list %.80q in the configuration that is sent", list)
+	if _, err := listOf(doc, list); err != nil {
+		return err
 	}
 	r := event.ReaderRequest{
 		ID: crand.Text(), Time: time.Now().UTC(), Mode: event.ReaderSubscribe, List: list, Address: n.Address, Wishes: &n.Wishes, Language: n.Language, Form: readers.ByOperator,
 	}
 	if err := r.Check(); err != nil {
+		return err
+	}
+	if _, err := period.New(n.Wishes); err != nil { // the zone, too: what no calendar can be made of is left aside later, unheard
 		return err
 	}
 	value, err := json.Marshal(r)

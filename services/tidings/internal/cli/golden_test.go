@@ -443,6 +443,7 @@ func (i *instance) act() {
 func (i *instance) readers() {
 	i.call(0, "subscribers add letter one@example.org --period weekly --weekday 5")
 	i.call(0, "subscribers add letter two@example.org --json")
+	i.call(1, "subscribers add letter three@example.org --zone Mars/Olympus")
 	i.both(1, "subscribers add nowhere one@example.org")
 	i.write("people.csv", "address,period,hour,zone,state\nthree@example.org,daily,6,Europe/Berlin,confirmed\nnobody,,,,\nfour@example.org,,,,left\n")
 	i.call(4, "subscribers import letter", i.file("people.csv"))

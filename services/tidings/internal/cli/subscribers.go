@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"errors"
@@ -59,21 +60,27 @@ func (v *subscriberListVerb) Run(w *world) error {
 	})
 }
 
-// preset is what a reader wants who does not say it.
+// preset is what a reader wants who does not say it. What is not given is as the list presets it.
 type preset struct {
-	Period   string `help:"How often: immediate, daily or weekly." enum:"immediate,daily,weekly" default:"daily"`
-	Weekday  int    `help:"Weekday of a weekly mail, 1 for Monday to 7 for Sunday." default:"1"`
-	Hour     int    `help:"Hour of a daily or weekly mail, 0 to 23." default:"7"`
-	Zone     string `help:"Time zone, such as Europe/Berlin." default:"UTC"`
+	Period   string `help:"How often: immediate, daily or weekly. Else as the list presets it, as all of these." enum:"immediate,daily,weekly," default:""`
+	Weekday  int    `help:"Weekday of a weekly mail, 1 for Monday to 7 for Sunday." placeholder:"N"`
+	Hour     *int   `help:"Hour of a daily or weekly mail, 0 to 23." placeholder:"N"`
+	Zone     string `help:"Time zone, such as Europe/Berlin." placeholder:"NAME"`
 	Language string `help:"Language of the mails, de or en. Else that of the list." enum:"de,en," default:""`
 }
 
-func (s *preset) event() event.Wishes {
-	e := event.Wishes{Period: s.Period, Hour: s.Hour, Zone: s.Zone}
-	if s.Period == event.Weekly {
-		e.Weekday = s.Weekday
+// event completes what a list presets, by what was said.
+func (s *preset) event(w event.Wishes) event.Wishes {
+	w.Period, w.Zone = cmp.Or(s.Period, w.Period), cmp.Or(s.Zone, w.Zone)
+	if s.Hour != nil {
+		w.Hour = *s.Hour
 	}
-	return e
+	if w.Period == event.Weekly {
+		w.Weekday = cmp.Or(s.Weekday, w.Weekday, 1)
+	} else {
+		w.Weekday = 0
+	}
+	return w
 }
 
 type subscriberAddVerb struct {
@@ -89,8 +96,12 @@ func (v *subscriberAddVerb) Run(w *world) error {
 	if err != nil {
 		return err
 	}
+	like, err := ops.PresetOfList(doc, v.List)
+	if err != nil {
+		return err
+	}
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
-		err := o.AddSubscriber(ctx, doc, v.List, ops.NewSubscriber{Address: event.Hidden(v.Address), Wishes: v.event(), Language: v.Language})
+		err := o.AddSubscriber(ctx, doc, v.List, ops.NewSubscriber{Address: event.Hidden(v.Address), Wishes: v.event(like), Language: v.Language})
 		return v.done(w, "subscriber", v.Address, "asked", err)
 	})
 }
@@ -120,11 +131,15 @@ func (v *subscriberImportVerb) Run(w *world) error {
 		defer f.Close() // opened to read: nothing can be lost
 		in = f
 	}
-	people, err := readPeople(in, v.preset)
+	doc, err := w.document()
 	if err != nil {
 		return err
 	}
-	doc, err := w.document()
+	like, err := ops.PresetOfList(doc, v.List)
+	if err != nil {
+		return err
+	}
+	people, err := readPeople(in, ops.NewSubscriber{Wishes: v.event(like), Language: v.Language})
 	if err != nil {
 		return err
 	}
@@ -195,7 +210,7 @@ type person struct {
 }
 
 // readPeople reads addresses: one a line, or the columns that an export has, of which address alone is needed.
-func readPeople(in io.Reader, like preset) ([]person, error) {
+func readPeople(in io.Reader, like ops.NewSubscriber) ([]person, error) {
 	r := csv.NewReader(in)
 	r.FieldsPerRecord, r.TrimLeadingSpace, r.Comment = -1, true, '#'
 	var head []string
@@ -220,14 +235,15 @@ func readPeople(in io.Reader, like preset) ([]person, error) {
 	}
 }
 
-func personOf(head, record []string, line int, like preset) person {
+func personOf(head, record []string, line int, like ops.NewSubscriber) person {
 	field := func(name string) string {
 		if i := slices.Index(head, name); i >= 0 && i < len(record) {
 			return strings.TrimSpace(record[i])
 		}
 		return ""
 	}
-	p := person{line: line, NewSubscriber: ops.NewSubscriber{Address: event.Hidden(field("address")), Wishes: like.event(), Language: like.Language}}
+	p := person{line: line, NewSubscriber: like}
+	p.Address = event.Hidden(field("address"))
 	if state := field("state"); state == "left" || state == "suppressed" {
 		p.over = true
 	}

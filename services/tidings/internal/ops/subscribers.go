@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
 	deliver "tidings.internal/services/deliver/app"
 )
 
@@ -17,6 +18,11 @@ type (
 // Subscribers lists the readers of a list, or of all lists for "". whole gives addresses and proofs.
 func (o *Ops) Subscribers(ctx context.Context, list string, whole bool) ([]SubscriberStatus, error) {
 	return deliver.Subscribers(ctx, o.bus, list, whole)
+}
+
+// PresetOfList is what the configuration gives readers of a list who do not choose.
+func PresetOfList(doc *config.Doc, list string) (event.Wishes, error) {
+	return deliver.Preset(doc, list)
 }
 
 // AddSubscriber asks the owner of an address whether he wants a list.

@@ -21,9 +21,13 @@ var example string
 // Settings are the keys of a list channel that say from whom its mails come and by which server they go; example.yaml is
 // their manual.
 type Settings struct {
-	// Title and Language are keys of both sides: what the pages of the list say, its mails say too.
-	Title    string `yaml:"title"`
-	Language string `yaml:"language"`
+	// Title and Language are keys of both sides: what the pages of the list say, its mails say too. So are those that readers
+	// have who do not choose for themselves: the first of Periods, Hour and Zone.
+	Title    string   `yaml:"title"`
+	Language string   `yaml:"language"`
+	Periods  []string `yaml:"periods"`
+	Hour     int      `yaml:"hour"`
+	Zone     string   `yaml:"zone"`
 
 	From    string  `yaml:"from"`
 	ReplyTo string  `yaml:"reply_to"`
@@ -66,11 +70,26 @@ func (b Bounces) Same(other Bounces) bool {
 }
 
 // others are the keys of the composing side alone.
-var others = []string{"description", "periods", "hour", "zone", "tags", "sources", "consent"}
+var others = []string{"description", "tags", "sources", "consent"}
 
 // Defaults are the settings as they are without keys.
 func Defaults() *Settings {
-	return &Settings{SMTP: SMTP{Port: 587, TLS: mail.TLSRequired}, Bounces: Bounces{Port: 995}}
+	return &Settings{
+		Periods: []string{event.Daily, event.Weekly, event.Immediate}, Hour: 7, Zone: "UTC",
+		SMTP: SMTP{Port: 587, TLS: mail.TLSRequired}, Bounces: Bounces{Port: 995},
+	}
+}
+
+// Preset is what a reader wants who does not choose; the composing side checks its keys. Weekly mails come on Mondays.
+func (s *Settings) Preset() event.Wishes {
+	w := event.Wishes{Period: event.Daily, Hour: s.Hour, Zone: s.Zone}
+	if len(s.Periods) > 0 {
+		w.Period = s.Periods[0]
+	}
+	if w.Period == event.Weekly {
+		w.Weekday = 1
+	}
+	return w
 }
 
 // maxImprint is how many characters stand below each mail at most.
