@@ -73,16 +73,21 @@ func (s *shift) sweep() {
 	}
 }
 
+// fade forgets the words of a story, which no mail tells from then on.
+func (s *shift) fade(story string) error {
+	_, _, err := s.Ledger.Change(s.ctx, s.id, story, func(r *ledger.Row) (*ledger.Row, error) {
+		if r == nil || r.State != ledger.Listed || r.Payload == nil {
+			return nil, nil
+		}
+		return r.Fade(), nil
+	})
+	return err
+}
+
 // swept forgets the words of stories that no mail tells any more, and the addresses that nobody confirmed.
 func (s *shift) swept(now time.Time) error {
-	for _, story := range s.stories.old(now.Add(-keepStories)) {
-		_, _, err := s.Ledger.Change(s.ctx, s.id, story, func(r *ledger.Row) (*ledger.Row, error) {
-			if r == nil || r.State != ledger.Listed || r.Payload == nil {
-				return nil, nil
-			}
-			return r.Fade(), nil
-		})
-		if err != nil {
+	for _, story := range s.stories.which(func(p *place) bool { return p.listed.Before(now.Add(-keepStories)) }) {
+		if err := s.fade(story); err != nil {
 			return err
 		}
 	}

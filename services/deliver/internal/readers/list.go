@@ -62,6 +62,7 @@ type List struct {
 	// testing is held while an operator's test is sent.
 	testing sync.Mutex
 	shift   atomic.Pointer[shift] // nil while another replica works
+	heavy   atomic.Int64          // when a heavy mail was warned of, in nanoseconds; 0 for never
 	// look, pace, hourly and the graces are the constants lookAgain, mailsPerSecond, mailsPerHour, stopGrace and commitGrace,
 	// for tests.
 	look                   time.Duration

@@ -296,7 +296,7 @@ func (s *shift) counts() map[State]int {
 }
 
 // rewind brings readers back whose place lies behind the end of the posts: the stream was made anew, and nothing would be
-// news to them for a long time.
+// news to them for a long time. The stories that lie there were told, and would be news once more when the posts get so far.
 func (s *shift) rewind() error {
 	posts, err := s.Bus.StreamState(s.ctx, event.StreamPosts)
 	if err != nil {
@@ -327,6 +327,11 @@ func (s *shift) rewind() error {
 		}
 		if row != nil {
 			s.note(row, revision)
+		}
+	}
+	for _, story := range s.stories.which(func(p *place) bool { return p.ordinal > posts.Last }) {
+		if err := s.fade(story); err != nil {
+			return err
 		}
 	}
 	return nil

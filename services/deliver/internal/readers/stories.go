@@ -142,13 +142,13 @@ func (s *stories) news(w *event.Wishes, after, to uint64, most int) []place {
 	return list
 }
 
-// old lists what was listed before an instant.
-func (s *stories) old(before time.Time) []string {
+// which lists the stories that are as asked for.
+func (s *stories) which(is func(*place) bool) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []string
-	for _, p := range s.places {
-		if p.listed.Before(before) {
+	for i := range s.places {
+		if p := &s.places[i]; is(p) {
 			list = append(list, p.story)
 		}
 	}

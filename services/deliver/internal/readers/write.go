@@ -88,13 +88,22 @@ func (l *List) news(d letter.Digest, r *Reader, period string, date time.Time) (
 	if err != nil {
 		return mail.Message{}, err
 	}
-	if text.Heavy() {
+	if text.Heavy() && l.warnsOfWeight() {
 		l.Log.Warn("wrote a mail that some programs cut, with the link at its end by which readers leave", "bytes", len(text.HTML))
 	}
 	m := l.Sender.message(text, string(r.Address), d.List.Language, article.Digest(article.IDLength, "mail", r.List, r.ID, period), date)
 	m.ListID, m.ListName = l.Sender.List+"."+l.Sender.Host, l.Sender.Title
 	m.Unsubscribe = pages + "one-click/" + token
 	return m, nil
+}
+
+// heavyEvery is how often heavy mails are warned of: those of one period are much alike.
+const heavyEvery = time.Hour
+
+// warnsOfWeight reports whether the time has come to warn of a heavy mail.
+func (l *List) warnsOfWeight() bool {
+	now, last := l.Now().UnixNano(), l.heavy.Load()
+	return (last == 0 || now-last >= int64(heavyEvery)) && l.heavy.CompareAndSwap(last, now)
 }
 
 // question makes the mail that asks for a confirmation. Each try has a token of its own, of which only the hash is kept.
