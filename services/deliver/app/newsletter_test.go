@@ -125,7 +125,7 @@ func TestOperatorsSeeAndChangeReaders(t *testing.T) {
 		t.Errorf("a test of nothing: %v", err)
 	}
 	for range 2 { // twice is as good
-		if err := SuppressSubscriber(ctx, operator, "TWO@example.org"); err != nil {
+		if err := SuppressSubscriber(ctx, operator, "TWO@example.org", false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -144,6 +144,13 @@ func TestOperatorsSeeAndChangeReaders(t *testing.T) {
 	if list := rows(true); len(list) != 2 || list[1].Address != "three@example.org" {
 		t.Errorf("readers %+v", list)
 	}
+	if err := SuppressSubscriber(ctx, operator, "Two@example.org", true); err != nil {
+		t.Fatal(err)
+	}
+	if err := add("two@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the second was asked again", func() bool { return mails.Load() == 5 && len(rows(true)) == 3 })
 	var p event.Preferences
 	if err := server.Bus(t, "publish").Ask(ctx, Name, event.VerbPreferences, event.PreferencesQuestion{Token: "abc"}, &p); fault.KindOf(err) != fault.Gone {
 		t.Errorf("the preferences of nobody: %v", err)
@@ -156,7 +163,7 @@ func TestOperatorsSeeAndChangeReaders(t *testing.T) {
 		t.Errorf("a post of a list is tried: %v", err)
 	}
 	stop()
-	if err := SuppressSubscriber(ctx, operator, "one@example.org"); fault.KindOf(err) != fault.Unreachable {
+	if err := SuppressSubscriber(ctx, operator, "one@example.org", false); fault.KindOf(err) != fault.Unreachable {
 		t.Errorf("nobody runs: %v", err)
 	}
 }

@@ -137,6 +137,7 @@ type aboutReader struct {
 	List    string       `json:"list,omitempty"`
 	Address event.Hidden `json:"address"`
 	Dry     bool         `json:"dry,omitempty"`
+	Lift    bool         `json:"lift,omitempty"`
 }
 
 // mailed is the answer to a test.
@@ -146,12 +147,12 @@ type mailed struct {
 	Mail []byte `json:"mail,omitempty"`
 }
 
-// SuppressSubscriber has an address not written to any more.
-func SuppressSubscriber(ctx context.Context, b *bus.Bus, address string) error {
+// SuppressSubscriber has an address not written to any more; lift takes that back.
+func SuppressSubscriber(ctx context.Context, b *bus.Bus, address string, lift bool) error {
 	if err := event.CheckAddress(address); err != nil {
 		return err
 	}
-	return withList(b.Ask(ctx, Name, verbSuppress, aboutReader{Address: event.Hidden(address)}, nil))
+	return withList(b.Ask(ctx, Name, verbSuppress, aboutReader{Address: event.Hidden(address), Lift: lift}, nil))
 }
 
 // PreviewMail returns the bytes of a test mail of a list before they are signed. Nothing is sent.
@@ -195,6 +196,9 @@ func (a *App) suppress(ctx context.Context, request []byte) (any, error) {
 	var q aboutReader
 	if err := json.Unmarshal(request, &q); err != nil {
 		return nil, fault.Errorf(fault.Malformed, "read the question about a reader: it has no form")
+	}
+	if q.Lift {
+		return mailed{}, a.desk.Lift(ctx, q.Address)
 	}
 	return mailed{}, a.desk.Suppress(ctx, q.Address)
 }

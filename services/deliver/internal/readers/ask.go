@@ -105,6 +105,17 @@ func suppress(old *Reader, reason string, now time.Time) *Reader {
 	return n
 }
 
+// lift takes a suppression back. The reader is none again: only the owner of the address can ask for mails.
+func lift(old *Reader, now time.Time) *Reader {
+	if old == nil || old.State != Suppressed {
+		return nil
+	}
+	n := old.clone()
+	n.State, n.Reason, n.Soft, n.Bounced = Left, "", 0, false
+	n.note(Step{At: now, What: "lifted"})
+	return n
+}
+
 // toldToday is how many mails of a row asked for a confirmation within a day, with the one that waits.
 func (r *Reader) toldToday(now time.Time) int {
 	n := 0

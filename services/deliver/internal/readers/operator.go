@@ -67,3 +67,14 @@ func (d *Desk) Suppress(ctx context.Context, address event.Hidden) error {
 	}
 	return nil
 }
+
+// Lift takes that back, whatever it came from. It may be repeated, and must be after a crash.
+func (d *Desk) Lift(ctx context.Context, address event.Hidden) error {
+	if err := event.CheckAddress(string(address)); err != nil {
+		return err
+	}
+	if err := d.store.lift(ctx, string(address), d.Now()); err != nil {
+		return fault.Errorf(fault.KindOf(err), "lift the suppression of an address: %w", err)
+	}
+	return nil
+}

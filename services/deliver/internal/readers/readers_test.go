@@ -360,3 +360,29 @@ func TestWhatIsOverIsForgotten(t *testing.T) {
 	w.subscribe("a@example.org", daily(7))
 	w.row("a@example.org", "the row again", func(r *Reader) bool { return r.State == Pending })
 }
+
+// A suppression that was wrong is lifted: nobody is a reader by that, and whoever asks again and confirms is one.
+func TestALiftedSuppressionLetsTheOwnerAskAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	d, _ := w.desk()
+	w.list()
+	w.reader("a@example.org", daily(7))
+	if err := d.Suppress(t.Context(), "a@example.org"); err != nil {
+		t.Fatal(err)
+	}
+	w.subscribe("a@example.org", daily(7))
+	w.quiet()
+	if r := w.rows()["a@example.org"]; r.State != Suppressed {
+		t.Fatalf("the row is %s", r.State)
+	}
+	for range 2 {
+		if err := d.Lift(t.Context(), "A@example.org"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if r := w.rows()["a@example.org"]; r.State != Left || r.Reason != "" {
+		t.Fatalf("the row is %+v", r)
+	}
+	w.reader("a@example.org", daily(9))
+}

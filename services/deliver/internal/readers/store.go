@@ -193,6 +193,26 @@ func (s *Store) bar(ctx context.Context, address, reason string, now time.Time) 
 	return ended, nil
 }
 
+// lift has an address be written to again if its owner asks for it. A kill at any line leaves what a repeat does: rows that are
+// suppressed get no mail without a suppression, either.
+func (s *Store) lift(ctx context.Context, address string, now time.Time) error {
+	for _, hash := range s.keys.addresses(address) {
+		if err := s.bucket.Purge(ctx, suppressedKey(hash)); err != nil {
+			return err
+		}
+	}
+	rows, err := s.everywhere(ctx, address)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if _, _, _, err := s.change(ctx, r.List, r.ID, func(r *Reader) *Reader { return lift(r, now) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // erase removes a row and what leads to it. The index goes first: who asks meanwhile gets a row of their own, and a kill
 // between the two leaves the row, by which a repeat finds it.
 func (s *Store) erase(ctx context.Context, r *Reader) error {

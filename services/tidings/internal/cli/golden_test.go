@@ -460,6 +460,7 @@ func (i *instance) readers() {
 	i.both(0, "subscribers export letter")
 	i.both(0, "subscribers suppress two@example.org")
 	i.call(0, "subscribers list --state suppressed")
+	i.both(0, "subscribers suppress --lift three@example.org")
 	i.both(1, "subscribers suppress nobody")
 	i.call(0, "subscribers erase one@example.org")
 	i.call(0, "subscribers erase --json two@example.org")

@@ -326,13 +326,18 @@ func (v *subscriberEraseVerb) Run(w *world) error {
 
 type subscriberSuppressVerb struct {
 	Address string `arg:"" help:"The address."`
+	Lift    bool   `help:"Take it back. Who was a reader is none by that: the owner has to ask anew."`
 	asJSON
 }
 
 // Run is the verb subscribers suppress.
 func (v *subscriberSuppressVerb) Run(w *world) error {
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
-		return v.done(w, "subscriber", v.Address, "suppressed", o.SuppressSubscriber(ctx, v.Address))
+		outcome := "suppressed"
+		if v.Lift {
+			outcome = "lifted"
+		}
+		return v.done(w, "subscriber", v.Address, outcome, o.SuppressSubscriber(ctx, v.Address, v.Lift))
 	})
 }
 

@@ -35,9 +35,9 @@ func (o *Ops) EraseSubscriber(ctx context.Context, who string) (int, error) {
 	return deliver.EraseSubscriber(ctx, o.bus, who)
 }
 
-// SuppressSubscriber has an address not written to any more.
-func (o *Ops) SuppressSubscriber(ctx context.Context, address string) error {
-	return deliver.SuppressSubscriber(ctx, o.bus, address)
+// SuppressSubscriber has an address not written to any more; lift takes that back.
+func (o *Ops) SuppressSubscriber(ctx context.Context, address string, lift bool) error {
+	return deliver.SuppressSubscriber(ctx, o.bus, address, lift)
 }
 
 // PreviewMail returns the bytes of a test mail of a list before they are signed. Nothing is sent.
