@@ -26,7 +26,8 @@ func TestBothSidesTakeEveryKeyOfANetwork(t *testing.T) {
 	t.Parallel()
 	sides := map[string]func(*config.Doc){"publish": publish.Check, "deliver": deliver.Check}
 	for _, network := range ops.Networks() {
-		text := "channels:\n" + ops.ChannelExample(network)
+		text := "site: {url: \"https://news.example.org\"}\ndeliver: {readers: {key: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef}}\n" +
+			"channels:\n" + strings.Replace(ops.ChannelExample(network), `title: ""`, "title: The Letter", 1) // a list that is sent has one
 		for side, check := range sides {
 			doc := config.New("example.yaml", []byte(text), nil)
 			if check(doc); doc.Err() != nil {

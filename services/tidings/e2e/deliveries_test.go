@@ -69,7 +69,9 @@ channels: [{id: hook, network: webhook, url: %q, allow_private: true, approve: m
 		t.Errorf("reject prints %q", out)
 	}
 	verb(t, dir, 0, "deliveries", "reject", ids[1]) // once more is as good
-	verb(t, dir, 1, "deliveries", "approve", ids[0])
+	if out := verb(t, dir, 0, "deliveries", "approve", ids[0]); !strings.Contains(out, "approved already") {
+		t.Errorf("a second approval prints %q", out)
+	}
 	verb(t, dir, 1, "deliveries", "retry", ids[0])
 	verb(t, dir, 1, "deliveries", "resolve", ids[0], "--not-sent")
 	verb(t, dir, 2, "deliveries", "resolve", ids[0])

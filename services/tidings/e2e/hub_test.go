@@ -154,7 +154,10 @@ func TestTheHubKeepsItsWordThroughKills(t *testing.T) {
 	proc = p.start(t)
 	within(t, 20*time.Second, "the next document", func() (bool, string) {
 		_, pushes := s.got()
-		return len(pushes) == 3 && strings.Contains(pushes[2], item(2).Title), fmt.Sprint(len(pushes), proc.errors())
+		// How far a document went is written down each second: the one before may come once more.
+		last := len(pushes) - 1
+		again := last == 3 && pushes[2] == pushes[1]
+		return (last == 2 || again) && strings.Contains(pushes[last], item(2).Title), fmt.Sprint(len(pushes), proc.errors())
 	})
 	if strings.Contains(proc.errors(), "planted-secret") || strings.Contains(verb(t, p.dir, 0, "subscriptions", "list", "--json"), "planted-secret") {
 		t.Error("a secret is shown")

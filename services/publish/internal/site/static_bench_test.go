@@ -162,7 +162,7 @@ server { listen HOST; root DIR; default_type application/rss+xml; add_header Con
 	b.Cleanup(func() { stop() })
 	address = "http://" + host + "/feed"
 	for deadline := time.Now().Add(10 * time.Second); ; {
-		if res, err := http.Get(address); err == nil {
+		if res, err := new(http.Client).Get(address); err == nil {
 			_ = res.Body.Close()
 			return address, stop
 		}
@@ -174,7 +174,7 @@ server { listen HOST; root DIR; default_type application/rss+xml; add_header Con
 
 func tagOf(b *testing.B, address string) string {
 	b.Helper()
-	res, err := http.Get(address)
+	res, err := new(http.Client).Get(address)
 	if err != nil {
 		b.Fatal(err)
 	}
