@@ -101,6 +101,14 @@ func (w *world) counted(what string) int {
 	return w.counts[what]
 }
 
+// tally waits until things were counted so many times: a row is written first and counted then.
+func (w *world) tally(want map[string]int) {
+	w.t.Helper()
+	for what, n := range want {
+		until(w.t, fmt.Sprintf("%d %s", n, what), func() bool { return w.counted(what) == n })
+	}
+}
+
 // Write is where the logs go.
 func (w *world) Write(b []byte) (int, error) {
 	w.mu.Lock()
