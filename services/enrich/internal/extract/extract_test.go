@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -201,6 +202,32 @@ func TestWrappedLinesAreJoined(t *testing.T) {
 	if diff := cmp.Diff(want, unwrap(in)); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// FuzzPage: whatever a page and a feed's body are made of, the article keeps a body, it is text, and it is the same twice.
+func FuzzPage(f *testing.F) {
+	f.Add("<html><head><title>T</title></head><body><nav><a href=/>Home</a></nav><article><h1>T</h1><p>Some words of a page.</p></article></body></html>", "<p>Some words</p>")
+	f.Add("<html><body><div id=consent>We use cookies</div><table><tr><td>1<td>2</table>", "")
+	f.Add("<article><p>one<template><p>two</template><svg><title>three</svg><noscript><img src=x></noscript>", "plain")
+	f.Add(strings.Repeat("<div>", 600)+"deep", "<![CDATA[x]]>")
+	f.Fuzz(func(t *testing.T, page, content string) {
+		raw := article.Raw{Title: "T", Content: &article.Text{Value: content, Type: article.TextHTML}}
+		var first string
+		for range 2 {
+			d := run(t, raw, page)
+			if d.Body == nil {
+				t.Fatal("no body")
+			}
+			html, err := dom.Render(d.Body)
+			if err != nil || !utf8.ValidString(html) {
+				t.Fatalf("the body is not text: %v", err)
+			}
+			if first != "" && html != first {
+				t.Fatalf("the body is another one the second time:\n%s\n%s", first, html)
+			}
+			first = html
+		}
+	})
 }
 
 func FuzzText(f *testing.F) {
