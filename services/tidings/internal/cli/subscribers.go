@@ -3,14 +3,11 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/csv"
 	"errors"
 	"io"
 	"os"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
 
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
@@ -201,72 +198,6 @@ func (v *subscriberImportVerb) print(w *world, list []imported) error {
 	return w.table([]string{"LINE", "OUTCOME", "WHY"}, rows)
 }
 
-// person is a line of a file.
-type person struct {
-	ops.NewSubscriber
-	line  int
-	over  bool // has left, or must not be written to
-	wrong error
-}
-
-// readPeople reads addresses: one a line, or the columns that an export has, of which address alone is needed.
-func readPeople(in io.Reader, like ops.NewSubscriber) ([]person, error) {
-	r := csv.NewReader(in)
-	r.FieldsPerRecord, r.TrimLeadingSpace, r.Comment = -1, true, '#'
-	var head []string
-	var people []person
-	for {
-		record, err := r.Read()
-		if errors.Is(err, io.EOF) {
-			return people, nil
-		}
-		if err != nil {
-			return nil, fault.Errorf(fault.Invalid, "read the list of addresses: it is neither one address a line nor CSV: %w", err)
-		}
-		line, _ := r.FieldPos(0)
-		if head == nil {
-			head = []string{"address"}
-			if slices.Contains(record, "address") {
-				head = record
-				continue
-			}
-		}
-		people = append(people, personOf(head, record, line, like))
-	}
-}
-
-func personOf(head, record []string, line int, like ops.NewSubscriber) person {
-	field := func(name string) string {
-		if i := slices.Index(head, name); i >= 0 && i < len(record) {
-			return strings.TrimSpace(record[i])
-		}
-		return ""
-	}
-	p := person{line: line, NewSubscriber: like}
-	p.Address = event.Hidden(field("address"))
-	if state := field("state"); state == "left" || state == "suppressed" {
-		p.over = true
-	}
-	if language := field("language"); language != "" {
-		p.Language = language
-	}
-	if period := field("period"); period != "" {
-		p.Wishes = event.Wishes{Period: period, Zone: field("zone"), Tags: strings.Fields(field("tags")), Sources: strings.Fields(field("sources"))}
-		for _, n := range []struct {
-			name string
-			into *int
-		}{{"hour", &p.Wishes.Hour}, {"weekday", &p.Wishes.Weekday}} {
-			if text := field(n.name); text != "" {
-				var err error
-				if *n.into, err = strconv.Atoi(text); err != nil {
-					p.wrong = fault.Errorf(fault.Invalid, "%s is no number", n.name)
-				}
-			}
-		}
-	}
-	return p
-}
-
 type subscriberExportVerb struct {
 	List string `arg:"" optional:"" help:"The list. Else all."`
 	asJSON
@@ -282,27 +213,8 @@ func (v *subscriberExportVerb) Run(w *world) error {
 		if v.JSON {
 			return w.encode(list)
 		}
-		out := csv.NewWriter(w.stdout)
-		records := [][]string{{
-			"list", "address", "state", "period", "weekday", "hour", "zone", "tags", "sources", "language", "asked", "asked_form", "asked_client",
-			"agreed", "agreed_form", "agreed_client", "reason",
-		}}
-		for _, s := range list {
-			records = append(records, []string{
-				s.List, s.Address, s.State, s.Wishes.Period, strconv.Itoa(s.Wishes.Weekday), strconv.Itoa(s.Wishes.Hour), s.Wishes.Zone, strings.Join(s.Wishes.Tags, " "),
-				strings.Join(s.Wishes.Sources, " "), s.Language, stamp(s.Asked), s.Proof.AskedForm, s.Proof.AskedClient, stamp(s.Agreed), s.Proof.AgreedForm, s.Proof.AgreedClient, s.Reason,
-			})
-		}
-		return out.WriteAll(records)
+		return writePeople(w.stdout, list)
 	})
-}
-
-// stamp writes an instant for programs.
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
 }
 
 type subscriberEraseVerb struct {

@@ -11,6 +11,8 @@ import (
 type (
 	// SubscriberStatus is what an operator sees of a reader of a list.
 	SubscriberStatus = deliver.SubscriberStatus
+	// SubscriberProof is how that reader asked and agreed.
+	SubscriberProof = deliver.SubscriberProof
 	// NewSubscriber is an address that an operator brings.
 	NewSubscriber = deliver.NewSubscriber
 )
