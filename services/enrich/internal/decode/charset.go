@@ -2,8 +2,10 @@ package decode
 
 import (
 	"bytes"
+	"cmp"
 	"mime"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -98,12 +100,20 @@ func declared(b []byte) string {
 	return ""
 }
 
+// detected guesses. Of guesses of equal confidence the library's own choice is the one whose goroutine is first: a page would
+// be read in another charset each time. Here it is the one first by name.
 func detected(b []byte) string {
-	r, err := chardet.NewHtmlDetector().DetectBest(b[:min(len(b), 64<<10)])
-	if err != nil || r.Confidence < 30 {
+	found, err := chardet.NewHtmlDetector().DetectAll(b[:min(len(b), 64<<10)])
+	if err != nil {
 		return ""
 	}
-	return r.Charset
+	best := slices.MinFunc(found, func(a, b chardet.Result) int {
+		return cmp.Or(b.Confidence-a.Confidence, strings.Compare(a.Charset, b.Charset))
+	})
+	if best.Confidence < 30 {
+		return ""
+	}
+	return best.Charset
 }
 
 func convert(enc encoding.Encoding, b []byte) string {

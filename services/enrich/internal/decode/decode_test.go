@@ -140,3 +140,15 @@ func TestOnlyTheHeadOfAPageNamesItsBase(t *testing.T) {
 		}
 	}
 }
+
+// Bytes without a label that are as much one charset as another.
+func TestAGuessIsTheSameEachTime(t *testing.T) {
+	t.Parallel()
+	in := []byte("\xad\xfb\x98\xef\x8dKo\xfc\x18\x8c")
+	want := UTF8(in, "")
+	for range 500 {
+		if got := UTF8(in, ""); got != want {
+			t.Fatalf("read as %q, then as %q", want, got)
+		}
+	}
+}

@@ -2,8 +2,10 @@ package decode
 
 import (
 	"bytes"
+	"cmp"
 	"mime"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -213,8 +215,16 @@ var tags = regexp.MustCompile(`<[^>]{0,1000}>`)
 // left to windows-1252: they differ in a handful of characters, and the guess is wrong as often as not.
 func detect(data []byte) (encoding.Encoding, string) {
 	text := tags.ReplaceAll(data[:min(len(data), sample)], []byte(" "))
-	found, err := chardet.NewTextDetector().DetectBest(text)
-	if err != nil || found.Confidence < sureOfScript {
+	all, err := chardet.NewTextDetector().DetectAll(text)
+	if err != nil {
+		return nil, ""
+	}
+	// Of guesses of equal confidence the library puts that first whose goroutine was, and a document would be another one at
+	// each poll. Here it is the one first by name.
+	found := slices.MinFunc(all, func(a, b chardet.Result) int {
+		return cmp.Or(b.Confidence-a.Confidence, strings.Compare(a.Charset, b.Charset))
+	})
+	if found.Confidence < sureOfScript {
 		return nil, ""
 	}
 	label := strings.ToLower(found.Charset)

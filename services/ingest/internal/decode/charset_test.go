@@ -163,3 +163,21 @@ func FuzzText(f *testing.F) {
 		}
 	})
 }
+
+// Bytes without a label that are as much one charset as another: a document that was another one at each poll would be a
+// revision each time.
+func TestAGuessIsTheSameEachTime(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{
+		"\xe5\xda\xc3\xf2\xd8\xd8 \xfc\xd3\xf8\xdbo\xb1o",
+		"\xc8\xde\xba\xd5\xabsa\xcd \xf4\xcc",
+		"\xd9\xbd\xb0\xcb\xfai\xed\xf3\xc3\xd6\xfe\xe9\xc1\xac \xd7",
+	} {
+		_, want := detect([]byte(in))
+		for range 500 {
+			if _, got := detect([]byte(in)); got != want {
+				t.Fatalf("%x is guessed to be %q, then %q", in, want, got)
+			}
+		}
+	}
+}
