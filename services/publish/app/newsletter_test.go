@@ -258,7 +258,7 @@ func TestTheIndexLeadsToTheNewsletters(t *testing.T) {
 	b := natstest.Run(t).Bus(t, "publish")
 	s := start(t, b, withLetter)
 	s.shows("/", `<a href="newsletter/letter">Der Brief</a>`, "Jeden Morgen.", "-silent")
-	s.shows("/robots.txt", "Disallow: /newsletter/")
+	s.shows("/robots.txt", "Disallow: /a/newsletter/")
 	s.shows("/newsletter/letter", "Das Blog", `value="crm-software"`, `<html lang="de">`)
 	a := news("1", "Neu")
 	a.Tags[0].Kind = article.KindConcept

@@ -122,8 +122,11 @@ func wishes(form url.Values, l *List, w *words, more bool) (event.Wishes, []prob
 	var ok, good bool
 	chosen.Tags, ok = choices(form[fieldTag], l.Tags, more)
 	chosen.Sources, good = choices(form[fieldSource], l.Sources, more)
-	if !ok || !good {
+	switch {
+	case !ok:
 		complain(fieldTag, w.WrongChoice)
+	case !good:
+		complain(fieldSource, w.WrongChoice)
 	}
 	return chosen, wrong
 }

@@ -138,7 +138,8 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   []byte
-	// Dear answers asked another process, or have been written to disk.
+	// Dear answers give what another process was asked for, or have been written to disk. One that says that there is
+	// nothing, or nobody to ask, counts as any other.
 	Dear bool
 }
 

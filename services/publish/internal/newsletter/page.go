@@ -55,6 +55,21 @@ type form struct {
 	Weekly, Timed bool
 }
 
+// Shows reports whether the form has a field that a reader can go to: one of a single choice, or of none, is not shown.
+func (f *form) Shows(field string) bool {
+	switch field {
+	case fieldAddress:
+		return !f.Token
+	case fieldPeriod:
+		return len(f.Periods) > 1
+	case fieldWeekday:
+		return f.Timed && f.Weekly
+	case fieldHour, fieldZone:
+		return f.Timed
+	}
+	return slices.ContainsFunc(f.Groups, func(g group) bool { return g.Field == field })
+}
+
 // option is something to choose.
 type option struct {
 	Value, Label string
@@ -153,7 +168,7 @@ func (p *Pages) button(title, text, button string) func(*visit) *Answer {
 
 // leave leads from the page of a token to the one that ends the subscription. The token is letters, digits and two signs.
 func (v *visit) leave() string {
-	return "../" + pageLeave + "/" + string(v.token) + "?" + fieldLanguage + "=" + v.words.Code
+	return up(v.Request) + strings.TrimPrefix(Path, "/") + pageLeave + "/" + string(v.token) + "?" + fieldLanguage + "=" + v.words.Code
 }
 
 // done answers that a request is stored.
@@ -180,8 +195,14 @@ func (p *Pages) others(w *words) []*words {
 	return list
 }
 
+// up leads from the page of a request to the address of the site. It counts the steps that a browser sees: to it an escaped
+// slash, as some programs make of the one before a token, is a letter.
+func up(r *http.Request) string {
+	return strings.Repeat("../", strings.Count(r.URL.EscapedPath(), "/")-1)
+}
+
 func (p *Pages) render(v *visit, status int, name string, out view) *Answer {
-	out.Words, out.Up = v.words, strings.Repeat("../", strings.Count(v.URL.Path, "/")-1)
+	out.Words, out.Up = v.words, up(v.Request)
 	var b bytes.Buffer
 	if err := pages.ExecuteTemplate(&b, name, out); err != nil { // it fails only where memory does: the tests show every page
 		return p.answer(v, http.StatusInternalServerError, nil)

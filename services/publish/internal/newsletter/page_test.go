@@ -50,7 +50,10 @@ func TestPagesAndTheirAnswers(t *testing.T) {
 		{"two addresses", "POST /newsletter/letter", with(full(), "address", "a@example.org, b@example.org"), nil, 400, "", nil},
 		{"a name before the address", "POST /newsletter/letter", with(full(), "address", "Jane <jane@example.org>"), nil, 400, "", nil},
 		{"bad period", "POST /newsletter/letter", with(full(), "period", "hourly"), nil, 400, "", []string{"how often", "-hourly"}},
-		{"a period that is not offered", "POST /newsletter/once", with(full(), "period", "daily"), nil, 400, "", nil},
+		{"a period that is not offered", "POST /newsletter/once", with(full(), "period", "daily"), nil, 400, "", []string{"<li>Choose how often", "-#period"}},
+		{"a mistake in what the form does not show", "POST /newsletter/once", "address=reader%40example.org&zone=x&hour=99", nil, 400, "", []string{"no time zone", "-#zone", "-#hour", "-#weekday"}},
+		{"a mistake in what the form shows", "POST /newsletter/letter", with(full(), "zone", "x"), nil, 400, "", []string{`<a href="#zone">`, `id="zone"`}},
+		{"source that is not offered", "POST /newsletter/letter", with(full(), "source", "secret"), nil, 400, "", []string{`<a href="#source">`, `id="source"`, "-#tag"}},
 		{"bad weekday", "POST /newsletter/letter", with(full(), "weekday", "8"), nil, 400, "", []string{"day of the week"}},
 		{"bad hour", "POST /newsletter/letter", with(full(), "hour", "24"), nil, 400, "", []string{"hour from 0 to 23"}},
 		{"bad hour, no number", "POST /newsletter/letter", with(full(), "hour", "noon"), nil, 400, "", nil},
@@ -67,6 +70,8 @@ func TestPagesAndTheirAnswers(t *testing.T) {
 		{"parts", "POST /newsletter/letter", full().Encode(), []string{"Content-Type", "multipart/form-data; boundary=x"}, 415, "", nil},
 
 		{"confirm", "GET /newsletter/confirm/" + known, "", nil, 200, "", []string{">Confirm</button>", "noindex", `href="../../style.css"`, "-" + known}},
+		{"confirm with an escaped slash", "GET /newsletter/confirm%2F" + known, "", nil, 200, "", []string{">Confirm</button>", `href="../style.css"`, `-href="../../`}},
+		{"preferences with an escaped slash", "GET /newsletter/preferences%2F" + known, "", nil, 200, "", []string{`href="../newsletter/unsubscribe/` + known}},
 		{"confirm, pressed", "POST /newsletter/confirm/" + known, "lang=de", nil, 200, "confirm", []string{"Vielen Dank", "-" + known}},
 		{"confirm from a page on http", "POST /newsletter/confirm/" + known, "lang=de", []string{"Origin", "null"}, 200, "confirm", nil},
 		{"confirm from another site", "POST /newsletter/confirm/" + known, "", []string{"Origin", "https://evil.example"}, 403, "", nil},
@@ -76,11 +81,11 @@ func TestPagesAndTheirAnswers(t *testing.T) {
 		{"confirm with a token that is too long", "POST /newsletter/confirm/" + strings.Repeat("a", 257), "", nil, 404, "", nil},
 		{"confirm, deleted", "DELETE /newsletter/confirm/" + known, "", nil, 405, "", nil},
 
-		{"preferences", "GET /newsletter/preferences/" + known, "", []string{"Accept-Language", "en"}, 200, "", []string{`<html lang="de">`, "r***@example.org", `value="weekly" required checked`, `<option value="3" selected>Mittwoch`, `<option value="18" selected>`, `value="Asia/Tokyo"`, `value="recht" checked`, `value="was-offered" checked`, `value="crm"> `, `href="../unsubscribe/` + known + `?lang=de"`, "-name=\"address\"", "noindex"}},
+		{"preferences", "GET /newsletter/preferences/" + known, "", []string{"Accept-Language", "en"}, 200, "", []string{`<html lang="de">`, "r***@example.org", `value="weekly" required checked`, `<option value="3" selected>Mittwoch`, `<option value="18" selected>`, `value="Asia/Tokyo"`, `value="recht" checked`, `value="was-offered" checked`, `value="crm"> `, `href="../../newsletter/unsubscribe/` + known + `?lang=de"`, "-name=\"address\"", "noindex"}},
 		{"preferences in another language", "GET /newsletter/preferences/" + known + "?lang=en", "", nil, 200, "", []string{`<html lang="en">`, "Your choices for “Der Brief”"}},
 		{"preferences of a reader without a time", "GET /newsletter/preferences/" + atOnce, "", nil, 200, "", []string{`value="immediate" required checked`, `<option value="7" selected>`, `value="Europe/Berlin"`, `<option value="1" selected>Montag`}},
 		{"preferences of nobody", "GET /newsletter/preferences/" + nobodys, "", nil, 404, "", []string{"not one of ours", "-" + nobodys}},
-		{"preferences without deliver", "GET /newsletter/preferences/" + absent, "", nil, 503, "", []string{"cannot be shown", `href="../unsubscribe/` + absent + `?lang=en"`}},
+		{"preferences without deliver", "GET /newsletter/preferences/" + absent, "", nil, 503, "", []string{"cannot be shown", `href="../../newsletter/unsubscribe/` + absent + `?lang=en"`}},
 		{"preferences, saved", "POST /newsletter/preferences/" + known, with(full(), "list", "letter"), nil, 200, "prefer", []string{"stored"}},
 		{"preferences, saved without deliver", "POST /newsletter/preferences/" + absent, with(full(), "list", "letter"), nil, 200, "prefer", nil},
 		{"preferences, saved with what was offered", "POST /newsletter/preferences/" + known, "list=letter&tag=was-offered", nil, 200, "prefer", nil},
@@ -101,7 +106,7 @@ func TestPagesAndTheirAnswers(t *testing.T) {
 		{"one click that says something else", "POST /newsletter/one-click/" + known, "List-Unsubscribe=Two-Click", nil, 400, "", []string{"RFC 8058"}},
 		{"one click, empty", "POST /newsletter/one-click/" + known, "", nil, 400, "", nil},
 		{"one click, too long", "POST /newsletter/one-click/" + known, "List-Unsubscribe=One-Click&x=" + strings.Repeat("a", maxForm), nil, 413, "", nil},
-		{"one click, opened", "GET /newsletter/one-click/" + known, "", nil, 200, "", []string{`action="../unsubscribe/` + known + `?lang=en"`, ">Unsubscribe</button>"}},
+		{"one click, opened", "GET /newsletter/one-click/" + known, "", nil, 200, "", []string{`action="../../newsletter/unsubscribe/` + known + `?lang=en"`, ">Unsubscribe</button>"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

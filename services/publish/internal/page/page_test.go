@@ -82,6 +82,45 @@ func TestLandingPageIsInert(t *testing.T) {
 	}
 }
 
+// A subscriber that begins with the page finds the hub and a topic that the hub knows (WebSub section 4); without a hub there
+// is no topic.
+func TestLandingPageNamesHubAndTopic(t *testing.T) {
+	t.Parallel()
+	for _, f := range feeds(t) {
+		const hub, self = `<link rel="hub" href="https://news.example.org/hub">`, `rel="self"`
+		body, err := Feed(&f.Head, nil, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(body), `rel="hub"`) || strings.Contains(string(body), self) {
+			t.Errorf("without a hub the page names one, or a topic:\n%s", body)
+		}
+		f.Join("https://news.example.org/hub")
+		if body, err = Feed(&f.Head, nil, true); err != nil {
+			t.Fatal(err)
+		}
+		topic := `<link rel="self" type="application/rss&#43;xml" href="` + f.Head.Self[render.RSS] + `">`
+		if strings.Count(string(body), self) != 1 || !strings.Contains(string(body), hub) || !strings.Contains(string(body), topic) {
+			t.Errorf("want %s and %s in\n%s", hub, topic, body)
+		}
+	}
+}
+
+func TestSitemapNamesLanguagesAsSearchEnginesDo(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{
+		"de": "de", "de-CH": "de", "pt-br": "pt", "": "fr", "und": "fr", "zh": "zh-cn", "zh-CN": "zh-cn", "zh-hans-tw": "zh-cn", "zh-TW": "zh-tw", "zh-hant": "zh-tw", "zh-hk": "zh-tw",
+	} {
+		body, err := Sitemap("Site", "fr-CA", []Listed{{URL: "https://news.example.org/1", Title: "One", Language: code}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(body), "<news:language>"+want+"</news:language>") {
+			t.Errorf("%q: want %s in\n%s", code, want, body)
+		}
+	}
+}
+
 func TestIndexAndOPMLListEveryFeed(t *testing.T) {
 	t.Parallel()
 	list := feeds(t)

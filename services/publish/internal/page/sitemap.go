@@ -3,6 +3,7 @@ package page
 import (
 	"encoding/xml"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -45,12 +46,20 @@ func Sitemap(name, language string, list []Listed) ([]byte, error) {
 	return append([]byte(xml.Header), append(body, '\n')...), nil
 }
 
-// base is the language without script and country, as the sitemap wants it; only of Chinese it wants more.
+// base is the language without script and country, as the sitemap wants it. Only of Chinese it tells the two ways of writing
+// apart, by the countries that they are known for.
 func base(language string) string {
-	for i, r := range language {
-		if r == '-' {
-			return language[:i]
+	code, rest, _ := strings.Cut(strings.ToLower(language), "-")
+	if code != "zh" {
+		return code
+	}
+	for part := range strings.SplitSeq(rest, "-") {
+		switch part {
+		case "hant", "tw", "hk", "mo":
+			return "zh-tw"
+		case "hans":
+			return "zh-cn"
 		}
 	}
-	return language
+	return "zh-cn"
 }

@@ -8,8 +8,10 @@ package site
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -115,13 +117,23 @@ func New(c Config) (*Site, error) {
 	if err = add("/opml.xml", "opml", "text/x-opml; charset=utf-8", opml, err); err != nil {
 		return nil, err
 	}
-	if err = add("/robots.txt", "other", "text/plain; charset=utf-8", []byte("User-agent: *\nDisallow: /t/\nDisallow: /hub\nDisallow: /newsletter/\n\nSitemap: "+c.Base+"/sitemap-news.xml\n"), nil); err != nil {
+	if err = add("/robots.txt", "other", "text/plain; charset=utf-8", robots(c.Base), nil); err != nil {
 		return nil, err
 	}
 	if err = add("/style.css", "other", "text/css; charset=utf-8", page.Style, nil); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// robots is what robots.txt says. Its paths are those that crawlers see (RFC 9309 section 2.2.2), behind a proxy that puts one
+// before ours.
+func robots(base string) []byte {
+	under := ""
+	if u, err := url.Parse(base); err == nil {
+		under = u.EscapedPath()
+	}
+	return fmt.Appendf(nil, "User-agent: *\nDisallow: %[1]s/t/\nDisallow: %[1]s/hub\nDisallow: %[1]s/newsletter/\n\nSitemap: %[2]s/sitemap-news.xml\n", under, base)
 }
 
 // Server makes the HTTP server of a site, with its limits.

@@ -512,6 +512,16 @@ func TestPrivateFeedsStandInNoList(t *testing.T) {
 	}
 }
 
+func TestRobotsAreToldThePathsThatTheySee(t *testing.T) {
+	t.Parallel()
+	for base, under := range map[string]string{"https://news.example.org": "", "https://example.org/my%20news": "/my%20news"} {
+		want := "User-agent: *\nDisallow: " + under + "/t/\nDisallow: " + under + "/hub\nDisallow: " + under + "/newsletter/\n\nSitemap: " + base + "/sitemap-news.xml\n"
+		if got := string(robots(base)); got != want {
+			t.Errorf("%s: %q, want %q", base, got, want)
+		}
+	}
+}
+
 func TestTheSitemapHoldsOnlyOurOwn(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)

@@ -106,16 +106,17 @@ func (a *announcement) ready(admin string) {
 	_, _ = fmt.Fprintf(a.world.stdout, "admin: %s\nready in %.1fs\n", run.BaseURL(admin), time.Since(a.began).Seconds())
 }
 
-// feedIDs lists the feed that always is and those of the configuration.
+// feedIDs lists the feed that always is and those of the configuration that have an address for everybody.
 func feedIDs(doc *config.Doc) []string {
 	var feeds []struct {
 		ID      string `yaml:"id"`
 		Private bool   `yaml:"private"` // it has no address without a token
+		Status  string `yaml:"status"`  // one that is gone has none either
 	}
 	doc.Peek("feeds", &feeds)
 	ids := []string{"all"}
 	for _, f := range feeds {
-		if f.ID != "all" && f.ID != "" && !f.Private {
+		if f.ID != "all" && f.ID != "" && !f.Private && f.Status != "gone" {
 			ids = append(ids, f.ID)
 		}
 	}
