@@ -56,7 +56,7 @@ func composePost(in compose.Input) (compose.Draft, error) {
 	if !s.Preview {
 		body.Flags = suppressEmbeds
 	}
-	d := compose.Draft{Text: text, Count: event.Count{Used: used, Limit: limit, Unit: "codepoint"}}
+	d := compose.Draft{Text: text, Count: event.Count{Used: used, Limit: limit, Unit: "code_point"}}
 	d.Request = event.Request{Method: "POST", Headers: map[string]string{"Content-Type": "application/json"}}
 	if in.Action == event.ActionEdit {
 		d.Request.Method, d.Request.Path = "PATCH", "/messages/{remote_id}"

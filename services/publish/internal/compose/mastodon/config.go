@@ -65,7 +65,7 @@ func (s *Settings) length(text string) int {
 // unit is what is counted.
 func (s *Settings) unit() string {
 	if s.Flavour == goToSocial {
-		return "codepoint"
+		return "code_point"
 	}
 	return "grapheme"
 }

@@ -46,7 +46,7 @@ func TestGoToSocialCountsWhatIsSent(t *testing.T) {
 	}
 	c := composetest.Channel(t, flavoured(), func(c *config.Channel) { c.Settings.(*Settings).SpoilerText = "Achtung" })
 	p := composetest.Post(t, c, composetest.Articles()["long"], event.ActionCreate)
-	if n := len([]rune(p.Text)) + 7; n != p.Count.Used || n > 5000 || n < 1000 || p.Count.Limit != 5000 || p.Count.Unit != "codepoint" {
+	if n := len([]rune(p.Text)) + 7; n != p.Count.Used || n > 5000 || n < 1000 || p.Count.Limit != 5000 || p.Count.Unit != "code_point" {
 		t.Errorf("%d of 5000 are used, said to be %+v", n, p.Count)
 	}
 	var body map[string]any

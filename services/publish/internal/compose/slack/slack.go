@@ -69,7 +69,7 @@ func composePost(in compose.Input) (compose.Draft, error) {
 		Text: escape.Replace(whole), Links: s.Preview, Media: s.Preview,
 		Blocks: []block{{Type: "rich_text", Elements: []section{{Type: "rich_text_section", Elements: pieces(whole, in.Link)}}}},
 	}
-	d := compose.Draft{Text: whole, Count: event.Count{Used: used, Limit: limit, Unit: "codepoint"}}
+	d := compose.Draft{Text: whole, Count: event.Count{Used: used, Limit: limit, Unit: "code_point"}}
 	d.Request = event.Request{
 		Method: "POST", Path: "/api/chat.postMessage", Headers: map[string]string{"Content-Type": "application/json; charset=utf-8", "Authorization": "Bearer {token}"},
 	}

@@ -45,7 +45,7 @@ func composePost(in compose.Input) (compose.Draft, error) {
 	if err != nil {
 		return compose.Draft{}, err
 	}
-	d := compose.Draft{Text: text, Count: event.Count{Used: used, Limit: limit, Unit: "character"}}
+	d := compose.Draft{Text: text, Count: event.Count{Used: used, Limit: limit, Unit: "weighted"}}
 	// There is no edit: an edit is the whole post, for whoever deletes and posts anew.
 	d.Request = event.Request{Method: "POST", Path: "/{account}/threads", Headers: map[string]string{"Content-Type": "application/json", "Authorization": "Bearer {token}"}}
 	d.Request.Body, err = compose.JSON(container{"TEXT", text, in.Link})
