@@ -3,7 +3,7 @@ package bus_test
 import (
 	"context"
 	"fmt"
-	"net/url"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -19,6 +19,7 @@ import (
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/hosttest"
 	"tidings.internal/pkg/natstest"
 )
 
@@ -64,15 +65,15 @@ func listening(change func(*server.Options), port int) func(*server.Options) {
 func TestAnotherSeedIsRefusedUntilItIsRepaired(t *testing.T) {
 	t.Parallel()
 	seed, other := natstest.Seed(t), natstest.Seed(t)
-	s := natstest.With(t, listening(user(t, seed, nil), server.RANDOM_PORT))
-	address, err := url.Parse(s.URL())
+	_, text, err := net.SplitHostPort(hosttest.Address(t)) // it listens there twice
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, err := strconv.Atoi(address.Port())
+	port, err := strconv.Atoi(text)
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := natstest.With(t, listening(user(t, seed, nil), port))
 	b := connect(t, bus.Config{Service: "enrich", URL: s.URL(), Seed: other})
 	err = b.WaitConnected(t.Context())
 	if fault.KindOf(err) != fault.Refused || !strings.Contains(fmt.Sprint(err), "refused the credentials of user enrich") {

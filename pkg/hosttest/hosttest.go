@@ -1,4 +1,4 @@
-// Package hosttest is for tests that need something of the machine: a browser, a container engine, a kernel's feature.
+// Package hosttest is for tests that need something of the machine: a browser, a container engine, a kernel's feature, a port.
 package hosttest
 
 import (

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+
+	"tidings.internal/pkg/hosttest"
 )
 
 const (
@@ -73,16 +75,11 @@ func Agreed(brokers []*Broker) bool {
 // Routes is how many connections to other servers a server of a cluster has.
 func (b *Broker) Routes() int { return b.server.NumRoutes() }
 
-// places are free addresses. Somebody may take one before its server does, which then does not start.
+// places are free addresses: each server must know those of the others before any of them listens.
 func places(t testing.TB, n int) (list []*url.URL) {
 	t.Helper()
 	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		list = append(list, &url.URL{Scheme: "nats", Host: l.Addr().String()})
+		list = append(list, &url.URL{Scheme: "nats", Host: hosttest.Address(t)})
 	}
 	return list
 }

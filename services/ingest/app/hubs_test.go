@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -16,6 +15,7 @@ import (
 	"time"
 
 	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/hosttest"
 	"tidings.internal/pkg/origintest"
 	"tidings.internal/services/ingest/internal/websub"
 )
@@ -152,12 +152,8 @@ func (w *world) answer(path, body string, header ...string) {
 // listening gives the settings of a listener for hubs on a free port.
 func listening(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return fmt.Sprintf(", websub: {public_url: \"http://%s\", listen: %q, key: %q}", l.Addr(), l.Addr(), strings.Repeat("k", websub.MinKey))
+	address := hosttest.Address(t)
+	return fmt.Sprintf(", websub: {public_url: \"http://%s\", listen: %q, key: %q}", address, address, strings.Repeat("k", websub.MinKey))
 }
 
 func (w *world) detail(id string) SourceDetail {

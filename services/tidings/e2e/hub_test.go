@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"tidings.internal/pkg/hosttest"
 	"tidings.internal/pkg/origintest"
 )
 
@@ -25,7 +26,7 @@ type publisher struct {
 func newPublisher(t *testing.T) *publisher {
 	t.Helper()
 	origin := origintest.New(t)
-	p := &publisher{dir: t.TempDir(), address: freePort(t), source: origin.Feed("one").Describe("One", "en").Add(item(0))}
+	p := &publisher{dir: t.TempDir(), address: hosttest.Address(t), source: origin.Feed("one").Describe("One", "en").Add(item(0))}
 	write(t, filepath.Join(p.dir, "tidings.yaml"), fmt.Sprintf(`site: {title: Test, url: "http://%[1]s", language: en}
 publish: {listen: %[1]q, hub: true}
 deliver: {hub: {allow_networks: [127.0.0.0/8]}}
@@ -179,7 +180,7 @@ func TestOneTidingsPushesToAnother(t *testing.T) {
 	t.Parallel()
 	p := newPublisher(t)
 	first := p.start(t)
-	dir, hooks := t.TempDir(), freePort(t)
+	dir, hooks := t.TempDir(), hosttest.Address(t)
 	write(t, filepath.Join(dir, "tidings.yaml"), fmt.Sprintf(`site: {title: Second, url: "http://127.0.0.1:1", language: en}
 ingest:
   allow_networks: [127.0.0.0/8]

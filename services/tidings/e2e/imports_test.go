@@ -52,7 +52,7 @@ func rooms() []room {
 		{pkg + "/trace", []string{pkg + "/fault"}, nil, []string{"go.opentelemetry.io/proto/slim/otlp", "google.golang.org/protobuf"}, "spans know no service and no broker"},
 		{pkg + "/trace/tracetest", none(), nil, []string{"go.opentelemetry.io/proto/slim/otlp", "google.golang.org/protobuf"}, "it reads the wire, and shares no code with who writes it"},
 		{pkg + "/run/runtest", none(), nil, []string{"github.com/prometheus/client_golang", "github.com/prometheus/client_model"}, "it helps to test programs"},
-		{pkg + "/natstest", []string{pkg + "/bus", pkg + "/event", pkg + "/fault"}, nil, []string{"github.com/nats-io/"}, "a test server needs the bus alone"},
+		{pkg + "/natstest", []string{pkg + "/bus", pkg + "/event", pkg + "/fault", pkg + "/hosttest"}, nil, []string{"github.com/nats-io/"}, "a test server needs the bus alone"},
 		{pkg + "/hosttest", nil, nil, nil, "it asks the machine and nobody else"},
 		{pkg + "/feedtest", nil, nil, nil, "a checker that shares no code with what it checks"},
 		{pkg + "/origintest", []string{pkg + "/article", pkg + "/fault"}, nil, nil, "a scripted origin knows nothing of its readers"},

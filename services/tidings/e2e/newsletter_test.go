@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"tidings.internal/pkg/hosttest"
 	"tidings.internal/pkg/origintest"
 )
 
@@ -110,7 +111,7 @@ func TestAReaderSubscribesReadsAndLeavesThroughKills(t *testing.T) {
 	t.Parallel()
 	origin, office := origintest.New(t), newPostOffice(t)
 	source := origin.Feed("one").Describe("One", "en").Add(item(0))
-	dir, address := t.TempDir(), freePort(t)
+	dir, address := t.TempDir(), hosttest.Address(t)
 	write(t, filepath.Join(dir, "tidings.yaml"), fmt.Sprintf(`site: {title: Test, url: "https://news.example.org", language: en}
 publish: {listen: %q}
 ingest: {allow_networks: [127.0.0.0/8], revision_gap: 0s, hosts: {%q: {concurrency: 4, gap: 0s}}}

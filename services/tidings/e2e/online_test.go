@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"tidings.internal/pkg/hosttest"
 	"tidings.internal/pkg/origintest"
 	"tidings.internal/services/tidings/internal/embedded"
 )
@@ -31,7 +32,7 @@ func TestCheckTriesWhatTheConfigurationNames(t *testing.T) {
 		w.WriteHeader(http.StatusUnauthorized) // of the others only the way counts
 	}))
 	t.Cleanup(network.Close)
-	listen := freePort(t)
+	listen := hosttest.Address(t)
 	seed := embedded.SeedFile(filepath.Join(dir, "tidings-data"))
 	file := func(nats, sources, token, away string) {
 		write(t, filepath.Join(dir, "tidings.yaml"), fmt.Sprintf(`ingest: {allow_networks: [127.0.0.0/8], hosts: {%q: {concurrency: 4, gap: 0s}}}
@@ -54,7 +55,7 @@ sources:
 	if out := verb(t, dir, 0, "check", "run.yaml", "--online"); !strings.Contains(out, "not checked: NATS, of which") {
 		t.Errorf("without a server: %s", out)
 	}
-	file(freePort(t), fmt.Sprintf("  - {id: page, url: %q}\n  - {id: gone, url: %q}\n", origin.URL("/home"), origin.URL("/nothing")), "planted", freePort(t))
+	file(hosttest.Address(t), fmt.Sprintf("  - {id: page, url: %q}\n  - {id: gone, url: %q}\n", origin.URL("/home"), origin.URL("/nothing")), "planted", hosttest.Address(t))
 	out := both(t, dir, 1, "check", "--online")
 	for _, want := range []string{
 		"tidings.yaml:2:13: nats.url: connect to NATS", "tidings.yaml:5:21: sources[1].url: ", "it names the feeds " + feed.URL(origintest.Atom),

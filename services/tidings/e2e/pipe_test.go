@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tidings.internal/pkg/hosttest"
 )
 
 // unread runs a verb whose standard output nobody reads any more.
@@ -70,7 +72,7 @@ func TestTheServiceOutlivesTheReaderOfItsOutput(t *testing.T) {
 	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	admin := freePort(t)
+	admin := hosttest.Address(t)
 	cmd := exec.CommandContext(t.Context(), binary, "run", "--config", "tidings.yaml")
 	// The log too: what is read by the same pipe breaks with it.
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, environ("TIDINGS_PUBLISH__LISTEN=127.0.0.1:0", "TIDINGS_ADMIN__LISTEN="+admin, "TIDINGS_LOG__LEVEL=debug"), w, w

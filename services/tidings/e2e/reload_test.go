@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -9,18 +8,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// freePort is an address of loopback that nothing listens on now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close() // it is given up at once
-	return l.Addr().String()
-}
+	"tidings.internal/pkg/hosttest"
+)
 
 // A changed file is in force after a reload; a wrong one changes nothing; nothing is posted twice and nothing is lost.
 func TestAReloadTakesTheFileOverAsAWhole(t *testing.T) {
@@ -31,7 +21,7 @@ func TestAReloadTakesTheFileOverAsAWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	publish, admin := freePort(t), freePort(t)
+	publish, admin := hosttest.Address(t), hosttest.Address(t)
 	p := start(t, dir, []string{"TIDINGS_PUBLISH__LISTEN=" + publish, "TIDINGS_ADMIN__LISTEN=" + admin}, "run")
 	p.awaitReady(t)
 	f.Add(item(1))

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"tidings.internal/pkg/hosttest"
 	"tidings.internal/pkg/origintest"
 	"tidings.internal/pkg/trace/tracetest"
 )
@@ -73,7 +74,7 @@ channels: [{id: hook, network: webhook, url: "%s/in?key=planted", allow_private:
 func TestACollectorThatIsAwayHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	dir, _, f, hook := scene(t)
-	p := start(t, dir, append(anyPort(), "TIDINGS_TRACING__OTLP=http://"+freePort(t)), "run")
+	p := start(t, dir, append(anyPort(), "TIDINGS_TRACING__OTLP=http://"+hosttest.Address(t)), "run")
 	p.awaitReady(t)
 	f.Add(item(1))
 	titles(t, p, item(0).Title, item(1).Title)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/hosttest"
 	"tidings.internal/pkg/origintest"
 	"tidings.internal/services/ingest/internal/poll"
 	"tidings.internal/services/ingest/internal/state"
@@ -39,7 +40,11 @@ func TestAnOutageOfOurOwnCountsAgainstNobody(t *testing.T) {
 	s.origin.Feed("f").Add(origintest.Item{ID: "1", Title: "Eins"})
 	origins := []*origintest.Origin{s.origin}
 	for i := range 11 {
-		o := origintest.New(t)
+		o, err := origintest.StartAt(hosttest.Address(t)) // to which it comes back
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = o.Close() }) // closed twice where the test did not fail
 		o.Feed("f").Add(origintest.Item{ID: "1", Title: "Eins"})
 		origins = append(origins, o)
 		c := config.Source{}

@@ -17,6 +17,7 @@ import (
 
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/hosttest"
 	"tidings.internal/pkg/origintest"
 	"tidings.internal/services/tidings/e2e/history"
 )
@@ -57,7 +58,7 @@ func newWorld(t *testing.T, seed uint64, s shape) *world {
 		w.script.add(true)
 	}
 	binaries, dir := build(t, s.tags), t.TempDir()
-	addr := freeAddr(t)
+	addr := hosttest.Address(t)
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +77,7 @@ func newWorld(t *testing.T, seed uint64, s shape) *world {
 	w.connect(t, addr, s.maxBytes)
 	file := w.config(t, dir, addr, s)
 	for _, name := range append(services(), s.twice...) {
-		admin, replica := freeAddr(t), name
+		admin, replica := hosttest.Address(t), name
 		if slices.ContainsFunc(w.processes, func(p *process) bool { return p.name == name }) {
 			replica += "-2"
 		}
@@ -160,7 +161,7 @@ func (w *world) config(t *testing.T, dir, addr string, s shape) string {
 	if err := os.WriteFile(secret, []byte("whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.front = freeAddr(t)
+	w.front = hosttest.Address(t)
 	fmt.Fprintf(&b, "site: {title: Faults, url: \"http://127.0.0.1:1\", language: en}\nnats: {url: \"nats://%s\"}\nlog: {level: info}\npublish: {listen: %q%s}\n", addr, w.front, s.publish)
 	fmt.Fprintf(&b, "ingest:\n  allow_networks: [127.0.0.0/8]\n  revision_gap: 0s\n  hosts: {%q: {concurrency: 4, gap: 0s}}\n%ssources:\n", origin.Host, s.ingest)
 	for i, format := range origintest.Formats() {

@@ -2,13 +2,14 @@ package pipeline
 
 import (
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"tidings.internal/pkg/hosttest"
 )
 
 // BenchmarkStart measures from the start of the program with its sample source, on a machine that never saw it, until
@@ -24,7 +25,7 @@ func BenchmarkStart(b *testing.B) {
 	b.Run("ours", func(b *testing.B) {
 		var ready, delivered time.Duration
 		for b.Loop() {
-			home, admin := b.TempDir(), free(b)
+			home, admin := b.TempDir(), hosttest.Address(b)
 			cmd := exec.CommandContext(b.Context(), tidings)
 			cmd.Dir, cmd.Env = home, append(os.Environ(), "TIDINGS_ADMIN__LISTEN="+admin, "TIDINGS_PUBLISH__LISTEN=127.0.0.1:0")
 			began := launch(b, cmd)
@@ -47,7 +48,7 @@ func BenchmarkStart(b *testing.B) {
 	b.Run("baseline", func(b *testing.B) {
 		var ready time.Duration
 		for b.Loop() {
-			home, monitor := b.TempDir(), free(b)
+			home, monitor := b.TempDir(), hosttest.Address(b)
 			file := filepath.Join(home, "nats.conf")
 			if err := os.WriteFile(file, fmt.Appendf(nil, "listen: \"127.0.0.1:-1\"\nhttp: %q\njetstream { store_dir: %q, sync_interval: always }\n", monitor, home), 0o600); err != nil {
 				b.Fatal(err)
@@ -60,16 +61,6 @@ func BenchmarkStart(b *testing.B) {
 		}
 		b.ReportMetric(ready.Seconds()/float64(b.N), "ready-s")
 	})
-}
-
-// free is an address that nobody listens on. Somebody may take it before the program does, which then does not start.
-func free(b *testing.B) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func launch(b *testing.B, cmd *exec.Cmd) (began time.Time) {

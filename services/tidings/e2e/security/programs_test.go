@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -19,6 +18,7 @@ import (
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/hosttest"
 	"tidings.internal/pkg/natstest"
 	"tidings.internal/pkg/origintest"
 	"tidings.internal/pkg/run"
@@ -49,7 +49,7 @@ func TestTheProgramsWorkUnderTheirPermissions(t *testing.T) {
 	old.Published = time.Now().AddDate(0, 0, -20)
 	feed.Add(old)
 
-	address := freeAddress(t)
+	address := hosttest.Address(t)
 	w := &programs{t: t, broker: broker, seeds: seeds, authority: ours, text: fmt.Sprintf(`
 site: {title: Secure, url: "http://%[1]s", language: en}
 admin: {listen: "127.0.0.1:0"}
@@ -257,17 +257,6 @@ func secret(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return file
-}
-
-// freeAddress is an address that nobody uses at the moment.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 func get(t *testing.T, url string) string {

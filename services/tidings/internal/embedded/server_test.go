@@ -11,6 +11,7 @@ import (
 
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/hosttest"
 	"tidings.internal/services/tidings/internal/embedded"
 )
 
@@ -107,15 +108,7 @@ func TestSeedSurvivesARestart(t *testing.T) {
 
 func TestListenOpensTheServerAtThatAddress(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	free := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	data := t.TempDir()
+	free, data := hosttest.Address(t), t.TempDir()
 	s, err := embedded.Start(t.Context(), embedded.Config{Data: data, Listen: free, MaxFile: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
