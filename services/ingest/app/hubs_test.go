@@ -165,6 +165,17 @@ func (w *world) detail(id string) SourceDetail {
 	return d
 }
 
+// confirmed waits until the subscription of a source is in force at both ends: ours knows it before the hub has read our
+// answer.
+func (w *world) confirmed(h *hub, id string) SourceDetail {
+	w.t.Helper()
+	d := w.subscribed(id, websub.Active)
+	w.until("the hub to know of "+d.WebSub.Topic, func() (bool, string) {
+		return h.subscription(d.WebSub.Topic) != nil, "it does not"
+	})
+	return d
+}
+
 // subscribed waits until the subscription of a source has a status.
 func (w *world) subscribed(id string, want websub.Status) SourceDetail {
 	w.t.Helper()
@@ -211,9 +222,9 @@ func TestHubsAreFoundAndAsked(t *testing.T) {
 	w.configure(listening(t), sources...)
 	w.start(nil)
 	for id, topic := range topics {
-		d := w.subscribed(id, websub.Active)
-		if d.WebSub.Topic != at(topic) || h.subscription(at(topic)) == nil {
-			t.Errorf("%s: the topic is %q, want %q, and the hub has %v", id, d.WebSub.Topic, at(topic), h.subscription(at(topic)))
+		d := w.confirmed(h, id)
+		if d.WebSub.Topic != at(topic) {
+			t.Errorf("%s: the topic is %q, want %q", id, d.WebSub.Topic, at(topic))
 		}
 		if left := time.Until(d.WebSub.Lease); left < 239*time.Hour || left > 241*time.Hour {
 			t.Errorf("%s: the lease is %v", id, left)
@@ -234,7 +245,7 @@ func TestWhatIsPushedIsNews(t *testing.T) {
 	w.answer("/f", atom(topic, h.URL+"/hub", "1 Eins 1h"), "Etag", `"1"`)
 	w.configure(listening(t), fmt.Sprintf("id: f, url: %q, every: 1h", topic))
 	a, stop := w.start(nil)
-	d := w.subscribed("f", websub.Active)
+	d := w.confirmed(h, "f")
 	w.messages(1)
 	secret := h.subscription(topic).Get("hub.secret")
 	if status := h.push(t, topic, secret, atom(topic, h.URL+"/hub", "2 Zwei 1m", "1 Eins 1h")); status != http.StatusAccepted {
@@ -291,7 +302,7 @@ func TestAPushWhileTheBrokerIsAway(t *testing.T) {
 	w.answer("/f", atom(topic, h.URL+"/hub", "1 Eins 1h"), "Etag", `"1"`)
 	w.configure(listening(t), fmt.Sprintf("id: f, url: %q, every: 1h", topic))
 	w.start(nil)
-	w.subscribed("f", websub.Active)
+	w.confirmed(h, "f")
 	secret, news := h.subscription(topic).Get("hub.secret"), atom(topic, "", "2 Zwei 1m")
 	w.server.Stop()
 	if status := h.push(t, topic, secret, news); status != http.StatusServiceUnavailable {
@@ -372,7 +383,8 @@ func TestAMissedPushReturnsASourceToPolling(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r, err := w.bus.Next(t.Context(), event.StreamEvents, subject, 1); err != nil || r == nil {
-		t.Errorf("nobody was told: %v", err)
-	}
+	w.until("somebody to be told", func() (bool, string) { // what the state says is told once it is written
+		r, err := w.bus.Next(t.Context(), event.StreamEvents, subject, 1)
+		return err == nil && r != nil, fmt.Sprint(err)
+	})
 }
