@@ -158,7 +158,7 @@ func (w *world) hub(change ...func(*Options)) (h *Hub, stop func()) {
 	h = New(o)
 	h.beat = 50 * time.Millisecond
 	if w.hasty {
-		h.askLimit, h.pushLimit, h.slowAfter = 300*time.Millisecond, 300*time.Millisecond, 200*time.Millisecond
+		h.askLimit, h.pushLimit, h.slowAfter = 3*time.Second, 3*time.Second, 2*time.Second // a slow machine is no slow site
 	}
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error, 1)
