@@ -14,11 +14,10 @@ import (
 // life is that of a process: it ends at one of its steps, before the step or behind it, and from then on nothing that it does has an
 // effect, as after kill -9.
 type life struct {
-	mu         sync.Mutex
-	steps      int // so far
-	last       int // the step at which it ends; 0 for none
-	behind     bool
-	committing bool
+	mu     sync.Mutex
+	steps  int // so far
+	last   int // the step at which it ends; 0 for none
+	behind bool
 	// between tells that it ended when the row said that a mail leaves, and before the dot of that.
 	between bool
 	died    chan struct{}
@@ -26,8 +25,11 @@ type life struct {
 
 var errDead = fault.Errorf(fault.Unreachable, "the process has ended")
 
+// commits marks the context of the write that says that a mail leaves: a desk writes at the same time.
+type commits struct{}
+
 // step does one thing.
-func (l *life) step(do func() error) error {
+func (l *life) step(ctx context.Context, do func() error) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended() {
@@ -40,7 +42,7 @@ func (l *life) step(do func() error) error {
 	if l.behind {
 		_ = do()
 	}
-	l.between = l.committing && l.behind
+	l.between = ctx.Value(commits{}) != nil && l.behind
 	close(l.died)
 	return errDead
 }
@@ -51,21 +53,21 @@ type mortal struct {
 	life *life
 }
 
-func (m mortal) write(do func() (uint64, error)) (revision uint64, err error) {
-	err = m.life.step(func() (err error) { revision, err = do(); return err })
+func (m mortal) write(ctx context.Context, do func() (uint64, error)) (revision uint64, err error) {
+	err = m.life.step(ctx, func() (err error) { revision, err = do(); return err })
 	return revision, err
 }
 
 func (m mortal) Create(ctx context.Context, key string, value []byte) (uint64, error) {
-	return m.write(func() (uint64, error) { return m.Bucket.Create(ctx, key, value) })
+	return m.write(ctx, func() (uint64, error) { return m.Bucket.Create(ctx, key, value) })
 }
 
 func (m mortal) Update(ctx context.Context, key string, value []byte, revision uint64) (uint64, error) {
-	return m.write(func() (uint64, error) { return m.Bucket.Update(ctx, key, value, revision) })
+	return m.write(ctx, func() (uint64, error) { return m.Bucket.Update(ctx, key, value, revision) })
 }
 
 func (m mortal) Purge(ctx context.Context, key string) error {
-	return m.life.step(func() error { return m.Bucket.Purge(ctx, key) })
+	return m.life.step(ctx, func() error { return m.Bucket.Purge(ctx, key) })
 }
 
 // mortalMailer ends before a mail, around its commit, and behind the reply to its dot.
@@ -77,18 +79,16 @@ type mortalMailer struct {
 func nothing() error { return nil }
 
 func (m mortalMailer) Send(ctx context.Context, from, to string, raw []byte, commit func(context.Context) error) error {
-	if err := m.life.step(nothing); err != nil {
+	if err := m.life.step(ctx, nothing); err != nil {
 		return err
 	}
 	err := m.Mailer.Send(ctx, from, to, raw, func(ctx context.Context) error {
-		m.life.commits(true)
-		defer m.life.commits(false)
-		return commit(ctx)
+		return commit(context.WithValue(ctx, commits{}, true))
 	})
 	if err != nil {
 		return err
 	}
-	return m.life.step(nothing)
+	return m.life.step(ctx, nothing)
 }
 
 func (l *life) ended() bool {
@@ -98,12 +98,6 @@ func (l *life) ended() bool {
 	default:
 		return false
 	}
-}
-
-func (l *life) commits(now bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.committing = now
 }
 
 // live runs a desk and a list as one process.

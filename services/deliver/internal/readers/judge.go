@@ -110,6 +110,9 @@ func (s *shift) health(row *Reader, err error, reply *mail.Reply, now time.Time)
 
 // stop pauses the list until somebody resumes it or gives it other credentials. What is to be sent waits.
 func (s *shift) stop(kind fault.Kind, text string, now time.Time) error {
+	s.mu.Lock()
+	s.paused = true // at once: no further mail begins while that is written. Where it cannot be, the next look takes it back
+	s.mu.Unlock()
 	stopped := false
 	_, err := s.Ledger.ChangeChannel(s.ctx, s.id, func(c *ledger.Channel) (*ledger.Channel, error) {
 		if stopped = c != nil && c.Pause == nil; !stopped {
@@ -121,9 +124,6 @@ func (s *shift) stop(kind fault.Kind, text string, now time.Time) error {
 	if err != nil || !stopped {
 		return err
 	}
-	s.mu.Lock()
-	s.paused = true
-	s.mu.Unlock()
 	s.Log.Warn("paused a list and kept what waits", "kind", kind, "err", text)
 	s.tell("channel_paused", string(kind), nil)
 	return nil
