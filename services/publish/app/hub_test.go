@@ -13,6 +13,7 @@ import (
 
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/event"
+	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/natstest"
 )
 
@@ -157,6 +158,10 @@ func TestDeliverIsGivenTheDocumentsThatItIsToPush(t *testing.T) {
 		return reply
 	}
 	good := event.DocumentRequest{Feed: "all", Format: "rss", SHA256: f.Documents[0].SHA256, Applied: f.Applied}
+	until(t, "questions to be answered", func() (bool, string) { // which begins beside everything else
+		err := b.Ask(t.Context(), "publish", event.VerbDocument, good, new(event.DocumentReply))
+		return fault.KindOf(err) != fault.Unreachable, fmt.Sprint(err)
+	})
 	reply := ask(good)
 	z, err := gzip.NewReader(bytes.NewReader(reply.Gzip))
 	if err != nil {
