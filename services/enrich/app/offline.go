@@ -2,6 +2,7 @@ package app
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,12 +25,13 @@ import (
 )
 
 const offlineUsage = `Usage: enrich run --in FILE --out FILE [--only STEP,...] [--now TIME] [--workers N] [--taxonomy FILE] [--config FILE]
-           [--knowledge FILE | --learn]
+           [--knowledge FILE | --learn] [--explain]
 
 Enriches articles without NATS. FILE holds a JSON object a line; - is standard input or output.
 In:  id, url, one of html, text, html_file; optional title summary content_type language categories source guid published fetched.
 Out: a line for each, in the same order; a bad row gives {"id","line","error"} in its place.
 Without --knowledge nothing is known of hosts; its FILE is a snapshot of a running service. With --learn every eight rows teach those behind them.
+With --explain the lines that are no part of a body go to standard error, each with what it was taken for.
 Exit: 0 all rows are good, 1 some failed, 2 wrong usage.
 `
 
@@ -50,6 +52,7 @@ type offline struct {
 	config   string
 	snapshot string
 	learn    bool
+	explain  bool
 
 	at      time.Time
 	dir     string // that of the input, which html_file is relative to
@@ -82,6 +85,7 @@ func Offline(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 	f.StringVar(&o.config, "config", "", "")
 	f.StringVar(&o.snapshot, "knowledge", "", "")
 	f.BoolVar(&o.learn, "learn", false, "")
+	f.BoolVar(&o.explain, "explain", false, "")
 	err := f.Parse(args)
 	if err == nil && f.NArg() > 0 {
 		err = fmt.Errorf("unexpected argument %q", f.Arg(0))
@@ -97,7 +101,7 @@ func Offline(ctx context.Context, args []string, stdin io.Reader, stdout, stderr
 		_, _ = fmt.Fprintf(stderr, "enrich: %v\n\n%s", err, offlineUsage)
 		return fault.ExitUsage
 	}
-	failed, err := o.files(ctx, stdin, stdout)
+	failed, err := o.files(ctx, stdin, stdout, stderr)
 	if err != nil {
 		_, _ = fmt.Fprintf(stderr, "enrich: %v\n", err)
 		return 1
@@ -164,6 +168,10 @@ func (o *offline) learnt() error {
 	return nil
 }
 
+// shown is the step whose result a row shows for another one: the body as text is what sanitize makes of it, the names
+// of concepts come to light as tags, and a story is told by all that is known of an article.
+var shown = map[string]string{"extract": "sanitize", "repeats": "sanitize", "taxonomy": "tags", "story": "summary"}
+
 // chosen leaves the steps up to the last one that is named: each builds on those before it.
 func chosen(all []pipeline.Step, only string) ([]pipeline.Step, error) {
 	if only == "" {
@@ -171,7 +179,8 @@ func chosen(all []pipeline.Step, only string) ([]pipeline.Step, error) {
 	}
 	last := -1
 	for name := range strings.SplitSeq(only, ",") {
-		i := slices.IndexFunc(all, func(s pipeline.Step) bool { return s.Name() == name })
+		through := cmp.Or(shown[name], name)
+		i := slices.IndexFunc(all, func(s pipeline.Step) bool { return s.Name() == through })
 		if i < 0 {
 			var names []string
 			for _, s := range all {
@@ -184,7 +193,7 @@ func chosen(all []pipeline.Step, only string) ([]pipeline.Step, error) {
 	return all[:last+1], nil
 }
 
-func (o *offline) files(ctx context.Context, stdin io.Reader, stdout io.Writer) (failed int, err error) {
+func (o *offline) files(ctx context.Context, stdin io.Reader, stdout, stderr io.Writer) (failed int, err error) {
 	in, out := stdin, stdout
 	o.dir = "."
 	if o.in != "-" {
@@ -196,13 +205,13 @@ func (o *offline) files(ctx context.Context, stdin io.Reader, stdout io.Writer) 
 		in, o.dir = f, folder(o.in)
 	}
 	if o.out == "-" {
-		return o.rows(ctx, in, out)
+		return o.rows(ctx, in, out, stderr)
 	}
 	f, err := os.Create(o.out)
 	if err != nil {
 		return 0, fmt.Errorf("create output: %w", err)
 	}
-	failed, err = o.rows(ctx, in, f)
+	failed, err = o.rows(ctx, in, f, stderr)
 	return failed, errors.Join(err, f.Close())
 }
 
@@ -211,7 +220,7 @@ const maxRow = 32 << 20
 
 // rows enriches line by line. Articles are worked on side by side, but their stories are told and they are written in
 // the order of the input, so that the number of workers changes nothing.
-func (o *offline) rows(ctx context.Context, in io.Reader, out io.Writer) (failed int, err error) {
+func (o *offline) rows(ctx context.Context, in io.Reader, out, explained io.Writer) (failed int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stories := story.New(story.NewMemory())
@@ -241,6 +250,9 @@ func (o *offline) rows(ctx context.Context, in io.Reader, out io.Writer) (failed
 			if err = r.tell(ctx, stories, names); err != nil {
 				cancel()
 				continue
+			}
+			if o.explain {
+				r.explain(explained)
 			}
 			a := &r.draft.Article
 			memory.Learn(repeats.Seen{Article: a.ID, Story: a.Story.ID, Host: repeats.Host(a.URL), Sequence: uint64(told) + 1, Blocks: a.Blocks})

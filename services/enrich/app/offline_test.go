@@ -97,6 +97,59 @@ func TestOfflineReadsAndWritesStreams(t *testing.T) {
 	}
 }
 
+// A row shows the result of the step that is asked for, even where another one writes it down.
+func TestOfflineShowsWhatTheNamedStepFound(t *testing.T) {
+	t.Parallel()
+	in := `{"id":"a","title":"Die Bahn fährt wieder nachts","text":"Der Bundestag hat am Montag über das Heizungsgesetz beraten, wie die Bundesregierung in Berlin sagte."}`
+	for only, shows := range map[string]func(r enrichedRow) bool{
+		"decode": func(r enrichedRow) bool { return r.Text == "" },
+		"extract": func(r enrichedRow) bool {
+			return strings.HasPrefix(r.Text, "Der Bundestag") && r.Language.Code == "und"
+		},
+		"phrases":  func(r enrichedRow) bool { return len(r.Keyphrases) > 0 && len(r.Tags) == 0 },
+		"taxonomy": func(r enrichedRow) bool { return len(r.Tags) > 0 && r.Summary == "" },
+		"story":    func(r enrichedRow) bool { return r.Story == "a" && r.Summary != "" },
+	} {
+		var out, stderr bytes.Buffer
+		if code := Offline(t.Context(), []string{"--in", "-", "--only", only}, strings.NewReader(in), &out, &stderr); code != 0 {
+			t.Fatalf("%s: exit code %d: %s", only, code, &stderr)
+		}
+		if bytes.Contains(out.Bytes(), []byte("null")) {
+			t.Errorf("%s: an empty list is none: %s", only, &out)
+		}
+		var row enrichedRow
+		if err := json.Unmarshal(out.Bytes(), &row); err != nil || !shows(row) {
+			t.Errorf("%s: %s, %v", only, &out, err)
+		}
+	}
+}
+
+func TestOfflineExplainsWhatIsNoPartOfTheBody(t *testing.T) {
+	t.Parallel()
+	guest, err := os.ReadFile("../internal/extract/testdata/guest.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := json.Marshal(map[string]string{"id": "g\x1b", "text": string(guest)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var plain, out, stderr bytes.Buffer
+	Offline(t.Context(), []string{"--in", "-"}, bytes.NewReader(in), &plain, &stderr)
+	if stderr.Len() > 0 {
+		t.Errorf("without being asked it says %s", &stderr)
+	}
+	Offline(t.Context(), []string{"--in", "-", "--explain"}, bytes.NewReader(in), &out, &stderr)
+	if diff := cmp.Diff(plain.String(), out.String()); diff != "" {
+		t.Error(diff)
+	}
+	for _, want := range []string{`"g\x1b" headline: "Warum`, `byline: "Martina Beispiel |`, `promo: "Passend`, `call: "Jetzt`} {
+		if !strings.Contains(stderr.String(), want) {
+			t.Errorf("%s is not in %s", want, &stderr)
+		}
+	}
+}
+
 func TestOfflineUsage(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {

@@ -209,6 +209,14 @@ func (r *result) tell(ctx context.Context, stories *story.Stories, names names) 
 	return nil
 }
 
+// explain writes the lines that are no part of the body, with their classes. Whoever wrote them wrote them for a page and
+// not for a terminal, so they are quoted.
+func (r *result) explain(w io.Writer) {
+	for _, l := range r.draft.Dropped {
+		_, _ = fmt.Fprintf(w, "%q %s: %q\n", r.id, l.Class, l.Text) // the result does not hang on whether anybody reads why
+	}
+}
+
 // out is the line that is written.
 func (r *result) out() any {
 	if r.draft == nil {
@@ -218,9 +226,9 @@ func (r *result) out() any {
 	}
 	a := &r.draft.Article
 	e := enrichedRow{
-		ID: a.ID, Title: a.Title, Text: a.Text, HTML: a.HTML, Authors: []string{}, Language: a.Language, Tags: a.Tags, Keyphrases: a.Keyphrases,
-		Entities: a.Entities, Summary: a.Summary, ReadingTime: a.ReadingTime, Relations: []relation{}, Story: a.Story.ID, Group: a.Story.Group,
-		Extract: a.Extract, Degraded: a.Degraded, Versions: a.Versions,
+		ID: a.ID, Title: a.Title, Text: a.Text, HTML: a.HTML, Authors: []string{}, Language: a.Language, Tags: list(a.Tags),
+		Keyphrases: list(a.Keyphrases), Entities: list(a.Entities), Summary: a.Summary, ReadingTime: a.ReadingTime, Relations: []relation{},
+		Story: a.Story.ID, Group: a.Story.Group, Extract: a.Extract, Degraded: list(a.Degraded), Versions: a.Versions,
 	}
 	for _, p := range a.Authors {
 		e.Authors = append(e.Authors, p.Name)
@@ -238,4 +246,12 @@ func (r *result) out() any {
 		e.Relations = append(e.Relations, relation{Kind: a.Story.Relation, Other: a.Story.Other})
 	}
 	return e
+}
+
+// list is a list that is written as one where it is empty, so that whoever reads rows may walk it without a question.
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
 }

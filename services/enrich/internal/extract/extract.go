@@ -61,7 +61,7 @@ func (Step) Run(ctx context.Context, d *pipeline.Draft) error {
 		if page != nil && better(page, feed) {
 			best = page
 		}
-	} else if d.Page != nil && feed.length() < enough && usable(d.Raw.Page) && len(d.Page.Text) > enough {
+	} else if n := feed.length(); d.Page != nil && usable(d.Raw.Page) && n < enough && (len(d.Page.Text) > enough || n == 0 && d.Page.Text != "") {
 		best = fromText(d, d.Page, FromPage)
 	}
 	best.take(d)
@@ -163,6 +163,12 @@ func (b *body) take(d *pipeline.Draft) {
 		}
 	}
 	d.Masked = masked
+	d.Dropped = nil
+	for _, l := range b.said.Lines {
+		if !l.Class.Body() {
+			d.Dropped = append(d.Dropped, pipeline.Dropped{Text: l.Text, Class: string(l.Class)})
+		}
+	}
 }
 
 // fromFeed is the body that the feed itself gives.

@@ -166,6 +166,27 @@ func TestLinkedDataGivesTheBodyThatTheMarkupLacks(t *testing.T) {
 	}
 }
 
+// Readability makes paragraphs of other elements; a byline in one of them is a line like any.
+func TestLinesOfMadeParagraphsAreRead(t *testing.T) {
+	t.Parallel()
+	d := run(t, article.Raw{Title: "Radweg wird breiter"}, page(`<div class="meta">Von Eva Muster | 3. März 2026</div>`+strings.Repeat(paragraph, 3)))
+	if text := dom.Text(d.Body); strings.Contains(text, "Muster") || !strings.Contains(text, "Radweg am Fluss") {
+		t.Errorf("text = %s", text)
+	}
+}
+
+func TestAShortPageThatIsTooDeepKeepsItsWords(t *testing.T) {
+	t.Parallel()
+	deep := page(strings.Repeat("<div>", 600) + "<p>Ein Satz in der Tiefe.</p>" + strings.Repeat("</div>", 600))
+	d := run(t, article.Raw{}, deep)
+	if text := dom.Text(d.Body); !strings.Contains(text, "Ein Satz in der Tiefe.") || d.Article.Extract != FromPage {
+		t.Errorf("text = %q, extract = %s", text, d.Article.Extract)
+	}
+	if d := run(t, article.Raw{Title: "x", Summary: &article.Text{Value: "<p>Kurz</p>", Type: article.TextHTML}}, deep); d.Article.Extract != FromSummary {
+		t.Errorf("without structure the page won over the feed: %s", d.Article.Extract)
+	}
+}
+
 func TestFeedWinsOverAWrongOrRefusedPage(t *testing.T) {
 	t.Parallel()
 	content := &article.Text{Value: strings.Repeat(paragraph, 2), Type: article.TextHTML}

@@ -80,8 +80,17 @@ func readable(d *pipeline.Draft, doc *html.Node) *html.Node {
 		return nil
 	}
 	root := wrap(found.Node)
+	atoms(root)
 	linkBlocks(root)
 	return root
+}
+
+// atoms makes the atoms of the elements say what their names say. Readability makes and renames elements by the name
+// alone, and whoever asks an atom does not see the paragraphs that it made.
+func atoms(root *html.Node) {
+	for n := range dom.Elements(root) {
+		n.DataAtom = atom.Lookup([]byte(n.Data))
+	}
 }
 
 func wrap(n *html.Node) *html.Node {

@@ -37,6 +37,8 @@ type Draft struct {
 	Base *url.URL
 	// Masked holds names and words of byline and biography, which must not become tags. It is extract's.
 	Masked []string
+	// Dropped are the lines that are no part of the body, in their order. They are extract's.
+	Dropped []Dropped
 
 	// Prose is the text of title and body with its structure. It is sanitize's.
 	Prose prose.Text
@@ -50,6 +52,9 @@ type Draft struct {
 	// Candidates are keyphrases with the reasons for them, best first. They are those of phrases.
 	Candidates []article.Tag
 }
+
+// Dropped is a line that was left out of the body, and what it was taken for.
+type Dropped struct{ Text, Class string }
 
 // Part is one input after decoding: a tree, or plain text where the input was none or could not be parsed.
 type Part struct {
