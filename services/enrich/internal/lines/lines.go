@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/services/enrich/internal/words"
@@ -15,11 +16,12 @@ import (
 // Class is what a line is.
 type Class string
 
-// The classes. Those from Headline to Dateline and from Divider on are not part of the body.
+// The classes. Those from Notice to Dateline and from Divider on are not part of the body.
 const (
 	Paragraph Class = "paragraph"
 	Heading   Class = "heading"
 	Item      Class = "item"
+	Notice    Class = "notice" // what the text is, above its headline: a press release
 	Headline  Class = "headline"
 	Repeated  Class = "repeated"
 	Byline    Class = "byline"
@@ -87,7 +89,7 @@ func Classify(title string, in []Line, plain bool, now time.Time) Result {
 
 // head finds headline, byline and dateline, and returns the number of the first line behind them.
 func (r *Result) head(plain bool, now time.Time) int {
-	end := 0
+	end, first := 0, 0
 	for i := range r.Lines {
 		l := &r.Lines[i]
 		if i >= headZone {
@@ -95,7 +97,10 @@ func (r *Result) head(plain bool, now time.Time) int {
 		}
 		switch {
 		case l.Fixed:
-		case r.Title == "" && plain && i == 0 && len(r.Lines) > 1 && l.words <= 20 && l.words > 0 && !words.EndsSentence(l.Text):
+		case i == first && notice(l):
+			l.Class = Notice
+			end, first = i+1, i+1
+		case r.Title == "" && plain && i == first && len(r.Lines) > i+1 && l.words <= 20 && l.words > 0 && !words.EndsSentence(l.Text):
 			l.Class, r.Title = Headline, strings.TrimSpace(l.Text)
 			end = i + 1
 		case i == end && l.words > 0 && same(words.Tokens(r.Title), l):
@@ -111,6 +116,27 @@ func (r *Result) head(plain bool, now time.Time) int {
 		}
 	}
 	return end
+}
+
+// notices are what a text calls itself above its headline.
+var notices = read(`pressemitteilung|presseinformation|pressemeldung|medienmitteilung|press release|news release|media release|for immediate release
+	communiqué de presse|communiqué|comunicado de prensa|nota de prensa|comunicato stampa|persbericht|komunikat prasowy|informacja prasowa`)
+
+// maxNotice is the length in words of a notice, with a number behind it.
+const maxNotice = 6
+
+// notice reports whether a line says nothing but what the text is. With a word more it may be a headline.
+func notice(l *Line) bool {
+	low := strings.ToLower(strings.TrimSpace(l.Text))
+	if l.words == 0 || l.words > maxNotice || !notices.begin(low) {
+		return false
+	}
+	for _, s := range notices[low[0]] {
+		if rest, ok := strings.CutPrefix(low, s); ok && !strings.ContainsFunc(rest, unicode.IsLetter) {
+			return true
+		}
+	}
+	return false
 }
 
 // repeated drops the headline where it stands in the text again.

@@ -103,7 +103,7 @@ func TestAListStaysAList(t *testing.T) {
 
 func TestEveryPhraseOfAnEndIsFound(t *testing.T) {
 	t.Parallel()
-	for name, p := range map[string]*phrases{"promos": promos, "calls": calls, "labels": labels, "bioVerbs": bioVerbs} {
+	for name, p := range map[string]*phrases{"promos": promos, "calls": calls, "labels": labels, "contacts": contacts, "notices": notices, "bioVerbs": bioVerbs} {
 		n := 0
 		for _, list := range p {
 			for _, s := range list {
@@ -134,6 +134,30 @@ func TestEndsInLanguagesWithOtherLetters(t *testing.T) {
 		r := Result{Authors: []article.Person{{Name: "Eva Muster"}}}
 		if got := r.ending(&Line{Text: text, words: len(strings.Fields(text))}); got != want {
 			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestPressReleasesLoseNoticeAndContact(t *testing.T) {
+	t.Parallel()
+	body := strings.TrimSpace(strings.Repeat("Das ist ein ganz gewöhnlicher Satz mit einigen Wörtern. ", 8))
+	for notice, contact := range map[string]string{
+		"PRESSEMITTEILUNG": "Pressekontakt:", "Pressemitteilung 12/2024": "Kontakt für die Presse", "FOR IMMEDIATE RELEASE": "Media Contact:",
+		"COMMUNIQUÉ DE PRESSE": "Contact presse :",
+	} {
+		in := split(strings.Join([]string{notice, "Werk baut neue Halle in Kassel", body, body, contact, "Muster GmbH", "Telefon: 0551 123456"}, "\n"))
+		r := Classify("", in, true, now)
+		var got []Class
+		for _, l := range r.Lines {
+			got = append(got, l.Class)
+		}
+		if diff := cmp.Diff([]Class{Notice, Headline, Paragraph, Paragraph, Profile, Tail, Tail}, got); diff != "" || r.Title != in[1].Text {
+			t.Errorf("%s: title %q, %s", notice, r.Title, diff)
+		}
+	}
+	for _, title := range []string{"Press release writing for beginners", "Pressemitteilung: So geht es"} {
+		if r := Classify("", split(title+"\n"+body), true, now); r.Title != title {
+			t.Errorf("%q became %q", title, r.Title)
 		}
 	}
 }

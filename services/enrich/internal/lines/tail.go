@@ -20,6 +20,8 @@ var (
 		l'auteur|sobre el autor|o autorze|autoreninfo|autorenprofil`)
 	labels = read(`(zum |zur |)(autoren|)profil|profil ansehen|linkedin|xing|twitter|mastodon|website|webseite|mehr von
 		alle (beiträge|artikel) von|profile|view profile|all posts by|kontakt`)
+	contacts = read(`pressekontakt|medienkontakt|(presse|medien)ansprechpartner|kontakt für (die presse|journalisten|medien|rückfragen)
+		(press|media) (contact|contacts|enquiries|inquiries)|(contact|contacts) (presse|médias)|contacto de prensa|contatti stampa|kontakt dla mediów`)
 	bioVerbs = read(`ist|war|arbeitet|leitet|berät|gründete|lehrt|studierte|schreibt|lebt|begleitet|forscht|führt|moderiert|verantwortet
 		is|was|works|writes|lives|leads|teaches|founded|advises|est|travaille|dirige|es|trabaja|jest|pracuje`)
 )
@@ -57,7 +59,7 @@ func (r *Result) ending(l *Line) Class {
 		return Promo
 	case l.words <= 6 && r.author(l.Text, true):
 		return Name
-	case l.words <= 6 && labels.begin(low):
+	case l.words <= 6 && (labels.begin(low) || contacts.begin(low)):
 		return Profile
 	case credit(l.Text) && l.words <= 25:
 		return Credit
