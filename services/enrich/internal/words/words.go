@@ -235,11 +235,11 @@ func Mask(list []Word, names []string) {
 			continue
 		}
 		for i := 0; i+len(want) <= len(list); i++ {
-			same := true
-			for j := range want {
-				same = same && list[i+j].Fold == want[j].Fold
+			n := 0
+			for n < len(want) && list[i+n].Fold == want[n].Fold {
+				n++
 			}
-			for j := 0; same && j < len(want); j++ {
+			for j := 0; n == len(want) && j < n; j++ {
 				list[i+j].Masked = true
 			}
 		}
