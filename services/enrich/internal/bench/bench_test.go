@@ -67,7 +67,9 @@ func folder(t *testing.T) string {
 	text += line(t, map[string]any{"id": "b", "lang": "en", "text": "The tool library opens. The tool library lends drills.", "keys": []string{"tool libraries"}})
 	sets := map[string]string{}
 	for _, s := range newsSets {
-		sets["keyphrases-dev/"+s.name+".jsonl"] = text
+		for _, name := range append([]string{s.name}, s.others...) {
+			sets["keyphrases-dev/"+name+".jsonl"] = text
+		}
 	}
 	pack(t, filepath.Join(dir, "keyphrases-dev.tar.gz"), sets)
 	pack(t, filepath.Join(dir, "ner-de-dev.tsv.gz"), map[string]string{"": "#\tsource\n1\tGestern\tO\tO\n2\tsprach\tO\tO\n3\tMinisterin\tO\tO\n4\tEva\tB-PER\tO\n5\tMuster\tI-PER\tO\n6\tin\tO\tO\n7\tBlaubach\tB-LOC\tO\n8\t.\tO\tO\n\n"})

@@ -7,6 +7,9 @@ import (
 	"tidings.internal/services/enrich/internal/pipeline"
 )
 
+// Features is how many numbers a [Sample] has.
+const Features = features
+
 // Sample is a candidate as the fitting of the weights sees it.
 type Sample struct {
 	Text   string

@@ -1,10 +1,10 @@
 // Command fit fits the weights of the ranking of keyphrases to texts whose phrases people chose:
 //
-//	go run ./services/enrich/internal/phrases/fit -data DIR [-hold SET] [-sets SET,SET]
+//	go run ./services/enrich/internal/phrases/fit -data DIR [-hold SET] [-sets SET[=WEIGHT],...]
 //
 // DIR holds files SET.jsonl with rows of id, lang, text, keys. Of each set the rows with even numbers are fitted and those
-// with odd ones reported; with -hold the named set is not fitted at all. Only the numbers that it prints enter the
-// program, no text.
+// with odd ones reported; with -hold the named set is not fitted at all. The texts of a set weigh one together, or what is
+// said behind its name. Only the numbers that it prints enter the program, no text.
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -32,7 +33,7 @@ type text struct {
 func main() {
 	data := flag.String("data", "", "folder of the sets")
 	hold := flag.String("hold", "", "set that is not fitted")
-	sets := flag.String("sets", "", "sets that are fitted, all by default")
+	sets := flag.String("sets", "", "sets that are fitted and what each weighs, all alike by default")
 	l2 := flag.Float64("l2", fitting.L2, "how much large weights cost")
 	flag.Parse()
 	if err := weigh(*data, *hold, *sets, *l2); err != nil {
@@ -46,19 +47,30 @@ func weigh(data, hold, sets string, l2 float64) error {
 	if err != nil || len(files) == 0 {
 		return fmt.Errorf("no sets SET.jsonl in %q", data)
 	}
+	weights, err := parse(sets)
+	if err != nil {
+		return err
+	}
 	var all []*text
-	var train []*fitting.Text
+	var train []fitting.Set
 	for _, f := range files {
 		list, err := read(f)
 		if err != nil {
 			return err
 		}
 		all = append(all, list...)
-	}
-	for _, t := range all {
-		t.held = t.held || t.set == hold
-		if !t.held && (sets == "" || slices.Contains(strings.Split(sets, ","), t.set)) {
-			train = append(train, t.Text)
+		name := setOf(f)
+		set := fitting.Set{Weight: 1}
+		if sets != "" {
+			set.Weight = weights[name]
+		}
+		for _, t := range list {
+			if t.held = t.held || name == hold; !t.held {
+				set.Texts = append(set.Texts, t.Text)
+			}
+		}
+		if len(set.Texts) > 0 {
+			train = append(train, set)
 		}
 	}
 	w := fitting.Fit(train, l2)
@@ -69,6 +81,24 @@ func weigh(data, hold, sets string, l2 float64) error {
 	report(all, w)
 	return nil
 }
+
+// parse reads what each set weighs.
+func parse(sets string) (map[string]float64, error) {
+	weights := map[string]float64{}
+	for s := range strings.SplitSeq(sets, ",") {
+		name, number, given := strings.Cut(s, "=")
+		weights[name] = 1
+		if given {
+			var err error
+			if weights[name], err = strconv.ParseFloat(number, 64); err != nil {
+				return nil, fmt.Errorf("weight of set %q: %w", name, err)
+			}
+		}
+	}
+	return weights, nil
+}
+
+func setOf(file string) string { return strings.TrimSuffix(filepath.Base(file), ".jsonl") }
 
 // report prints the mean F1 at ten phrases for the fitted and the held rows of each set.
 func report(all []*text, w []float64) {
@@ -92,7 +122,6 @@ func read(file string) ([]*text, error) {
 		return nil, err
 	}
 	defer f.Close() // opened to read: nothing can be lost
-	set := strings.TrimSuffix(filepath.Base(file), ".jsonl")
 	var out []*text
 	var group sync.WaitGroup
 	in := bufio.NewScanner(f)
@@ -105,7 +134,7 @@ func read(file string) ([]*text, error) {
 		if err := json.Unmarshal(in.Bytes(), &row); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
 		}
-		t := &text{set: set, held: i%2 == 1}
+		t := &text{set: setOf(file), held: i%2 == 1}
 		out = append(out, t)
 		group.Go(func() { t.Text = fitting.New(row.Lang, row.Text, row.Keys) })
 	}
