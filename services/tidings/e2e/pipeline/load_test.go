@@ -25,14 +25,14 @@ var (
 
 const (
 	loadSources = 60
-	loadShown   = 100                         // items that a document shows
-	loadAhead   = loadSources * loadShown / 2 // articles that may be offered and not stored yet: what a document drops unread never comes
+	loadShown   = 100 // items that a document shows, and that a source may be ahead of what is stored: what it drops unread never comes
 )
 
 // BenchmarkLoad has sources offer new articles at a steady rate, all of which go through every stage to a webhook, in one
 // process with every write flushed. It tells what reached ARTICLES, the ledger and the receiver for each second while they
 // were offered, how long the rest took after that, and how long the process takes to stop in the middle of such a load.
-// Where the rate is not kept up with fewer are offered. The baseline writes messages of 4 KB, one after the other:
+// Where the rate is not kept up with fewer are offered. For each stream it tells how many messages were written for an
+// article, each of them flushed. The baseline writes messages of 4 KB, one after the other:
 //
 //	go test ./services/tidings/e2e/pipeline -run '^$' -bench Load -benchtime 1x -load.for 60s -timeout 20m
 func BenchmarkLoad(b *testing.B) {
@@ -85,28 +85,38 @@ func load(b *testing.B) {
 	data := b.TempDir()
 	stop := start(b, config.New("load.yaml", []byte(text.String()), nil), data)
 	c := reach(b, data)
-	await(b, func() bool { return messages(b, c, event.StreamArticles) == loadSources && since(b, c) > 2*time.Second })
-	rows := messages(b, c, "KV_"+event.BucketDeliveries)
+	shelf := watch(b, c)
+	await(b, func() bool { return shelf.total() == loadSources && since(b, c) > 2*time.Second })
+	rows, before := messages(b, c, "KV_"+event.BucketDeliveries), writes(b, c)
 
 	began := time.Now()
-	arrived := func() int { return messages(b, c, event.StreamArticles) }
-	offered := offerFor(b.Context(), list, loadSources, *loadFor, arrived)
+	o := &supply{list: list, given: make([]int, loadSources)}
+	defer func() {
+		if b.Failed() {
+			b.Logf("%d articles offered, %d stored, %d sent", o.total, shelf.total()-loadSources, hook.count())
+		}
+	}()
+	o.run(b.Context(), *loadFor, func(source int) bool { return o.given[source]+1-shelf.of(source) < loadShown })
 	took := time.Since(began)
 	per := func(n int) float64 { return float64(n) / took.Seconds() }
-	b.ReportMetric(per(offered), "offered/s")
-	b.ReportMetric(per(messages(b, c, event.StreamArticles)-loadSources), "articles/s")
+	b.ReportMetric(per(o.total), "offered/s")
+	b.ReportMetric(per(shelf.total()-loadSources), "articles/s")
 	b.ReportMetric(per(messages(b, c, "KV_"+event.BucketDeliveries)-rows), "ledger/s")
 	b.ReportMetric(per(hook.count()), "sent/s")
-	await(b, func() bool { return messages(b, c, event.StreamArticles) == loadSources+offered })
+	offered := o.total
+	await(b, func() bool { return shelf.total() == loadSources+offered })
 	b.ReportMetric((time.Since(began) - took).Seconds(), "rest-of-articles-s")
 	await(b, func() bool { return hook.count() >= offered })
 	b.ReportMetric((time.Since(began) - took).Seconds(), "rest-of-sent-s")
+	for name, n := range writes(b, c) {
+		if each := float64(n-before[name]) / float64(offered); each > 0.01 {
+			b.ReportMetric(each, name+"-writes/article")
+		}
+	}
 
 	ctx, cancel := context.WithCancel(b.Context())
 	var group sync.WaitGroup
-	group.Go(func() {
-		offerFor(ctx, list, loadSources+offered, time.Hour, func() int { return loadSources + offered })
-	})
+	group.Go(func() { o.run(ctx, time.Hour, func(int) bool { return true }) })
 	await(b, func() bool { return hook.count() >= offered+100 })
 	asked := time.Now()
 	stop()
@@ -115,29 +125,106 @@ func load(b *testing.B) {
 	group.Wait()
 }
 
-// offerFor gives the sources new items in turn, ten times a second, and returns how many. arrived says how many articles
-// are stored.
-func offerFor(ctx context.Context, list []*origintest.Feed, first int, limit time.Duration, arrived func() int) (offered int) {
+// shelf knows which articles ARTICLES holds.
+type shelf struct {
+	mu     sync.Mutex
+	seen   map[string]bool // by subject
+	source map[string]int  // how many of each
+}
+
+func watch(b *testing.B, c *bus.Bus) *shelf {
+	s := &shelf{seen: map[string]bool{}, source: map[string]int{}}
+	ctx, cancel := context.WithCancel(b.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := c.Tail(ctx, event.All(event.SpaceEnriched), time.Time{}, s.put); err != nil && ctx.Err() == nil {
+			b.Error(err)
+		}
+	}()
+	b.Cleanup(func() { cancel(); <-done })
+	return s
+}
+
+func (s *shelf) put(r bus.Record) {
+	subject, err := event.ParseSubject(r.Subject)
+	if err != nil {
+		return // it is counted by nobody, and missed at the end
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.seen[r.Subject] {
+		s.seen[r.Subject] = true
+		s.source[subject.Source]++
+	}
+}
+
+func (s *shelf) total() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.seen)
+}
+
+func (s *shelf) of(source int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.source[fmt.Sprintf("s%d", source)]
+}
+
+// supply gives sources new items in turn.
+type supply struct {
+	list  []*origintest.Feed
+	given []int // to each
+	turn  int
+	total int
+}
+
+// run gives items ten times a second at the rate of the benchmark, but none to a source that has no room.
+func (o *supply) run(ctx context.Context, limit time.Duration, room func(source int) bool) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	began := time.Now()
+	began, first := time.Now(), o.total
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		due := min(int(time.Since(began).Seconds()*float64(*loadRate)), arrived()-first+loadAhead)
-		for ; offered < due; offered++ {
-			f := list[offered%len(list)]
-			f.Add(news(f, first+offered))
+		due := first + int(time.Since(began).Seconds()*float64(*loadRate))
+		for full := 0; o.total < due && full < len(o.list); o.turn++ {
+			source := o.turn % len(o.list)
+			if !room(source) {
+				full++
+				continue
+			}
+			full = 0
+			f := o.list[source]
+			f.Add(news(f, len(o.list)+o.total))
+			o.given[source]++
+			o.total++
 			if shown := f.Items(); len(shown) > loadShown {
-				f.Remove(shown[0].ID)
+				f.Remove(shown[len(shown)-1].ID) // the newest stands first
 			}
 		}
 		select {
 		case <-ctx.Done():
-			return offered
+			return
 		case <-tick.C:
 		}
 	}
+}
+
+// writes is how many messages each stream was ever given.
+func writes(b *testing.B, c *bus.Bus) map[string]uint64 {
+	last := map[string]uint64{}
+	for _, name := range []string{
+		event.StreamRaw, event.StreamArticles, event.StreamPosts, event.StreamFeeds, event.StreamEvents, "KV_" + event.BucketSourceState,
+		"KV_" + event.BucketStories, "KV_" + event.BucketDeliveries, "KV_" + event.BucketLeases,
+	} {
+		s, err := c.StreamState(b.Context(), name)
+		if err != nil {
+			b.Fatal(err)
+		}
+		last[name] = s.Last
+	}
+	return last
 }
 
 // prose are words of which sentences are made here.
