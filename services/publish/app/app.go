@@ -23,6 +23,7 @@ import (
 	"tidings.internal/pkg/run"
 	"tidings.internal/pkg/trace"
 	"tidings.internal/services/publish/internal/announce"
+	"tidings.internal/services/publish/internal/audience"
 	"tidings.internal/services/publish/internal/composer"
 	"tidings.internal/services/publish/internal/feed"
 	"tidings.internal/services/publish/internal/hub"
@@ -57,6 +58,7 @@ type App struct {
 	announcer  *announce.Announcer
 	composer   *composer.Composer
 	gate       *composer.Gate
+	audience   audience.Counter
 }
 
 const (
@@ -128,7 +130,7 @@ func build(d Deps, s settings, listener net.Listener) (*App, error) {
 	c := site.Config{
 		Feeds: a.projection, List: a.feeds, Base: a.base, Title: s.site.Title, Description: s.site.Description, Language: s.site.Language,
 		SitemapHosts: s.sitemapHosts(a.base),
-		Moved:        moved, Gone: gone, Served: m.served, Limit: limit.New(s.publish.RateLimit, limit.Window, s.publish.proxies(), time.Now),
+		Moved:        moved, Gone: gone, Served: m.served, Read: a.audience.Saw, Limit: limit.New(s.publish.RateLimit, limit.Window, s.publish.proxies(), time.Now),
 	}
 	if s.publish.Hub {
 		c.Hub = hub.New(a.feeds, a.leave, time.Now).Take
@@ -207,6 +209,9 @@ func (a *App) Run(ctx context.Context) error {
 	})
 	group.Go(func() error { return a.projection.Run(ctx) })
 	group.Go(func() error { return a.announcer.Run(ctx) })
+	hourly := time.NewTicker(audienceEvery)
+	defer hourly.Stop()
+	group.Go(func() error { return a.tellAudience(ctx, hourly.C) })
 	group.Go(func() error {
 		stop, err := a.bus.Serve(ctx, serveVersion, event.VerbDocument, a.document)
 		if err != nil {

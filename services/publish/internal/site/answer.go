@@ -22,6 +22,7 @@ type answer struct {
 	document *document.Document // what is found, before its coding is chosen
 	dear     bool               // it may have been made for this request
 	secluded bool               // it is for one reader alone
+	feed     string             // whose current document it is, whole and for programs
 }
 
 func newAnswer(kind string, status int) *answer {

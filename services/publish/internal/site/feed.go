@@ -79,6 +79,9 @@ func (s *Site) feed(r *http.Request, under, name string) *answer {
 	}
 	a := feedAnswer(doc, kind, negotiated)
 	a.dear = filter != nil
+	if filter == nil && kind != projection.HTML {
+		a.feed = id
+	}
 	return a
 }
 

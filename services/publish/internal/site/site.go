@@ -60,6 +60,8 @@ type Config struct {
 	Now func() time.Time
 	// Served is told of each answer: the kind of document and the status.
 	Served func(kind string, status int)
+	// Read, when set, is told who got a current document of a feed, or was told that nothing has changed.
+	Read func(feed, kind, userAgent string)
 }
 
 // The limits of a request.
@@ -152,6 +154,9 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.write(w, r)
 	if s.Served != nil {
 		s.Served(a.kind, a.status)
+	}
+	if s.Read != nil && a.feed != "" && (a.status == http.StatusOK || a.status == http.StatusNotModified) {
+		s.Read(a.feed, a.kind, r.UserAgent())
 	}
 }
 
