@@ -2,9 +2,11 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strconv"
+	"sync"
 	"time"
 
 	"tidings.internal/pkg/fault"
@@ -20,6 +22,35 @@ const (
 	// commitGrace is how long the outcome of a request may still be written after that.
 	commitGrace = 5 * time.Second
 )
+
+// lanes is how many requests may be in flight at once in a channel in a state. Where a rate is kept, where the network is
+// in trouble, and while it is not known who we are there, it is one: what the answer says holds for the next.
+func (c *Channel) lanes(state ledger.Channel) int {
+	parallel, ok := c.Sender.(send.Parallel)
+	if !ok || !c.Network.Traits.Repeatable || c.limits.Any() || state.Failures > 0 {
+		return 1
+	}
+	if _, probes := c.Sender.(send.Prober); probes && !c.identified {
+		return 1
+	}
+	return max(parallel.Concurrency(), 1)
+}
+
+// attempts makes one try of the operation of each story, all at once, and returns when every outcome is written. Each row
+// says by itself that its request may have left, so that a kill leaves as many rows to recover as were in flight. The
+// stories differ: of one story never two requests fly.
+func (c *Channel) attempts(ctx context.Context, lease Lease, stories []string) error {
+	if len(stories) == 1 {
+		return c.attempt(ctx, lease, stories[0])
+	}
+	failed := make([]error, len(stories))
+	var group sync.WaitGroup
+	for i, story := range stories {
+		group.Go(func() { failed[i] = c.attempt(ctx, lease, story) })
+	}
+	group.Wait()
+	return errors.Join(failed...)
+}
 
 // attempt makes one try of a row's operation.
 func (c *Channel) attempt(ctx context.Context, lease Lease, story string) error {
@@ -73,7 +104,7 @@ func (c *Channel) attempt(ctx context.Context, lease Lease, story string) error 
 	sent := time.Now()
 	receipt, err := c.fly(ctx, begun)
 	c.traced(begun, sent, err)
-	return c.settle(ctx, begun, receipt, err)
+	return c.settle(ctx, begun, revision, receipt, err)
 }
 
 // traced exports how long a request took, where the post that it carries belongs to a trace that is exported.
@@ -137,7 +168,7 @@ func job(r *ledger.Row) send.Job {
 
 // settle writes down what became of an attempt. The write is tried as long as the row is ours to write: after that
 // somebody else reconciles it, and finds out.
-func (c *Channel) settle(ctx context.Context, begun *ledger.Row, receipt send.Receipt, cause error) error {
+func (c *Channel) settle(ctx context.Context, begun *ledger.Row, at uint64, receipt send.Receipt, cause error) error {
 	now := c.Now()
 	ctx, cancel := outlive(ctx, max(begun.Deadline.Add(flight).Sub(now), commitGrace), commitGrace)
 	defer cancel()
@@ -154,7 +185,7 @@ func (c *Channel) settle(ctx context.Context, begun *ledger.Row, receipt send.Re
 	var row *ledger.Row
 	var revision uint64
 	err := c.insist(ctx, func() (err error) {
-		row, revision, err = c.Ledger.Change(ctx, c.id, begun.Story, func(old *ledger.Row) (*ledger.Row, error) {
+		row, revision, err = c.Ledger.ChangeFrom(ctx, c.id, begun.Story, begun, at, func(old *ledger.Row) (*ledger.Row, error) {
 			// The row may have heard of a newer revision while the request flew; it is still the same attempt.
 			if !sameAttempt(old, begun, ledger.Sending) {
 				return nil, nil

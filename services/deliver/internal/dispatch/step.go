@@ -16,8 +16,8 @@ const (
 	flight = 5 * time.Second
 )
 
-// Step does the one thing that is most urgent, if there is any, and returns how long to wait before the next. Zero
-// means at once. The lease may be lost at any time; whatever is written then loses its compare-and-set.
+// Step does what is most urgent, if there is anything, and returns how long to wait before the next. Zero means at once.
+// It is one thing, but for requests of which the sender takes several at once. The lease may be lost at any time; whatever is written then loses its compare-and-set.
 func (c *Channel) Step(ctx context.Context, lease Lease) (time.Duration, error) {
 	if c.index.empty() {
 		return lookAgain, nil
@@ -30,7 +30,7 @@ func (c *Channel) Step(ctx context.Context, lease Lease) (time.Duration, error) 
 	if _, wrong := state.Pace.Settle(now); wrong {
 		return 0, c.update(ctx, func(s *ledger.Channel) (changed bool) { s.Pace, changed = s.Pace.Settle(now); return changed })
 	}
-	s := c.survey(state, now)
+	s := c.survey(state, now, c.lanes(state))
 	switch {
 	case s.overdue.found():
 		return 0, c.recover(ctx, s.overdue.story)
@@ -55,7 +55,7 @@ func (c *Channel) Step(ctx context.Context, lease Lease) (time.Duration, error) 
 	case s.rush.found():
 		return 0, c.attempt(ctx, lease, s.rush.story)
 	case s.next.found():
-		return 0, c.attempt(ctx, lease, s.next.story)
+		return 0, c.attempts(ctx, lease, s.next.stories())
 	}
 	return s.wait, nil
 }

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"tidings.internal/services/deliver/internal/ledger"
@@ -15,7 +16,8 @@ const (
 	dropOldest = "drop_oldest"
 )
 
-// survey is what there is to do in a channel at one moment. Of each sort it holds the oldest row.
+// survey is what there is to do in a channel at one moment. Of each sort it holds the oldest row, and of those that may go
+// now as many as may be in flight at once.
 type survey struct {
 	overdue  choice // its request is surely over, and nobody wrote the outcome down
 	held     choice // its hold or its time for approval is over
@@ -23,7 +25,7 @@ type survey struct {
 	doubtful choice // perhaps accepted, and it is time to look
 	deletion choice // goes before everything and waits for nothing
 	rush     choice // a person wants it now
-	next     choice // may go now
+	next     turns  // may go now
 	oldest   choice // the oldest of the queue
 	queued   int    // first posts that wait
 	wait     time.Duration
@@ -31,8 +33,8 @@ type survey struct {
 
 // survey looks at all rows once. Among equals the oldest comes first. Edits keep the quiet hours; first posts keep the
 // pace too, unless a person wants them now.
-func (c *Channel) survey(state ledger.Channel, now time.Time) survey {
-	s := survey{wait: lookAgain}
+func (c *Channel) survey(state ledger.Channel, now time.Time, lanes int) survey {
+	s := survey{wait: lookAgain, next: turns{most: lanes}}
 	quiet, pace := c.quiet.Wait(now), state.Pace.Wait(now, c.limits)
 	_, finds := c.Sender.(send.Finder)
 	looks := finds || c.Config.OnUncertain == onRetry
@@ -89,13 +91,13 @@ func (c *Channel) weigh(s *survey, story string, i item, now time.Time, later, q
 			s.tooOld.offer(story, i)
 		}
 	}
-	turn := &s.rush
+	offer := s.rush.offer
 	if !i.rush {
-		turn = &s.next
+		offer = s.next.offer
 		later = max(later, c.paced(i, pace), quiet)
 	}
 	if later == 0 {
-		turn.offer(story, i)
+		offer(story, i)
 	}
 	s.until(later)
 }
@@ -130,7 +132,39 @@ type choice struct {
 func (c *choice) found() bool { return c.story != "" }
 
 func (c *choice) offer(story string, i item) {
-	if c.story == "" || cmp.Or(i.published.Compare(c.item.published), cmp.Compare(i.ordinal, c.item.ordinal), cmp.Compare(story, c.story)) < 0 {
-		c.story, c.item = story, i
+	if o := (choice{story, i}); !c.found() || o.compare(*c) < 0 {
+		*c = o
 	}
+}
+
+func (c choice) compare(o choice) int {
+	return cmp.Or(c.item.published.Compare(o.item.published), cmp.Compare(c.item.ordinal, o.item.ordinal), cmp.Compare(c.story, o.story))
+}
+
+// turns are the oldest of the rows that were offered, most at most, in their order.
+type turns struct {
+	most int
+	list []choice
+}
+
+func (t *turns) found() bool { return len(t.list) > 0 }
+
+func (t *turns) offer(story string, i item) {
+	o := choice{story, i}
+	at, _ := slices.BinarySearchFunc(t.list, o, choice.compare)
+	if at == t.most {
+		return
+	}
+	if len(t.list) == t.most {
+		t.list = t.list[:t.most-1]
+	}
+	t.list = slices.Insert(t.list, at, o)
+}
+
+func (t *turns) stories() []string {
+	list := make([]string, len(t.list))
+	for i, o := range t.list {
+		list[i] = o.story
+	}
+	return list
 }

@@ -64,11 +64,17 @@ func (l *Ledger) put(ctx context.Context, key string, value []byte, revision uin
 // row is nil when there is none, and change returns nil when there is nothing to write. Change returns the row as it
 // stands at the end, with its revision.
 func (l *Ledger) Change(ctx context.Context, channel, story string, change func(*Row) (*Row, error)) (*Row, uint64, error) {
+	old, revision, err := l.Row(ctx, channel, story)
+	if err != nil {
+		return nil, 0, err
+	}
+	return l.ChangeFrom(ctx, channel, story, old, revision, change)
+}
+
+// ChangeFrom is [Ledger.Change] for a caller that knows the row at a revision: it is read only when somebody else has
+// written it since.
+func (l *Ledger) ChangeFrom(ctx context.Context, channel, story string, old *Row, revision uint64, change func(*Row) (*Row, error)) (*Row, uint64, error) {
 	for round := 1; ; round++ {
-		old, revision, err := l.Row(ctx, channel, story)
-		if err != nil {
-			return nil, 0, err
-		}
 		r, err := change(old)
 		if err != nil || r == nil {
 			return old, revision, err
@@ -78,6 +84,9 @@ func (l *Ledger) Change(ctx context.Context, channel, story string, change func(
 			return r, next, nil
 		}
 		if fault.KindOf(err) != fault.Conflict || round == maxRounds {
+			return nil, 0, err
+		}
+		if old, revision, err = l.Row(ctx, channel, story); err != nil {
 			return nil, 0, err
 		}
 	}

@@ -114,6 +114,13 @@ type Measurer interface {
 	Limits(ctx context.Context) (map[string]int, error)
 }
 
+// Parallel is a sender that takes several requests of different stories at once. That is used only where a create may be
+// repeated ([Traits.Repeatable]), since the order of the stories is lost then.
+type Parallel interface {
+	// Concurrency is how many.
+	Concurrency() int
+}
+
 // Dated is a sender that speaks a version of an API by its month, which the network refuses some day.
 type Dated interface {
 	// Age is how long ago the version's month began.

@@ -22,7 +22,12 @@ type Settings struct {
 	Secret config.Secret `yaml:"secret"`
 	// Headers go with each request, by name. Their values may be credentials.
 	Headers map[string]config.Secret `yaml:"headers"`
+	// Concurrency is how many requests are in flight at once; 1 keeps the order of the stories.
+	Concurrency int `yaml:"concurrency"`
 }
+
+// maxConcurrency bounds how many requests a receiver gets at once, and how many of them a crash may repeat.
+const maxConcurrency = 32
 
 // The bounds of a signing key (Standard Webhooks, "Signature scheme").
 const (
@@ -40,6 +45,9 @@ func (s *Settings) Check(at config.At) {
 	}
 	if _, wrong := keys(s.Secret); wrong != "" {
 		at.Key("secret").Problemf("%s", wrong)
+	}
+	if s.Concurrency < 1 || s.Concurrency > maxConcurrency {
+		at.Key("concurrency").Problemf("%d is not within 1 and %d", s.Concurrency, maxConcurrency)
 	}
 	for name, value := range s.Headers {
 		canonical := http.CanonicalHeaderKey(name)

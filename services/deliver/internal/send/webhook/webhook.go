@@ -36,7 +36,7 @@ var idForm = regexp.MustCompile(`^[A-Za-z0-9_:-]{1,128}$`)
 // Network is the network of webhook channels.
 var Network = send.Network{
 	Name:     "webhook",
-	Settings: func() any { return &Settings{} },
+	Settings: func() any { return &Settings{Concurrency: 4} },
 	Example:  example,
 	Traits: send.Traits{
 		Repeatable: true, AnyChange: true,
@@ -51,6 +51,7 @@ var Network = send.Network{
 
 type sender struct {
 	send.Server
+	lanes   int
 	now     func() time.Time
 	keys    [][]byte
 	secrets []string
@@ -70,7 +71,7 @@ func open(o send.Options) (send.Sender, error) {
 		return nil, fault.Errorf(fault.Invalid, "open channel %s: its secret %s", o.Channel.ID, wrong)
 	}
 	target.Options.Idempotent, target.Options.Header = true, http.Header{}
-	w := &sender{Server: target, now: o.Now, keys: list, secrets: append(strings.Fields(s.Secret.Reveal()), s.URL.Reveal())}
+	w := &sender{Server: target, lanes: s.Concurrency, now: o.Now, keys: list, secrets: append(strings.Fields(s.Secret.Reveal()), s.URL.Reveal())}
 	if path := target.Address.RequestURI(); path != "/" { // no secret, and every path has one
 		w.secrets = append(w.secrets, path)
 	}
@@ -86,6 +87,9 @@ func (w *sender) Account() string { return "webhook" }
 
 // Credential changes with the address, the keys and the headers.
 func (w *sender) Credential() string { return send.Digest(w.Channel, w.secrets...) }
+
+// Concurrency is what the operator allows.
+func (w *sender) Concurrency() int { return w.lanes }
 
 // Send posts the event of a new article. An edit that overtook the post it changes is the first that the receiver
 // hears of the story, and is told as such.

@@ -22,7 +22,7 @@ const maxBytes = 256 << 10
 // Network is the network of webhook channels.
 var Network = compose.Network{
 	Name:      "webhook",
-	Others:    []string{"url", "url_file", "secret", "secret_file", "headers"},
+	Others:    []string{"url", "url_file", "secret", "secret_file", "headers", "concurrency"},
 	Example:   example,
 	AnyChange: true,
 	Compose:   composeEvent,
