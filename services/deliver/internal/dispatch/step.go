@@ -17,7 +17,8 @@ const (
 )
 
 // Step does what is most urgent, if there is anything, and returns how long to wait before the next. Zero means at once.
-// It is one thing, but for requests of which the sender takes several at once. The lease may be lost at any time; whatever is written then loses its compare-and-set.
+// It is one thing, but for requests of which the sender takes several at once. The lease may be lost at any time; whatever
+// is written then loses its compare-and-set.
 func (c *Channel) Step(ctx context.Context, lease Lease) (time.Duration, error) {
 	if c.index.empty() {
 		return lookAgain, nil
