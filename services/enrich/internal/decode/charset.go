@@ -124,6 +124,20 @@ func convert(enc encoding.Encoding, b []byte) string {
 	return strings.ToValidUTF8(string(out), "\uFFFD")
 }
 
+// binary reports whether something that was decoded is no text: a picture, an archive or a PDF that a server calls a page.
+// A tenth of such bytes are control characters, or no characters at all; of text, even in a wrong charset or cut off, far
+// less than a twentieth is.
+func binary(s string) bool {
+	runes, odd := 0, 0
+	for _, r := range s[:min(len(s), 64<<10)] {
+		runes++
+		if r == utf8.RuneError || r < ' ' && !strings.ContainsRune("\t\n\v\f\r", r) {
+			odd++
+		}
+	}
+	return odd*20 > runes
+}
+
 // Clean makes text NFC and takes out what no reader sees but every comparison stumbles over: control characters, soft
 // hyphens, zero-width spaces, marks of direction that change the order of what follows. The joiners of emoji and of
 // Indic scripts stay.

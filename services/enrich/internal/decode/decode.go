@@ -119,13 +119,17 @@ func plain(t *article.Text, base *url.URL) *pipeline.Part {
 	return &pipeline.Part{Text: value, Base: resolve(base, t.Base), Lang: t.Lang}
 }
 
-// document parses a whole page.
+// document parses a whole page. There is none where what came is no text: then the article is what the feed gave.
 func document(body []byte, p *article.Page) (*pipeline.Part, error) {
 	var large error
 	if len(body) > MaxBytes {
 		body, large = body[:MaxBytes], pipeline.Failf(pipeline.TooLarge, "read page: longer than %d bytes", MaxBytes)
 	}
-	source := Clean(UTF8(body, p.ContentType))
+	source := UTF8(body, p.ContentType)
+	if binary(source) {
+		return nil, pipeline.Failf(pipeline.Undecodable, "read page: what came as %q is no text", p.ContentType)
+	}
+	source = Clean(source)
 	address := p.FinalURL
 	if address == "" {
 		address = p.URL

@@ -1,6 +1,8 @@
 package decode
 
 import (
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -150,5 +152,45 @@ func TestAGuessIsTheSameEachTime(t *testing.T) {
 		if got := UTF8(in, ""); got != want {
 			t.Fatalf("read as %q, then as %q", want, got)
 		}
+	}
+}
+
+// Servers call a picture, an archive or a PDF a page. The article is then what the feed gave, and says why.
+func TestWhatIsNoTextIsNoPage(t *testing.T) {
+	t.Parallel()
+	rng := rand.New(rand.NewPCG(1, 1))
+	noise := func(n int) string {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = byte(rng.IntN(256))
+		}
+		return string(b)
+	}
+	for name, c := range map[string]struct {
+		body        string
+		contentType string
+		page        bool
+	}{
+		"noise":             {noise(200_000), "text/html; charset=utf-8", false},
+		"noise, no label":   {noise(200_000), "", false},
+		"noise as latin":    {noise(200_000), "text/html; charset=iso-8859-1", false},
+		"noise as japanese": {noise(200_000), "text/html; charset=shift_jis", false},
+		"a PDF":             {"%PDF-1.7\n1 0 obj\n<< /Length 60000 >>\nstream\n" + noise(60_000) + "endstream", "text/html", false},
+		"mostly NUL":        {"<html>" + strings.Repeat("\x00", 1000), "text/html; charset=utf-8", false},
+		"a page":            {"<html><body><p>Größe</p>", "text/html", true},
+		"a spoilt page":     {"<html><body><p>" + strings.Repeat("Words and words, \x00 and \x1b[1m more of them. ", 40), "text/html", true},
+		"an empty page":     {"", "text/html", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			raw := article.Raw{ID: "a", Content: &article.Text{Value: "<p>What the feed says.</p>", Type: article.TextHTML}, Page: &article.Page{ContentType: c.contentType}}
+			d := pipeline.NewDraft(&raw, []byte(c.body))
+			if err := (Step{}).Run(t.Context(), d); err != nil {
+				t.Fatal(err)
+			}
+			if (d.Page != nil) != c.page || slices.Contains(d.Article.Degraded, "decode:undecodable") == c.page || d.Content == nil {
+				t.Errorf("a page: %t, degraded %q", d.Page != nil, d.Article.Degraded)
+			}
+		})
 	}
 }
