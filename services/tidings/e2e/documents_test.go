@@ -84,7 +84,6 @@ func commands() []shown {
 		{command: "tidings sources remove ID", elsewhere: comeAndGo},
 		{command: "tidings tail"},
 		{command: "tidings tail 'event.>' --since 24h"},
-		{command: "tidings tail event.publish.audience"},
 		{command: "tidings dead list", args: []string{"dead", "list"}, says: "no dead letters"},
 		{command: "dead show N", args: []string{"dead", "show", "1"}, want: 1},
 		{command: "dead retry N", args: []string{"dead", "retry", "1"}, want: 1},
