@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -42,10 +43,19 @@ func build(to string) error {
 // root is the folder of go.work.
 func root(t *testing.T) string {
 	t.Helper()
+	dir, err := workspace()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// workspace asks the go command once: a test may ask for each of all files.
+var workspace = sync.OnceValues(func() (string, error) {
 	out, err := exec.Command("go", "env", "GOWORK").Output()
 	file := strings.TrimSpace(string(out))
 	if err != nil || file == "" || file == "off" {
-		t.Fatalf("no go.work in use (GOWORK is %q, %v): these tests see one module only and would pass on nothing", file, err)
+		return "", fmt.Errorf("no go.work in use (GOWORK is %q, %v): these tests see one module only and would pass on nothing", file, err)
 	}
-	return filepath.Dir(file)
-}
+	return filepath.Dir(file), nil
+})
