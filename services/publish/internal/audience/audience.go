@@ -1,8 +1,8 @@
 // Package audience counts the readers of feeds by what those say who fetch for many of them.
 //
 // A reader's own program asks for itself. A service asks once for all its readers and says in its User-Agent how many
-// those are, "Feedly/1.0 (…; 462 subscribers)", as the first of them began to do in 2005. Anybody may say anything there:
-// the figures are claims, they are kept in memory for an hour, and of the text nothing is handed on.
+// those are, "Feedly/1.0 (…; 462 subscribers)". Anybody may say anything there: the figures are claims, they are kept in
+// memory for an hour, and of the text nothing is handed on.
 package audience
 
 import (
@@ -46,16 +46,16 @@ type service struct{ name, kind string }
 // Saw notes that a document of a feed was asked for. kind is its format.
 func (c *Counter) Saw(feed, kind, userAgent string) {
 	userAgent = userAgent[:min(len(userAgent), longest)]
-	found := said.FindStringSubmatch(userAgent)
+	found := said.FindStringSubmatchIndex(userAgent)
 	if found == nil {
 		return
 	}
-	readers, err := strconv.Atoi(found[1])
+	readers, err := strconv.Atoi(userAgent[found[2]:found[3]])
 	if err != nil || readers > mostReaders {
 		return
 	}
-	name, _, _ := strings.Cut(userAgent, "/")
-	s := service{strings.Clone(name), kind} // the rest of the request is not kept alive
+	// What stands before the count stays when the count changes. The rest of the request is not kept alive.
+	s := service{strings.Clone(userAgent[:found[0]]), kind}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	services := c.feeds[feed]

@@ -16,6 +16,7 @@ func TestTheLatestWordOfEachServiceCounts(t *testing.T) {
 		{"all", "rss", "Feedly/1.0 (+http://www.feedly.com/fetcher.html; 462 subscribers; like FeedFetcher-Google)"},
 		{"all", "atom", "Feedly/1.0 (+http://www.feedly.com/fetcher.html; 8 subscribers; like FeedFetcher-Google)"},
 		{"all", "rss", "Inoreader/1.0 (+http://www.inoreader.com/feed-fetcher; 1 Subscriber; )"},
+		{"all", "json", "Feedbin feed-id:123 - 26 subscribers"},
 		{"all", "json", "Feedbin feed-id:123 - 27 subscribers"},
 		{"all", "rss", "newsboat/2.21.0 (Linux x86_64)"},
 		{"all", "rss", "unsubscribers 12"},
