@@ -82,8 +82,6 @@ type link struct {
 
 	followEvery, evictEvery, grace time.Duration // see followCheck, evictCheck and shutdownGrace
 
-	standing atomic.Pointer[spell] // the connection as it stands, or as it last stood
-
 	mu          sync.Mutex
 	buckets     map[string]jetstream.KeyValue
 	stores      map[string]jetstream.ObjectStore
@@ -97,17 +95,6 @@ const (
 	ackWait = 5 * time.Second
 	// getWait is how long one read waits.
 	getWait = 2 * time.Second
-	// emitWait is how long one try of an emission waits for its ack. A leader that was cut off answers never, and the next
-	// try may find its successor.
-	emitWait = 2 * time.Second
-	// A connection on which nothing comes back has ended: after three pings of a second each, 3 to 4 s. That is before
-	// the others can have chosen a new leader (4 to 9 s), so that nothing of the new one is handed to a server from which
-	// it cannot reach us; it would come again only after [event.AckWait]. A process that was paused itself loses nothing:
-	// the timer counts one ping for the whole pause.
-	pingEvery, pingsLost = time.Second, 3
-	// beatEvery is how often the leader of a consumer says that it has nothing. Two that are missing, and the consumer is
-	// asked for again: it has another leader, or it was one of a single server that is gone.
-	beatEvery = 2 * time.Second
 	// drainWait bounds the flush of what is left when the connection closes.
 	drainWait = 10 * time.Second
 )
@@ -125,7 +112,6 @@ func Connect(ctx context.Context, c Config) (*Bus, error) {
 	if l.observe == nil {
 		l.observe = silent{}
 	}
-	l.standing.Store(newSpell())
 	opts, err := l.options(c)
 	if err != nil {
 		return nil, err
@@ -155,12 +141,11 @@ func (l *link) options(c Config) ([]nats.Option, error) {
 		// No buffer for publishes while disconnected: what leaves late would be sent behind the back of a caller who
 		// was told of a time-out.
 		nats.ReconnectBufSize(-1),
-		nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(pingsLost),
+		nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2),
 		nats.DrainTimeout(drainWait), nats.Timeout(5 * time.Second),
 		nats.CustomInboxPrefix("_INBOX_" + c.Service),
 		nats.ConnectHandler(func(*nats.Conn) { l.connected() }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			l.standing.Swap(newSpell()).end(nats.ErrDisconnected)
 			l.observe.Connected(false)
 			if err != nil {
 				l.log.Warn("lost the connection to NATS", "err", err)
