@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -52,8 +51,8 @@ func need(t *testing.T, more ...chromedp.ExecAllocatorOption) context.Context {
 	return ctx
 }
 
-// demo runs everything with the sample source and returns the address of the public port.
-func demo(t *testing.T) string {
+// start runs everything with the sample source and returns the address of the public port.
+func start(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	binary := filepath.Join(dir, "tidings")
@@ -83,44 +82,13 @@ func demo(t *testing.T) string {
 	return ""
 }
 
-// filled waits until the feed has articles.
-func filled(t *testing.T, address string) {
-	t.Helper()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	client := &http.Client{Timeout: 5 * time.Second}
-	limit := time.NewTimer(30 * time.Second)
-	defer limit.Stop()
-	for {
-		select {
-		case <-limit.C:
-			t.Fatalf("%s stays empty", address)
-		case <-tick.C:
-		}
-		r, err := client.Get(address)
-		if err != nil {
-			continue
-		}
-		lines := bufio.NewScanner(r.Body)
-		lines.Buffer(nil, 8<<20)
-		n := 0
-		for lines.Scan() {
-			n += strings.Count(lines.Text(), `"id":`)
-		}
-		_ = r.Body.Close()
-		if n > 14 {
-			return
-		}
-	}
-}
-
 // Pages are read on a phone and on a desk: nothing is wider than the window, nothing stands in the console, and the
 // policy of the page stops nothing that the page itself wants.
 func TestPagesInABrowser(t *testing.T) {
 	t.Parallel()
 	browser := need(t)
-	base := demo(t)
-	filled(t, base+"/feeds/all.json")
+	base := start(t)
+	titles(t, base)
 	for _, path := range []string{"/", "/feeds/all", "/feeds/de"} {
 		for _, width := range []int64{360, 1280} {
 			t.Run(fmt.Sprintf("%s at %d", path, width), func(t *testing.T) {
