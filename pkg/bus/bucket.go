@@ -57,7 +57,7 @@ func (k *Bucket) run(ctx context.Context, verb, key string, do func(context.Cont
 	if err != nil {
 		return err
 	}
-	err = do(ctx, kv)
+	err = k.bus.await(ctx, ackWait, func(ctx context.Context) error { return do(ctx, kv) })
 	switch {
 	case err == nil:
 		return nil
@@ -131,9 +131,10 @@ func (k *Bucket) Put(ctx context.Context, key string, value []byte) (uint64, err
 // Leave sets a key that must not exist, without looking at anything of the bucket: it needs the right to write this key and
 // no other. Nil means that the broker has it on disk. After an error it may be there or not.
 func (k *Bucket) Leave(ctx context.Context, key string, value []byte) error {
-	ctx, cancel := context.WithTimeout(ctx, ackWait)
-	defer cancel()
-	_, err := k.bus.js.Publish(ctx, "$KV."+k.name+"."+key, value, jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithRetryAttempts(0))
+	err := k.bus.await(ctx, ackWait, func(ctx context.Context) error {
+		_, err := k.bus.js.Publish(ctx, "$KV."+k.name+"."+key, value, jetstream.WithExpectLastSequencePerSubject(0), jetstream.WithRetryAttempts(0))
+		return err
+	})
 	return classify(err, "leave %s in %s", key, k.name)
 }
 

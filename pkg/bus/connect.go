@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -82,6 +83,9 @@ type link struct {
 
 	followEvery, evictEvery, grace time.Duration // see followCheck, evictCheck and shutdownGrace
 
+	patience patience
+	standing atomic.Pointer[spell] // the connection as it stands, or as it last stood
+
 	mu          sync.Mutex
 	buckets     map[string]jetstream.KeyValue
 	stores      map[string]jetstream.ObjectStore
@@ -95,16 +99,37 @@ const (
 	ackWait = 5 * time.Second
 	// getWait is how long one read waits.
 	getWait = 2 * time.Second
+	// emitWait is how long one try of an emission waits for its ack. A leader that was cut off answers never, and the next
+	// try may find its successor.
+	emitWait = 2 * time.Second
 	// drainWait bounds the flush of what is left when the connection closes.
 	drainWait = 10 * time.Second
 )
+
+// patience is how long nothing may come back before it is taken for lost.
+type patience struct {
+	ping  time.Duration // between two pings; the connection has ended when more than so many are without an answer
+	pings int
+	beat  time.Duration // between two signs of life of a consumer's leader; when two are missing the consumer is asked for again
+}
+
+// with tells the patience with so many servers. Of several, one that is cut off is left after 4 to 6 s, while the others
+// agree on a new leader (4 to 9 s). A single one has no successor: whoever left it while it stands still would only lose
+// the answers that are on their way.
+func with(servers int) patience {
+	if servers > 1 {
+		return patience{ping: 2 * time.Second, pings: 2, beat: 3 * time.Second}
+	}
+	return patience{ping: 10 * time.Second, pings: 2, beat: 15 * time.Second}
+}
 
 // Connect opens the connection. A broker that is away is no error: the connection comes up when the broker does, and
 // [Bus.Probe] tells how it stands. A seed that cannot be read is one.
 func Connect(ctx context.Context, c Config) (*Bus, error) {
 	l := &link{
 		log: c.Log, observe: c.Observer, closed: make(chan struct{}), followEvery: followCheck, evictEvery: evictCheck, grace: shutdownGrace,
-		buckets: map[string]jetstream.KeyValue{}, stores: map[string]jetstream.ObjectStore{}, reconnected: map[chan struct{}]struct{}{},
+		patience: with(1 + strings.Count(c.URL, ",")),
+		buckets:  map[string]jetstream.KeyValue{}, stores: map[string]jetstream.ObjectStore{}, reconnected: map[chan struct{}]struct{}{},
 	}
 	if l.log == nil {
 		l.log = slog.New(slog.DiscardHandler)
@@ -112,6 +137,7 @@ func Connect(ctx context.Context, c Config) (*Bus, error) {
 	if l.observe == nil {
 		l.observe = silent{}
 	}
+	l.standing.Store(newSpell())
 	opts, err := l.options(c)
 	if err != nil {
 		return nil, err
@@ -141,11 +167,12 @@ func (l *link) options(c Config) ([]nats.Option, error) {
 		// No buffer for publishes while disconnected: what leaves late would be sent behind the back of a caller who
 		// was told of a time-out.
 		nats.ReconnectBufSize(-1),
-		nats.PingInterval(10 * time.Second), nats.MaxPingsOutstanding(2),
+		nats.PingInterval(l.patience.ping), nats.MaxPingsOutstanding(l.patience.pings),
 		nats.DrainTimeout(drainWait), nats.Timeout(5 * time.Second),
 		nats.CustomInboxPrefix("_INBOX_" + c.Service),
 		nats.ConnectHandler(func(*nats.Conn) { l.connected() }),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			l.standing.Swap(newSpell()).end(nats.ErrDisconnected)
 			l.observe.Connected(false)
 			if err != nil {
 				l.log.Warn("lost the connection to NATS", "err", err)

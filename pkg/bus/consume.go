@@ -106,7 +106,7 @@ func (w *worker) once(ctx context.Context) error {
 		case jobs <- m:
 		case <-stopped: // the connection was closed meanwhile; the broker hands the message out again
 		}
-	}, jetstream.PullMaxMessages(2*w.Workers), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+	}, jetstream.PullMaxMessages(2*w.Workers), jetstream.PullHeartbeat(w.bus.patience.beat), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
 		w.bus.log.Debug("heard of an error while consuming", "consumer", w.Consumer, "err", err)
 		if lostConsumer(err) {
 			select {

@@ -91,14 +91,16 @@ func wire(m event.Message) *nats.Msg {
 
 // publish stores one message and waits for its ack. change adds headers of the broker.
 func (b *Bus) publish(ctx context.Context, m event.Message, change func(nats.Header)) error {
-	ctx, cancel := context.WithTimeout(ctx, ackWait)
-	defer cancel()
 	msg := wire(m)
 	if change != nil {
 		change(msg.Header)
 	}
 	start := time.Now()
-	ack, err := b.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
+	var ack *jetstream.PubAck
+	err := b.await(ctx, ackWait, func(ctx context.Context) (err error) {
+		ack, err = b.js.PublishMsg(ctx, msg, jetstream.WithRetryAttempts(0))
+		return err
+	})
 	if err != nil {
 		return classify(err, "publish to %s", m.Subject)
 	}
@@ -199,6 +201,8 @@ func (b *Bus) tryEmit(ctx context.Context, m event.Message, mine event.Envelope,
 		}
 	}
 	// No message id: on a retry the broker checks the sequence first, and a duplicate answer would hide the conflict.
+	ctx, cancel := context.WithTimeout(ctx, emitWait)
+	defer cancel()
 	return Stored, b.publish(ctx, m, func(h nats.Header) {
 		h[jetstream.ExpectedLastSubjSeqHeader] = []string{strconv.FormatUint(expected, 10)}
 		h[jetstream.ExpectedStreamHeader] = []string{stream}
@@ -271,9 +275,11 @@ func (b *Bus) get(ctx context.Context, stream string, request map[string]any) (*
 // directGet reads one message straight from a replica of the stream. It may be stale on a cluster; whoever writes on
 // the strength of it does so by compare-and-set.
 func (b *Bus) directGet(ctx context.Context, stream, subject string, body []byte) (*Record, error) {
-	ctx, cancel := context.WithTimeout(ctx, getWait)
-	defer cancel()
-	reply, err := b.nc.RequestWithContext(ctx, subject, body)
+	var reply *nats.Msg
+	err := b.await(ctx, getWait, func(ctx context.Context) (err error) {
+		reply, err = b.nc.RequestWithContext(ctx, subject, body)
+		return err
+	})
 	if err != nil {
 		return nil, classify(err, "read from %s", stream)
 	}

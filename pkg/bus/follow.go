@@ -117,7 +117,7 @@ func (fo *follower) once(ctx context.Context) error {
 		case records <- m:
 		case <-done:
 		}
-	}, jetstream.PullMaxMessages(500), jetstream.ConsumeErrHandler(endOn(failed)))
+	}, jetstream.PullMaxMessages(500), jetstream.PullHeartbeat(fo.bus.patience.beat), jetstream.ConsumeErrHandler(endOn(failed)))
 	if err != nil {
 		return classify(err, "follow %s", fo.stream)
 	}
