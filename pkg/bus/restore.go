@@ -55,6 +55,10 @@ func (b *Bus) restore(ctx context.Context, a *archive, topology event.Topology, 
 	if err := b.unused(ctx, a, there); err != nil {
 		return err
 	}
+	// First, since it fails where there are fewer servers than copies are wanted.
+	if err := b.raiseFence(ctx, a, topology); err != nil {
+		return err
+	}
 	for i, m := range a.Members {
 		if err := b.restoreMember(ctx, a, m, configs[i], there[m.Name] != nil); err != nil {
 			return err
@@ -67,20 +71,23 @@ func (b *Bus) restore(ctx context.Context, a *archive, topology event.Topology, 
 	if err := b.DropConsumer(ctx, event.StreamRaw, event.ConsumerReplay); err != nil {
 		return err
 	}
-	if err := b.raiseFence(ctx, a, topology); err != nil {
-		return err
-	}
 	if reconcile != nil {
 		if err := reconcile(ctx); err != nil {
 			return err
 		}
 	}
+	if err := b.spread(ctx, a); err != nil {
+		return err
+	}
 	return b.activate(ctx, a)
 }
 
-// fit gives each stream the settings that it had, with the size and the number of replicas that it has here.
+// fit gives each stream the settings that it had, with the size that it has here and one replica for now: who reads a stream
+// of several may be handed to a server that has not heard of its messages yet, and finds nothing. A channel that reconcile
+// does not find is not paused, and posts again what it had posted.
 func (a *archive) fit(topology event.Topology) ([]jetstream.StreamConfig, error) {
 	configs := make([]jetstream.StreamConfig, len(a.Members))
+	a.copies = map[string]int{}
 	for i, m := range a.Members {
 		c := &configs[i]
 		if err := json.Unmarshal(m.Config, c); err != nil {
@@ -94,8 +101,9 @@ func (a *archive) fit(topology event.Topology) ([]jetstream.StreamConfig, error)
 			if s.MaxBytes > 0 && m.Bytes > uint64(s.MaxBytes) {
 				return nil, refused("%s of the backup has %d bytes and may have %d here; raise nats.max_file", m.Name, m.Bytes, s.MaxBytes)
 			}
-			c.MaxBytes, c.Replicas = s.MaxBytes, s.Replicas
+			c.MaxBytes, a.copies[m.Name] = s.MaxBytes, s.Replicas
 		}
+		c.Replicas = 1
 		c.Metadata = ownMetadata(c.Metadata)
 		delete(c.Metadata, event.MetaTopology)
 		c.Metadata[metaRestoring] = a.id

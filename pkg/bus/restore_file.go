@@ -22,6 +22,8 @@ type archive struct {
 	// id is the digest of the manifest, which has the digests of everything else in it.
 	id string
 	at map[string]int64 // where the content of each file begins
+	// copies is how many servers are to hold each stream in the end.
+	copies map[string]int
 }
 
 // ReadManifest reads a backup to its end and returns what it holds. One that is cut, changed or of a newer format is an

@@ -160,14 +160,22 @@ func TestABackupIsRestoredOntoThreeServers(t *testing.T) {
 	if err := one.Append(t.Context(), messages); err != nil {
 		t.Fatal(err)
 	}
+	channel := fmt.Appendf(nil, `{"id": "hook", "network": "webhook", "since": %q}`, time.Now().UTC().Format(time.RFC3339))
+	if _, err := one.Bucket(event.BucketDeliveries).Create(t.Context(), "c.hook", channel); err != nil {
+		t.Fatal(err)
+	}
 	file := filepath.Join(t.TempDir(), "tidings.tar")
 	if _, err := one.Backup(t.Context(), file, "1", nil); err != nil {
 		t.Fatal(err)
 	}
 	brokers := natstest.Cluster(t, shipped(t), natstest.Keys(t))
 	b := brokers[0].Bus(t, event.UserAdmin)
-	if _, err := operator(t, b).Restore(t.Context(), file, nil); err != nil {
+	done, err := operator(t, b).Restore(t.Context(), file, nil)
+	if err != nil {
 		t.Fatal(err)
+	}
+	if done.Channels != 1 {
+		t.Errorf("%d channels are paused, want the one that was read from a server that holds it", done.Channels)
 	}
 	for _, broker := range brokers {
 		b := broker.Bus(t, event.UserAdmin)
