@@ -75,10 +75,9 @@ func New(ctx context.Context, d Deps) (*App, error) {
 	if err := d.Config.Err(); err != nil {
 		return nil, err
 	}
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", s.publish.Listen)
+	listener, err := run.Listen(ctx, "publish.listen", s.publish.Listen)
 	if err != nil {
-		return nil, fault.Errorf(fault.Invalid, "listen on publish.listen %s: %w", s.publish.Listen, err)
+		return nil, err
 	}
 	a, err := build(d, s, listener)
 	if err != nil {
@@ -212,15 +211,17 @@ func (a *App) Run(ctx context.Context) error {
 	hourly := time.NewTicker(audienceEvery)
 	defer hourly.Stop()
 	group.Go(func() error { return a.tellAudience(ctx, hourly.C) })
-	group.Go(func() error {
-		stop, err := a.bus.Serve(ctx, serveVersion, event.VerbDocument, a.document)
-		if err != nil {
-			return err
-		}
-		<-ctx.Done()
-		stop()
-		return nil
-	})
+	for verb, answer := range map[string]func(context.Context, []byte) (any, error){event.VerbDocument: a.document, event.VerbFeed: a.shownFeed} {
+		group.Go(func() error {
+			stop, err := a.bus.Serve(ctx, serveVersion, verb, answer)
+			if err != nil {
+				return err
+			}
+			<-ctx.Done()
+			stop()
+			return nil
+		})
+	}
 	group.Go(func() error {
 		return a.bus.Follow(ctx, event.StreamArticles, event.All(event.SpaceEnriched), a.projection)
 	})

@@ -19,7 +19,7 @@ import (
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
-	"tidings.internal/pkg/feedtest"
+	"tidings.internal/pkg/feedcheck"
 	"tidings.internal/pkg/natstest"
 	"tidings.internal/pkg/run"
 )
@@ -33,10 +33,10 @@ func TestArticleReachesFeedsPageAndPosts(t *testing.T) {
 	a := news("1", "Grüße & <b>Küsse</b> 😀")
 	emit(t, enrich, a)
 
-	for kind, check := range map[string]func([]byte, feedtest.Expect) []feedtest.Problem{"rss": feedtest.RSS, "atom": feedtest.Atom, "json": feedtest.JSON} {
+	for kind, check := range map[string]func([]byte, feedcheck.Expect) []feedcheck.Problem{"rss": feedcheck.RSS, "atom": feedcheck.Atom, "json": feedcheck.JSON} {
 		for _, id := range []string{"all", "crm"} {
 			body := s.shows("/feeds/"+id+"."+kind, "Küsse", "Lang gesagt")
-			for _, p := range check([]byte(body), feedtest.Expect{Self: "https://news.example.org/feeds/" + id + "." + kind, Now: time.Now().Add(48 * time.Hour)}) {
+			for _, p := range check([]byte(body), feedcheck.Expect{Self: "https://news.example.org/feeds/" + id + "." + kind, Now: time.Now().Add(48 * time.Hour)}) {
 				t.Errorf("%s.%s breaks %s", id, kind, p)
 			}
 		}
@@ -317,7 +317,7 @@ func TestPortInUseIsASentence(t *testing.T) {
 	s := start(t, server.Bus(t, "publish"), sample)
 	doc := config.New("tidings.yaml", fmt.Appendf(nil, "publish: {listen: %q}", s.app.Addr()), nil)
 	_, err := New(t.Context(), Deps{Config: doc, Bus: server.Bus(t, "publish"), Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Checks: new(run.Checks)})
-	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "publish.listen") || !strings.Contains(err.Error(), "address already in use") {
+	if fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "publish.listen") || !strings.Contains(err.Error(), "is in use by another process") {
 		t.Errorf("%v", err)
 	}
 }

@@ -143,6 +143,33 @@ func TestWhatNobodyToldIsToldAfterAStart(t *testing.T) {
 	}
 }
 
+func TestAnOperatorSeesAFeedAsItIsServed(t *testing.T) {
+	t.Parallel()
+	b := natstest.Run(t).Bus(t, "publish")
+	s := start(t, b, withHub+`  - {id: mine, private: true, tokens: [{name: anna, sha256: "`+strings.Repeat("ab", 32)+`"}]}`+"\n")
+	emit(t, b, news("1", "Eins"))
+	body := s.shows("/feeds/all.atom", "Eins")
+	ask := func(r event.FeedRequest) (reply event.FeedReply, err error) {
+		return reply, b.Ask(t.Context(), "publish", event.VerbFeed, r, &reply)
+	}
+	until(t, "questions to be answered", func() (bool, string) {
+		_, err := ask(event.FeedRequest{Feed: "all", Format: "atom", Look: true})
+		return fault.KindOf(err) != fault.Unreachable, fmt.Sprint(err)
+	})
+	reply, err := ask(event.FeedRequest{Feed: "all", Format: "atom"})
+	if err != nil || reply.SHA256 != event.Hash([]byte(body)) || reply.Bytes != len(body) || reply.Self != "https://news.example.org/feeds/all.atom" || len(reply.Gzip) != reply.Packed {
+		t.Errorf("%+v, %v", reply, err)
+	}
+	if reply, err := ask(event.FeedRequest{Feed: "mine", Format: "json", Look: true}); err != nil || reply.Gzip != nil || reply.Self != "https://news.example.org/t/TOKEN/feeds/mine.json" {
+		t.Errorf("a private feed: %+v, %v", reply, err)
+	}
+	for kind, r := range map[fault.Kind]event.FeedRequest{fault.Gone: {Feed: "nothing", Format: "rss"}, fault.Invalid: {Feed: "all", Format: "html"}} {
+		if _, err := ask(r); fault.KindOf(err) != kind {
+			t.Errorf("%+v: %v, want it to be %s", r, err, kind)
+		}
+	}
+}
+
 func TestDeliverIsGivenTheDocumentsThatItIsToPush(t *testing.T) {
 	t.Parallel()
 	b := natstest.Run(t).Bus(t, "publish")

@@ -31,6 +31,9 @@ type FeedInfo struct {
 	Page string `json:"page"`
 }
 
+// FeedGone is the status of a feed that is answered with 410.
+const FeedGone = feed.Gone
+
 // ListFeeds lists the feeds of the configuration. It asks nobody.
 func ListFeeds(doc *config.Doc) ([]FeedInfo, error) {
 	s := read(doc)
@@ -49,11 +52,30 @@ func ListFeeds(doc *config.Doc) ([]FeedInfo, error) {
 			info.Tokens = append(info.Tokens, t.Name)
 		}
 		if f.Private() {
-			info.Page = f.Under("/t/TOKEN").Page
+			info.Page = f.Under(tokenPlace).Page
 		}
 		list = append(list, info)
 	}
 	return list, nil
+}
+
+// Selecting names the feeds of the configuration that take an article, but for those that are gone. It asks nobody.
+func Selecting(doc *config.Doc, a *article.Article) ([]string, error) {
+	s := read(doc)
+	if err := doc.Err(); err != nil {
+		return nil, err
+	}
+	ids := []string{}
+	for _, c := range s.feeds {
+		f, err := feed.New(c, s.site, "")
+		if err != nil {
+			return nil, err
+		}
+		if c.Status != feed.Gone && f.Takes(a) {
+			ids = append(ids, c.ID)
+		}
+	}
+	return ids, nil
 }
 
 // listening is an address of the configuration as one that is listened on.
@@ -230,7 +252,7 @@ func stored(ctx context.Context, b *bus.Bus, id string) (*article.Article, error
 }
 
 // ListPosts lists the posts that are on the bus, of one channel or of all, those that were composed last first.
-func ListPosts(ctx context.Context, b *bus.Bus, channel string, most int) ([]event.Post, error) {
+func ListPosts(ctx context.Context, b *bus.Bus, channel string) ([]event.Post, error) {
 	list := []event.Post{}
 	err := b.Read(ctx, event.StreamPosts, func(r bus.Record) error {
 		if r.Header.Value(event.HeaderType) != event.TypePost {
@@ -246,7 +268,7 @@ func ListPosts(ctx context.Context, b *bus.Bus, channel string, most int) ([]eve
 		return nil
 	})
 	slices.Reverse(list)
-	return list[:min(len(list), most)], err
+	return list, err
 }
 
 // ShowPost gives the post of a story on a channel.

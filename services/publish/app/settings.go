@@ -140,7 +140,9 @@ func read(doc *config.Doc) settings {
 	s := settings{publish: DefaultSettings(), site: config.DefaultSite()}
 	doc.Section("publish", &s.publish)
 	doc.Section("site", &s.site)
-	doc.Section("feeds", &s.feeds)
+	var feeds []feed.Config // as the file has them: the document shows them later, without the feed that is added below
+	doc.Section("feeds", &feeds)
+	s.feeds = feeds
 	doc.Peek("sources", &s.sources)
 	var sources []string
 	for _, one := range s.sources {

@@ -55,6 +55,19 @@ func TestExampleIsTheManual(t *testing.T) {
 	configtest.Section(t, "publish", Examples()["publish"], new(DefaultSettings()))
 }
 
+func TestTheFeedThatIsAlwaysThereShiftsNoValueOfTheFile(t *testing.T) {
+	t.Parallel()
+	doc := config.New("tidings.yaml", []byte("feeds:\n  - {id: mine, title: Mine}\n"), nil)
+	Check(doc)
+	got := map[string]string{}
+	for v := range doc.Values() {
+		got[v.Path] = v.Text + " " + v.Origin.String()
+	}
+	if got["feeds[0].id"] != "mine tidings.yaml:2:10" || got["feeds[0].title"] != "Mine tidings.yaml:2:23" {
+		t.Errorf("shown as %q and %q", got["feeds[0].id"], got["feeds[0].title"])
+	}
+}
+
 func TestFeedAllAlwaysExists(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string][]string{

@@ -54,7 +54,7 @@ func rooms() []room {
 		{pkg + "/run/runtest", none(), nil, []string{"github.com/prometheus/client_golang", "github.com/prometheus/client_model"}, "it helps to test programs"},
 		{pkg + "/natstest", []string{pkg + "/bus", pkg + "/event", pkg + "/fault", pkg + "/hosttest"}, nil, []string{"github.com/nats-io/"}, "a test server needs the bus alone"},
 		{pkg + "/hosttest", nil, nil, nil, "it asks the machine and nobody else"},
-		{pkg + "/feedtest", nil, nil, nil, "a checker that shares no code with what it checks"},
+		{pkg + "/feedcheck", none(), nil, []string{"golang.org/x/net/html"}, "a checker that shares no code with what it checks"},
 		{pkg + "/origintest", []string{pkg + "/article", pkg + "/fault"}, nil, nil, "a scripted origin knows nothing of its readers"},
 	}
 	for _, s := range []string{"ingest", "enrich", "publish", "deliver"} {

@@ -16,7 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tidings.internal/pkg/feedtest"
+	"tidings.internal/pkg/feedcheck"
 )
 
 // samples is how many articles the demo has.
@@ -89,12 +89,12 @@ func awaitSamples(t *testing.T, p *process, limit time.Duration) feed {
 func valid(t *testing.T, p *process) {
 	t.Helper()
 	base, _ := strings.CutSuffix(p.address(t, "/feeds/all.rss"), "all.rss")
-	checks := map[string]func([]byte, feedtest.Expect) []feedtest.Problem{"rss": feedtest.RSS, "atom": feedtest.Atom, "json": feedtest.JSON}
+	checks := map[string]func([]byte, feedcheck.Expect) []feedcheck.Problem{"rss": feedcheck.RSS, "atom": feedcheck.Atom, "json": feedcheck.JSON}
 	for _, id := range []string{"all", "de", "en", "fr", "es", "pl"} {
 		for format, check := range checks {
 			self := base + id + "." + format
 			_, body, _ := get(self)
-			for _, problem := range check(body, feedtest.Expect{Self: self, Now: time.Now()}) {
+			for _, problem := range check(body, feedcheck.Expect{Self: self, Now: time.Now()}) {
 				t.Errorf("%s: %v", self, problem)
 			}
 		}

@@ -10,7 +10,7 @@ import (
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/config/configtest"
-	"tidings.internal/pkg/feedtest"
+	"tidings.internal/pkg/feedcheck"
 	"tidings.internal/services/publish/internal/item"
 	"tidings.internal/services/publish/internal/render"
 )
@@ -134,12 +134,12 @@ func TestAFeedThatHasEndedSaysSo(t *testing.T) {
 		t.Errorf("under the path of a reader it leads to %q, its source to %+v", got.URL, got.Source)
 	}
 	seen := day.Add(48 * time.Hour)
-	for format, check := range map[render.Format]func([]byte, feedtest.Expect) []feedtest.Problem{render.RSS: feedtest.RSS, render.Atom: feedtest.Atom, render.JSON: feedtest.JSON} {
+	for format, check := range map[render.Format]func([]byte, feedcheck.Expect) []feedcheck.Problem{render.RSS: feedcheck.RSS, render.Atom: feedcheck.Atom, render.JSON: feedcheck.JSON} {
 		body, err := render.Document(&f.Head, f.Complete(&f.Head, nil), format)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range check(body, feedtest.Expect{Self: f.Head.Self[format], Now: seen}) {
+		for _, p := range check(body, feedcheck.Expect{Self: f.Head.Self[format], Now: seen}) {
 			t.Errorf("%s breaks %s", format, p)
 		}
 		if format == render.JSON && !strings.Contains(string(body), `"expired":true`) {

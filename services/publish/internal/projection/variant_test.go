@@ -12,7 +12,7 @@ import (
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/fault"
-	"tidings.internal/pkg/feedtest"
+	"tidings.internal/pkg/feedcheck"
 	"tidings.internal/services/publish/internal/feed"
 	"tidings.internal/services/publish/internal/render"
 	"tidings.internal/services/publish/internal/selection"
@@ -49,8 +49,8 @@ func ask(t testing.TB, p *Projection, v Variant) *Rendered {
 // sound checks a document by the rules of readers.
 func sound(t testing.TB, r *Rendered, format render.Format) {
 	t.Helper()
-	check := map[render.Format]func([]byte, feedtest.Expect) []feedtest.Problem{render.RSS: feedtest.RSS, render.Atom: feedtest.Atom, render.JSON: feedtest.JSON}[format]
-	for _, problem := range check(r.Document.Body(), feedtest.Expect{Self: r.Head.Self[format], Now: seen.Add(time.Hour)}) {
+	check := map[render.Format]func([]byte, feedcheck.Expect) []feedcheck.Problem{render.RSS: feedcheck.RSS, render.Atom: feedcheck.Atom, render.JSON: feedcheck.JSON}[format]
+	for _, problem := range check(r.Document.Body(), feedcheck.Expect{Self: r.Head.Self[format], Now: seen.Add(time.Hour)}) {
 		t.Errorf("%s breaks %s", r.Head.Self[format], problem)
 	}
 }

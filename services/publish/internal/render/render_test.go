@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tidings.internal/pkg/article"
-	"tidings.internal/pkg/feedtest"
+	"tidings.internal/pkg/feedcheck"
 	"tidings.internal/services/publish/internal/item"
 )
 
@@ -92,15 +92,15 @@ func poison() article.Article {
 	}
 }
 
-func check(doc []byte, format Format, f *Feed) []feedtest.Problem {
-	e := feedtest.Expect{Self: f.Self[format], Now: now}
+func check(doc []byte, format Format, f *Feed) []feedcheck.Problem {
+	e := feedcheck.Expect{Self: f.Self[format], Now: now}
 	switch format {
 	case RSS:
-		return feedtest.RSS(doc, e)
+		return feedcheck.RSS(doc, e)
 	case Atom:
-		return feedtest.Atom(doc, e)
+		return feedcheck.Atom(doc, e)
 	default:
-		return feedtest.JSON(doc, e)
+		return feedcheck.JSON(doc, e)
 	}
 }
 

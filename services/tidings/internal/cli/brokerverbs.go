@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -67,12 +66,9 @@ type deadListVerb struct {
 	Stage  string        `help:"Only those of a service." placeholder:"SERVICE"`
 	Reason string        `help:"Only those with a reason, such as malformed."`
 	Since  time.Duration `help:"Only those of this time, such as 24h."`
-	All    bool          `help:"Show all, not the last 100."`
+	rowLimit
 	asJSON
 }
-
-// maxRows is how many rows a list shows without --all.
-const maxRows = 100
 
 // Run is the verb dead list.
 func (v *deadListVerb) Run(w *world) error {
@@ -86,10 +82,11 @@ func (v *deadListVerb) Run(w *world) error {
 			return err
 		}
 		left := 0
-		if !v.All && len(list) > maxRows {
-			left = len(list) - maxRows
+		if n := v.most(); n > 0 && len(list) > n {
+			left = len(list) - n
 			list = list[left:]
 		}
+		defer w.leftOut(left)
 		if v.JSON {
 			return w.encode(struct {
 				Letters []bus.DeadLetter `json:"letters"`
@@ -103,13 +100,7 @@ func (v *deadListVerb) Run(w *world) error {
 		for i, l := range list {
 			rows[i] = []string{strconv.FormatUint(l.Sequence, 10), when(l.Time), l.Service, l.Reason, l.Subject, l.Error}
 		}
-		if err := w.table([]string{"NUMBER", "TIME", "STAGE", "REASON", "SUBJECT", "ERROR"}, rows); err != nil {
-			return err
-		}
-		if left > 0 {
-			_, _ = fmt.Fprintf(w.stderr, "%d older ones are left out; --all shows them\n", left)
-		}
-		return nil
+		return w.table([]string{"NUMBER", "TIME", "STAGE", "REASON", "SUBJECT", "ERROR"}, rows)
 	})
 }
 

@@ -33,21 +33,29 @@ type deliveryListVerb struct {
 	Channel string        `help:"Only those of a channel." placeholder:"ID"`
 	State   string        `help:"Only those in a state, such as held, failed or uncertain."`
 	Since   time.Duration `help:"Only those that changed in this time, such as 24h."`
-	Last    int           `help:"At most so many." default:"100"`
+	lastRows
 	asJSON
 }
 
 // Run is the verb deliveries list.
 func (v *deliveryListVerb) Run(w *world) error {
+	if err := v.check(); err != nil {
+		return err
+	}
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
-		f := ops.DeliveryFilter{Channel: v.Channel, State: v.State, Last: v.Last}
+		f := ops.DeliveryFilter{Channel: v.Channel, State: v.State}
 		if v.Since > 0 {
 			f.Since = time.Now().Add(-v.Since)
+		}
+		if v.Last != nil {
+			f.Last = *v.Last
 		}
 		list, err := o.Deliveries(ctx, f)
 		if err != nil {
 			return err
 		}
+		list, left := newest(v.lastRows, list)
+		defer w.leftOut(left)
 		if v.JSON {
 			return w.encode(list)
 		}

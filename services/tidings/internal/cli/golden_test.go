@@ -242,9 +242,10 @@ func (i *instance) beforeTheStart() {
 	i.both(0, "config example log")
 	i.call(0, "config schema")
 	i.both(0, "feeds list")
-	i.both(0, "feeds token private --name ada")
+	i.both(0, "feeds token private ada")
 	i.call(0, "feeds token all")
-	i.call(2, "feeds token private --name Ada")
+	i.call(2, "feeds token private Ada")
+	i.both(3, "feeds show private")
 	i.both(0, "posts preview --channel dead")
 	i.both(0, "topology plan")
 	i.both(0, "topology apply")
@@ -319,8 +320,16 @@ func (i *instance) look() {
 	i.both(0, "sources list")
 	i.both(0, "sources show news")
 	i.both(1, "sources show nowhere")
+	i.both(0, "articles list")
+	i.both(0, "articles list --source nowhere")
 	i.both(0, "articles show", i.one())
 	i.both(1, "articles show", article.NewID("news", "unknown"))
+	i.both(0, "feeds show all")
+	i.both(0, "feeds show private")
+	i.both(1, "feeds show nowhere")
+	i.both(0, "feeds check all")
+	i.both(0, "feeds check private")
+	i.both(1, "feeds check nowhere")
 	i.both(0, "channels list")
 	i.both(0, "channels show held")
 	i.both(1, "channels show nowhere")
@@ -483,25 +492,31 @@ func (i *instance) restore() {
 // bus is a further connection to the server of the instance.
 func (i *instance) bus() *bus.Bus {
 	i.Helper()
-	address, err := embedded.ReadAddress(i.data)
+	return joined(i.T, i.data, "enrich")
+}
+
+// joined is a connection of a service to the server of a data directory.
+func joined(t *testing.T, data, service string) *bus.Bus {
+	t.Helper()
+	address, err := embedded.ReadAddress(data)
 	if err != nil {
-		i.Fatal(err)
+		t.Fatal(err)
 	}
-	seed, err := os.ReadFile(embedded.SeedFile(i.data))
+	seed, err := os.ReadFile(embedded.SeedFile(data))
 	if err != nil {
-		i.Fatal(err)
+		t.Fatal(err)
 	}
-	b, err := bus.Connect(i.Context(), bus.Config{Service: "enrich", URL: address.URL, Seed: seed})
+	b, err := bus.Connect(t.Context(), bus.Config{Service: service, URL: address.URL, Seed: seed})
 	if err != nil {
-		i.Fatal(err)
+		t.Fatal(err)
 	}
-	i.Cleanup(func() {
+	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
-		_ = b.Close(ctx) // its server has ended before
+		_ = b.Close(ctx) // its server may have ended before
 	})
-	if err := b.WaitConnected(i.Context()); err != nil {
-		i.Fatal(err)
+	if err := b.WaitConnected(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 	return b
 }
@@ -519,8 +534,9 @@ var volatile = []struct{ pattern, name string }{
 	{`(\S)  +`, "$1  "},
 	{`(?m) +$`, ""},
 	// What is counted in bytes, nanoseconds and messages of the store changes with every field that a message gets.
-	{`"(bytes|max_bytes|size|took|took_ms|messages|first|last|last_seq|first_seq|num_subjects|num_deleted|consumer_count|fence)": ?\d+`, `"$1": NUMBER`},
+	{`"(bytes|packed|max_bytes|size|took|took_ms|messages|first|last|last_seq|first_seq|num_subjects|num_deleted|consumer_count|fence)": ?\d+`, `"$1": NUMBER`},
 	{`(?m)^((?:! )?\w+)  \d+( messages)?  [\d.]+ (?:B|KB|MB)(  [\d.]+ %)?$`, "$1  NUMBER$2  SIZE"},
+	{`(?m)^(rss|atom|json)(  \S+)  [\d.]+ K?B(  valid)?(?:  [\d.]+ K?B)?`, "$1$2  SIZE$3"},
 	{`(unchanged|ok|new)  [\d.]+(?:ms|s)  `, "$1  DURATION  "},
 	// Hashes and random names; the version of an article ends in the generation of the vocabulary.
 	{`\b[0-9a-f]{64}\b`, "SHA256"},

@@ -15,6 +15,7 @@ type taxonomyInboxVerb struct {
 	As     string   `help:"The concept that the phrase is another name of." placeholder:"CONCEPT"`
 	Lang   string   `help:"The language of the phrase; else it serves all." placeholder:"CODE"`
 	Ignore []string `help:"Do not offer a phrase again." placeholder:"PHRASE" sep:"none"`
+	rowLimit
 	asJSON
 }
 
@@ -42,7 +43,7 @@ func (v *taxonomyInboxVerb) Run(w *world) error {
 			}
 			rows[i] = []string{s.Phrase, s.Lang, strconv.Itoa(s.Articles), strconv.Itoa(s.Sources), nearest, strings.Join(s.Examples, " · ")}
 		}
-		return w.table([]string{"PHRASE", "LANG", "ARTICLES", "SOURCES", "NEAREST", "EXAMPLES"}, rows)
+		return v.list(w, []string{"PHRASE", "LANG", "ARTICLES", "SOURCES", "NEAREST", "EXAMPLES"}, rows)
 	})
 }
 

@@ -20,20 +20,22 @@ type postsVerb struct {
 
 type postListVerb struct {
 	Channel string `help:"Only those of a channel." placeholder:"ID"`
-	Last    int    `help:"At most so many." default:"50"`
+	lastRows
 	asJSON
 }
 
 // Run is the verb posts list.
 func (v *postListVerb) Run(w *world) error {
-	if v.Last < 1 {
-		return &usageError{"--last must be 1 or more"}
+	if err := v.check(); err != nil {
+		return err
 	}
 	return w.connected(func(ctx context.Context, o *ops.Ops) error {
-		list, err := o.Posts(ctx, v.Channel, v.Last)
+		list, err := o.Posts(ctx, v.Channel)
 		if err != nil {
 			return err
 		}
+		list, left := newest(v.lastRows, list)
+		defer w.leftOut(left)
 		if v.JSON {
 			return w.encode(list)
 		}

@@ -30,6 +30,67 @@ func (v asJSON) done(w *world, noun, id, outcome string, err error) error {
 	return w.printf("%s %s\n", outcome, plain(id))
 }
 
+// maxRows is how many rows a list shows without --all.
+const maxRows = 100
+
+// rowLimit is the flag of every list that may be long.
+type rowLimit struct {
+	All bool `help:"Show all, not 100."`
+}
+
+// most is how many rows are shown, 0 for all.
+func (l rowLimit) most() int {
+	if l.All {
+		return 0
+	}
+	return maxRows
+}
+
+// list prints the first rows of a table and says how many are left out.
+func (l rowLimit) list(w *world, head []string, rows [][]string) error {
+	left := 0
+	if n := l.most(); n > 0 && len(rows) > n {
+		rows, left = rows[:n], len(rows)-n
+	}
+	if err := w.table(head, rows); err != nil {
+		return err
+	}
+	w.leftOut(left)
+	return nil
+}
+
+// lastRows are the flags of a list whose newest rows count, and which a program is shown no more of than a person.
+type lastRows struct {
+	Last *int `help:"Show so many, not 100." xor:"rows" placeholder:"N"`
+	All  bool `help:"Show all, not 100." xor:"rows"`
+}
+
+func (l lastRows) check() error {
+	if l.Last != nil && *l.Last < 1 {
+		return &usageError{"--last must be 1 or more"}
+	}
+	return nil
+}
+
+// newest keeps the rows that are to be shown of a list with the newest first, and counts those of which a person should
+// know that they are left out.
+func newest[T any](l lastRows, list []T) (shown []T, left int) {
+	switch {
+	case l.Last != nil:
+		return list[:min(len(list), *l.Last)], 0
+	case l.All || len(list) <= maxRows:
+		return list, 0
+	}
+	return list[:maxRows], len(list) - maxRows
+}
+
+// leftOut says, beside the data, how many rows are not shown.
+func (w *world) leftOut(n int) {
+	if n > 0 {
+		_, _ = fmt.Fprintf(w.stderr, "%d more are left out; --all shows them\n", n) // nobody reads it: that is no reason to stop
+	}
+}
+
 // encode prints a value as indented JSON.
 func (w *world) encode(v any) error { return w.write(v, "  ") }
 

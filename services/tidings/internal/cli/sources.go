@@ -29,6 +29,7 @@ type sourcesVerb struct {
 }
 
 type sourceListVerb struct {
+	rowLimit
 	asJSON
 }
 
@@ -42,7 +43,7 @@ func (v *sourceListVerb) Run(w *world) error {
 		if v.JSON {
 			return w.encode(list)
 		}
-		return w.table([]string{"SOURCE", "STATE", "ITEMS", "LAST SUCCESS", "NEXT POLL", "WHAT"}, sourceRows(list))
+		return v.list(w, []string{"SOURCE", "STATE", "ITEMS", "LAST SUCCESS", "NEXT POLL", "WHAT"}, sourceRows(list))
 	})
 }
 

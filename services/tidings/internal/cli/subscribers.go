@@ -28,6 +28,7 @@ type subscribersVerb struct {
 type subscriberListVerb struct {
 	List  string `help:"Only those of this list." placeholder:"ID"`
 	State string `help:"Only those in this state: pending, confirmed, left or suppressed." enum:"pending,confirmed,left,suppressed," default:""`
+	rowLimit
 	asJSON
 }
 
@@ -53,7 +54,7 @@ func (v *subscriberListVerb) Run(w *world) error {
 			}
 			rows[i] = []string{s.ID, s.List, s.Address, s.State, s.Wishes.Period, when(since), s.Reason}
 		}
-		return w.table([]string{"SUBSCRIBER", "LIST", "ADDRESS", "STATE", "PERIOD", "SINCE", "WHY"}, rows)
+		return v.list(w, []string{"SUBSCRIBER", "LIST", "ADDRESS", "STATE", "PERIOD", "SINCE", "WHY"}, rows)
 	})
 }
 

@@ -14,6 +14,7 @@ type subscriptionsVerb struct {
 
 type subscriptionListVerb struct {
 	Feed string `help:"Only those to this feed." placeholder:"ID"`
+	rowLimit
 	asJSON
 }
 
@@ -45,7 +46,7 @@ func (v *subscriptionListVerb) Run(w *world) error {
 			}
 			rows[i] = []string{s.ID, s.Topic, s.Host, s.State, when(s.Lease), last}
 		}
-		return w.table([]string{"SUBSCRIPTION", "TOPIC", "HOST", "STATE", "LEASE UNTIL", "LAST NOTE"}, rows)
+		return v.list(w, []string{"SUBSCRIPTION", "TOPIC", "HOST", "STATE", "LEASE UNTIL", "LAST NOTE"}, rows)
 	})
 }
 

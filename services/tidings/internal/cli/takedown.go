@@ -11,8 +11,44 @@ import (
 )
 
 type articlesVerb struct {
+	List     articleListVerb `cmd:"" help:"List articles, those that changed last first."`
 	Show     articleShowVerb `cmd:"" help:"Follow an article from its source to its posts."`
 	Takedown takedownVerb    `cmd:"" help:"Remove articles for good: from feeds, networks and the store."`
+}
+
+type articleListVerb struct {
+	Source string `help:"Only those of a source." placeholder:"ID"`
+	rowLimit
+	asJSON
+}
+
+// Run is the verb articles list.
+func (v *articleListVerb) Run(w *world) error {
+	return w.connected(func(ctx context.Context, o *ops.Ops) error {
+		list, left, err := o.Articles(ctx, v.Source, v.most())
+		if err != nil {
+			return err
+		}
+		defer w.leftOut(left)
+		if v.JSON {
+			return w.encode(struct {
+				Articles []ops.ArticleRow `json:"articles"`
+				Left     int              `json:"left_out"`
+			}{list, left})
+		}
+		if len(list) == 0 {
+			return w.printf("no articles\n")
+		}
+		rows := make([][]string, len(list))
+		for i, a := range list {
+			title := a.Title
+			if a.Deleted != "" {
+				title = "(" + a.Deleted + ")"
+			}
+			rows[i] = []string{a.ID, a.Source, a.Language, when(a.Published), when(a.Stored), title}
+		}
+		return w.table([]string{"ARTICLE", "SOURCE", "LANG", "PUBLISHED", "CHANGED", "TITLE"}, rows)
+	})
 }
 
 type articleShowVerb struct {
@@ -35,7 +71,7 @@ func (v *articleShowVerb) Run(w *world) error {
 }
 
 func (w *world) article(a ops.Article) error {
-	if err := w.table([]string{"article", a.ID}, [][]string{{"source", a.Source}, {"story", a.Story}}); err != nil {
+	if err := w.table([]string{"article", a.ID}, [][]string{{"source", a.Source}, {"story", a.Story}, {"feeds", feedsOf(a)}}); err != nil {
 		return err
 	}
 	var rows [][]string
@@ -77,6 +113,17 @@ func (w *world) article(a ops.Article) error {
 		rows = append(rows, []string{d.Channel, d.Network, d.State, d.Op, when(d.Changed), d.Reason, d.RemoteURL})
 	}
 	return w.section([]string{"CHANNEL", "NETWORK", "STATE", "OPERATION", "SINCE", "REASON", "THERE"}, rows)
+}
+
+// feedsOf names the feeds that take an article.
+func feedsOf(a ops.Article) string {
+	switch {
+	case a.Feeds == nil:
+		return "not known: the configuration has mistakes"
+	case len(a.Feeds) == 0:
+		return "none"
+	}
+	return strings.Join(a.Feeds, " ")
 }
 
 // revision prints the number of a revision; that of a takedown is above all others and tells nothing.

@@ -49,6 +49,7 @@ func (w *world) onTaxonomy(open func(*ops.Ops, context.Context) (*ops.TaxonomyBo
 }
 
 type taxonomyListVerb struct {
+	rowLimit
 	asJSON
 }
 
@@ -63,7 +64,7 @@ func (v *taxonomyListVerb) Run(w *world) error {
 		for i, c := range list {
 			rows[i] = []string{c.ID, namesOf(c), statusOf(c), strings.Join(c.Broader, " "), verdictsOf(c)}
 		}
-		if err := w.table([]string{"CONCEPT", "NAMES", "STATUS", "BROADER", "VERDICTS"}, rows); err != nil {
+		if err := v.list(w, []string{"CONCEPT", "NAMES", "STATUS", "BROADER", "VERDICTS"}, rows); err != nil {
 			return err
 		}
 		for _, text := range t.Warnings() {

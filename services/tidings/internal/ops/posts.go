@@ -44,8 +44,8 @@ func (o *Ops) PreviewPost(ctx context.Context, channel, article string) (PostPre
 }
 
 // Posts lists posts, those that were composed last first.
-func (o *Ops) Posts(ctx context.Context, channel string, most int) ([]Post, error) {
-	return publish.ListPosts(ctx, o.bus, channel, most)
+func (o *Ops) Posts(ctx context.Context, channel string) ([]Post, error) {
+	return publish.ListPosts(ctx, o.bus, channel)
 }
 
 // Post gives the post of a channel/story.

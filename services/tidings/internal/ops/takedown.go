@@ -15,6 +15,7 @@ import (
 	"tidings.internal/pkg/fault"
 	deliver "tidings.internal/services/deliver/app"
 	enrich "tidings.internal/services/enrich/app"
+	publish "tidings.internal/services/publish/app"
 )
 
 // TakenDown is what became of one article of a takedown.
@@ -92,8 +93,11 @@ type Article struct {
 	// Raw are the revisions that RAW still holds, oldest first.
 	Raw []Stored `json:"raw"`
 	// Enriched is the newest version, or the tombstone; nil where enrich had no success yet.
-	Enriched   *Stored                  `json:"enriched,omitempty"`
-	Fields     []Field                  `json:"fields"`
+	Enriched *Stored `json:"enriched,omitempty"`
+	Fields   []Field `json:"fields"`
+	// Feeds are those of the configuration that select it, nil where it has mistakes. Of a story in several sources a feed
+	// shows one article.
+	Feeds      []string                 `json:"feeds"`
 	Posts      []Stored                 `json:"posts"`
 	Deliveries []deliver.DeliveryStatus `json:"deliveries"`
 	Dead       []bus.DeadLetter         `json:"dead_letters"`
@@ -118,7 +122,7 @@ type Field struct {
 
 // Article follows an article through the stages.
 func (o *Ops) Article(ctx context.Context, id string) (Article, error) {
-	a := Article{ID: id, Story: id, Raw: []Stored{}, Fields: []Field{}, Posts: []Stored{}, Deliveries: []deliver.DeliveryStatus{}, Dead: []bus.DeadLetter{}}
+	a := Article{ID: id, Story: id, Raw: []Stored{}, Fields: []Field{}, Feeds: []string{}, Posts: []Stored{}, Deliveries: []deliver.DeliveryStatus{}, Dead: []bus.DeadLetter{}}
 	if !article.ValidID(id) {
 		return a, fault.Errorf(fault.Invalid, "%q is no article id", id)
 	}
@@ -139,6 +143,10 @@ func (o *Ops) Article(ctx context.Context, id string) (Article, error) {
 	if t.Article != nil {
 		a.Enriched = new(stored(*t.Article))
 		a.compare(t)
+		if _, x, err := event.DecodeEnriched(t.Article.Message); err == nil {
+			// A configuration with a mistake must not hide where the article is; which feeds take it is not known then.
+			a.Feeds, _ = publish.Selecting(o.doc, &x)
+		}
 	}
 	rows, err := deliver.Deliveries(ctx, o.bus, deliver.DeliveryFilter{})
 	if err != nil {

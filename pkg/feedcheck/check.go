@@ -1,9 +1,9 @@
-// Package feedtest checks feeds by the rules of the W3C feed validator, RFC 4287 and JSON Feed 1.1, warnings
+// Package feedcheck checks feeds by the rules of the W3C feed validator, RFC 4287 and JSON Feed 1.1, warnings
 // included. It reads the bytes with parsers of its own and shares no code with what writes them.
 //
-// It is for tests. It knows the rules that feeds of ours could break, not all that exist; each has a broken document
-// among its own tests, so that a rule which sees nothing is noticed.
-package feedtest
+// Tests hold our feeds to it, and "tidings feeds check" those that are served. It knows the rules that feeds of ours could
+// break, not all that exist; each has a broken document among its own tests, so that a rule which sees nothing is noticed.
+package feedcheck
 
 import (
 	"fmt"
@@ -17,9 +17,9 @@ import (
 
 // Problem is a rule that a document breaks.
 type Problem struct {
-	Rule  string
-	Where string
-	Text  string
+	Rule  string `json:"rule"`
+	Where string `json:"where"`
+	Text  string `json:"text"`
 }
 
 // String gives the problem on one line.

@@ -1,4 +1,4 @@
-package feedtest
+package feedcheck
 
 import (
 	"slices"
