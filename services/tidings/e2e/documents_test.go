@@ -62,6 +62,8 @@ func commands() []shown {
 		{command: "docker-compose stop nats-2", elsewhere: composition},
 		{command: "docker-compose start nats-2", elsewhere: composition},
 		{command: "tidings init --keys DIR", args: []string{"init", "--keys", "keys"}, says: "made 6 keys"},
+		{command: "tidings init --keys DIR --rotate", args: []string{"init", "--keys", "keys", "--rotate"}, says: "made 6 keys"},
+		{command: "tidings init DIR", args: []string{"init", "bundle"}, says: "written"},
 		{command: "tidings check", args: []string{"check"}, says: "no problem"},
 		{command: "tidings check tidings.yaml", args: []string{"check", "wrong.yaml"}, want: 1, says: `unknown key; did you mean "every"?`},
 		{command: "tidings check --online", elsewhere: "TestCheckTriesWhatTheConfigurationNames"},

@@ -24,7 +24,7 @@ type grammar struct {
 	Config string `help:"Configuration file. Else $$TIDINGS_CONFIG, else ./tidings.yaml if present." placeholder:"FILE"`
 	Data   string `help:"Data directory. Else $$TIDINGS_DATA, else ./tidings-data." placeholder:"DIR"`
 
-	Init          initVerb          `cmd:"" help:"Make what a first start needs: the keys of the users of NATS."`
+	Init          initVerb          `cmd:"" help:"Write what a first start needs as containers: a bundle of files, or the keys of the users of NATS."`
 	Run           runVerb           `cmd:"" default:"withargs" help:"Run everything in this process (the default). Without a configuration: a demo."`
 	Check         checkVerb         `cmd:"" help:"Report every problem of the configuration and start nothing."`
 	Settings      configVerb        `cmd:"" name:"config" help:"Show the configuration."`

@@ -232,8 +232,12 @@ func (i *instance) both(want int, line string, more ...string) {
 // beforeTheStart calls what needs no running instance, and each exit code of one that is away.
 func (i *instance) beforeTheStart() {
 	i.both(0, "version")
+	i.call(0, "init", i.file("bundle"))
+	i.call(0, "init --json", i.file("bundle"))
 	i.call(0, "init --keys", i.file("keys"))
-	i.call(0, "init --json --keys", i.file("keys"))
+	i.call(0, "init --json --rotate --keys", i.file("keys"))
+	i.call(2, "init --rotate")
+	i.call(1, "init", i.file("tidings.yaml"))
 	i.both(0, "check")
 	i.both(1, "check", i.file("bad.yaml"))
 	i.both(0, "check --online")

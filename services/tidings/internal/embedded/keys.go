@@ -24,9 +24,9 @@ const (
 )
 
 // MakeKeys makes a seed for each user of nats.conf that has none, in DIR/USER/seed, readable by its owner alone, and
-// writes the public keys to DIR/nats/users.conf. What exists is kept, so it may run at each start; made counts the new
-// seeds. A kill in between leaves whole files only, and the next run makes the rest.
-func MakeKeys(dir string) (made int, err error) {
+// writes the public keys to DIR/nats/users.conf. What exists is kept, so it may run at each start, unless rotate wants new
+// seeds for all; made counts the new seeds. A kill in between leaves whole files only, and the next run makes the rest.
+func MakeKeys(dir string, rotate bool) (made int, err error) {
 	var conf strings.Builder
 	conf.WriteString("# The public keys of the users of nats.conf, written by \"tidings init --keys\".\n")
 	for _, u := range event.Users() {
@@ -36,11 +36,14 @@ func MakeKeys(dir string) (made int, err error) {
 		}
 		file := filepath.Join(folder, UserSeed)
 		seed, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || err == nil && rotate {
 			if seed, err = newSeed(); err == nil {
 				err = writeWhole(file, seed)
 			}
 			made++
+		}
+		if err == nil {
+			err = os.Chmod(file, 0o400) // nothing writes into it again; a new one takes its place
 		}
 		if err != nil {
 			return made, keysError(file, err)
