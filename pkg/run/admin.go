@@ -79,9 +79,7 @@ func (a *admin) routes() *http.ServeMux {
 		ErrorHandling: promhttp.ContinueOnError,
 	}))
 	mux.HandleFunc("GET /-/log", a.lastLines)
-	if a.reconfigure != nil {
-		mux.HandleFunc("POST /-/reload", a.reload)
-	}
+	mux.HandleFunc("POST /-/reload", a.reload)
 	if a.pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
@@ -135,6 +133,10 @@ func (a *admin) lastLines(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (a *admin) reload(w http.ResponseWriter, r *http.Request) {
+	if a.reconfigure == nil {
+		a.answer(w, http.StatusUnprocessableEntity, map[string]string{"status": "refused", "reason": "the process runs without a configuration file, so there is nothing to read again"})
+		return
+	}
 	// The caller going away must not leave half a reload.
 	err := a.reconfigure(context.WithoutCancel(r.Context()))
 	switch {

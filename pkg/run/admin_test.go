@@ -32,7 +32,7 @@ func TestHealthzNamesTheLoopThatStandsStill(t *testing.T) {
 	if code != 503 || !strings.Contains(body, `"poll"`) || strings.Contains(body, `"render"`) {
 		t.Errorf("healthz: %d %s", code, body)
 	}
-	err := Health(t.Context(), r.url, true)
+	_, err := Health(t.Context(), r.url, true)
 	if err == nil || !strings.HasPrefix(err.Error(), "stuck: poll has not ticked for ") {
 		t.Errorf("health --alive: %v", err)
 	}
@@ -150,8 +150,8 @@ func TestReload(t *testing.T) {
 	}{
 		{"site: {title: B}", 200, "reloaded", "1", "B", []string{"B"}},
 		{"site: {title: B, titel: C}", 422, "tidings.yaml:1:18", "0", "B", nil},
-		{"site: {title: C}\nlog: {level: debug}", 422, "only a restart", "0", "B", nil},
-		{"site: {title: C}\ntracing: {sample: 0.5}", 422, "only a restart", "0", "B", nil},
+		{"site: {title: C}\nlog: {level: debug}", 422, "needs restart: log.level", "0", "B", nil},
+		{"site: {title: C}\ntracing: {sample: 0.5}\nadmin: {listen: 127.0.0.1:1}", 422, "needs restart: tracing.sample", "0", "B", nil},
 		{"site: {title: broken}", 500, "the port is taken", "0", "B", []string{"B"}},
 		{"site: {title: panic}", 500, "panic: oh", "0", "B", []string{"B"}},
 		{"site: {title: D}", 200, "reloaded", "1", "D", []string{"D"}},
@@ -187,8 +187,16 @@ func TestReload(t *testing.T) {
 func TestNoReloadWithoutAFile(t *testing.T) {
 	t.Parallel()
 	r := begin(t, program(obedient), Options{}, time.Minute)
-	if code, _ := r.get(t, http.MethodPost, "/-/reload"); code != 404 {
-		t.Errorf("reload: %d, want 404", code)
+	if err := AskReload(t.Context(), r.url); err == nil || !strings.HasPrefix(err.Error(), "the process runs without a configuration file") {
+		t.Errorf("reload: %v", err)
+	}
+	other := httptest.NewServer(http.NotFoundHandler())
+	defer other.Close()
+	if err := AskReload(t.Context(), other.URL); err == nil || !strings.Contains(err.Error(), "is that an admin port?") {
+		t.Errorf("reload of something else: %v", err)
+	}
+	if _, err := Health(t.Context(), other.URL, false); err == nil || !strings.Contains(err.Error(), "is that an admin port?") {
+		t.Errorf("health of something else: %v", err)
 	}
 	if err := r.end(t); err != nil {
 		t.Error(err)

@@ -15,9 +15,9 @@ import (
 const healthLimit = 2 * time.Second
 
 // Health asks the process behind a base URL, such as "http://127.0.0.1:9090", whether it does its work, or with alive
-// whether its main loops turn. The error's text is one line. It has no kind, so every exit code made of it is 1: an
-// engine knows no other.
-func Health(ctx context.Context, url string, alive bool) error {
+// whether its main loops turn, and returns how it is, in one line: "ready", "alive", or "degraded" with what is amiss. The
+// error's text is one line, too. It has no kind, so every exit code made of it is 1: an engine knows no other.
+func Health(ctx context.Context, url string, alive bool) (line string, err error) {
 	path := "/readyz"
 	if alive {
 		path = "/healthz"
@@ -25,14 +25,17 @@ func Health(ctx context.Context, url string, alive bool) error {
 	a, err := ask(ctx, http.MethodGet, url, path, healthLimit)
 	switch {
 	case err != nil:
-		return err
-	case a.code == http.StatusOK:
-		return nil
+		return "", err
+	case alive && a.code != http.StatusOK:
+		return "", errors.New(stuckLine(a.status, a.body))
 	case alive:
-		return errors.New(stuckLine(a.status, a.body))
-	default:
-		return errors.New(notReadyLine(a.status, a.body))
+		return "alive", nil
 	}
+	line, serving := reportLine(a.status, a.body)
+	if a.code != http.StatusOK || !serving {
+		return "", errors.New(line)
+	}
+	return line, nil
 }
 
 // ErrNoAnswer is why nobody was asked: nothing listens at the address.
@@ -51,7 +54,7 @@ func AskReload(ctx context.Context, url string) error {
 	case a.code == http.StatusOK:
 		return nil
 	case a.code == http.StatusNotFound:
-		return errors.New("the process runs without a configuration file, so there is nothing to read again")
+		return fmt.Errorf("%s answered %s; is that an admin port?", url, oneLine(a.status))
 	case json.Unmarshal(a.body, &reply) != nil || reply.Reason == "":
 		return errors.New("answered " + oneLine(a.status))
 	}
@@ -111,15 +114,15 @@ func ask(ctx context.Context, method, url, path string, limit time.Duration) (an
 	return answer{res.StatusCode, res.Status, body}, nil
 }
 
-// notReadyLine tells why a process is not ready, in one line.
-func notReadyLine(status string, body []byte) string {
+// reportLine tells how a process is and why, in one line: why it is not ready, or what only degrades it.
+func reportLine(status string, body []byte) (line string, serving bool) {
 	var r Report
 	if json.Unmarshal(body, &r) != nil || r.Status == "" {
-		return "answered " + oneLine(status)
+		return "answered " + oneLine(status) + "; is that an admin port?", false
 	}
 	why := []string{}
 	for _, c := range r.Checks {
-		if c.OK || !c.Needed {
+		if c.OK || !c.Needed && r.Status != Degraded {
 			continue
 		}
 		s := c.Name + ": " + c.Reason
@@ -128,11 +131,11 @@ func notReadyLine(status string, body []byte) string {
 		}
 		why = append(why, s)
 	}
-	line := strings.ReplaceAll(string(r.Status), "_", " ")
+	line = strings.ReplaceAll(string(r.Status), "_", " ")
 	if len(why) > 0 {
 		line += ": " + strings.Join(why, "; ")
 	}
-	return oneLine(line)
+	return oneLine(line), r.Status.Serving()
 }
 
 // stuckLine tells which main loops stand still, in one line.

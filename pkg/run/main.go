@@ -156,14 +156,11 @@ func health(ctx context.Context, o Options, alive bool) error {
 	if err != nil {
 		return fmt.Errorf("find the admin port: %s", err)
 	}
-	if err := Health(ctx, BaseURL(read(doc).admin.Listen), alive); err != nil {
+	line, err := Health(ctx, BaseURL(read(doc).admin.Listen), alive)
+	if err != nil {
 		return err
 	}
-	word := Ready
-	if alive {
-		word = "alive"
-	}
-	_, _ = fmt.Fprintln(o.Stdout, word)
+	_, _ = fmt.Fprintln(o.Stdout, line)
 	return nil
 }
 

@@ -3,7 +3,10 @@ package run
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,12 +51,15 @@ func (r *reloader) do(ctx context.Context) error {
 }
 
 func (r *reloader) reload(ctx context.Context) error {
+	if file := r.p.options.Config; replaced(file) {
+		return fault.Errorf(fault.Invalid, "%s was replaced on the host; run \"docker compose restart\"", filepath.Base(file))
+	}
 	doc, s, err := document(r.p.program, r.p.options)
 	if err != nil {
 		return err
 	}
 	if !reflect.DeepEqual(s, r.p.settings) {
-		return fault.Errorf(fault.Invalid, "reload the configuration: one of the sections log, tracing and admin was changed, which only a restart takes over")
+		return fault.Errorf(fault.Invalid, "reload the configuration: needs restart: %s", strings.Join(changed(r.p.env.Config, doc), ", "))
 	}
 	w := wish{doc, make(chan error, 1)}
 	ending := fault.Errorf(fault.Unreachable, "reload the configuration: the process is ending")
@@ -75,6 +81,22 @@ func (r *reloader) reload(ctx context.Context) error {
 	default:
 		return ending
 	}
+}
+
+// changed lists the keys that differ of the sections that only a restart takes over.
+func changed(before, after *config.Doc) []string {
+	was := map[string]string{}
+	for v := range before.Values() {
+		was[v.Path] = v.Text
+	}
+	var keys []string
+	for v := range after.Values() {
+		section, _, _ := strings.Cut(v.Path, ".")
+		if slices.Contains([]string{"log", "tracing", "admin"}, section) && was[v.Path] != v.Text {
+			keys = append(keys, v.Path)
+		}
+	}
+	return keys
 }
 
 // work is the app's own goroutine: one app after the other, each with the configuration of its time.

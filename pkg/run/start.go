@@ -103,6 +103,7 @@ func start(ctx context.Context, p Program, o Options, h host) (err error) {
 	build, checks := BuildInfo(), new(Checks)
 	m := newMetrics(build, checks)
 	log := base.With("service", p.Name)
+	warnOfCompose(o.Environ, log)
 	pr := &process{
 		program: p, options: o, host: h, settings: s, build: build, checks: checks, metrics: m, log: log, recent: kept,
 		env: &Env{

@@ -148,10 +148,10 @@ func TestReadinessFollowsTheLifeOfTheProcess(t *testing.T) {
 	first := make(chan string, 2)
 	r := begin(t, p, Options{Ready: func(a string) { first <- a }}, time.Minute)
 	r.readyz(t, 503, Starting)
-	if err := Health(t.Context(), r.url, false); err == nil || err.Error() != "starting" {
+	if _, err := Health(t.Context(), r.url, false); err == nil || err.Error() != "starting" {
 		t.Errorf("health while starting: %v", err)
 	}
-	if err := Health(t.Context(), r.url, true); err != nil {
+	if _, err := Health(t.Context(), r.url, true); err != nil {
 		t.Errorf("a process that starts is alive, but health says %v", err)
 	}
 
@@ -165,7 +165,7 @@ func TestReadinessFollowsTheLifeOfTheProcess(t *testing.T) {
 	if diff := cmp.Diff(want, report.Checks, cmpopts.IgnoreFields(Check{}, "Since", "kind")); diff != "" {
 		t.Error(diff)
 	}
-	if err := Health(t.Context(), r.url, false); err == nil ||
+	if _, err := Health(t.Context(), r.url, false); err == nil ||
 		err.Error() != "not ready: nats: dial nats: refused ("+fault.Unreachable.Row().Hint+")" {
 		t.Errorf("health while not ready: %v", err)
 	}
@@ -183,26 +183,26 @@ func TestReadinessFollowsTheLifeOfTheProcess(t *testing.T) {
 	case <-time.After(10 * time.Second):
 		t.Error("Ready is not called")
 	}
-	if err := Health(t.Context(), r.url, false); err != nil {
-		t.Errorf("health when ready: %v", err)
+	if line, err := Health(t.Context(), r.url, false); err != nil || line != "ready" {
+		t.Errorf("health when ready: %q, %v", line, err)
 	}
 
 	cache.Store(new(errors.New("cold")))
 	r.readyz(t, 200, Degraded)
-	if err := Health(t.Context(), r.url, false); err != nil {
-		t.Errorf("health when degraded: %v", err)
+	if line, err := Health(t.Context(), r.url, false); err != nil || !strings.HasPrefix(line, "degraded: cache: cold") {
+		t.Errorf("health when degraded: %q, %v", line, err)
 	}
 
 	r.stop()
 	r.readyz(t, 503, Draining)
-	if err := Health(t.Context(), r.url, false); err == nil || err.Error() != "draining" {
+	if _, err := Health(t.Context(), r.url, false); err == nil || err.Error() != "draining" {
 		t.Errorf("health while draining: %v", err)
 	}
 	close(drained)
 	if err := r.wait(t); err != nil {
 		t.Errorf("ended with %v", err)
 	}
-	if err := Health(t.Context(), r.url, false); err == nil || !strings.HasPrefix(err.Error(), "nothing answers at ") {
+	if _, err := Health(t.Context(), r.url, false); err == nil || !strings.HasPrefix(err.Error(), "nothing answers at ") {
 		t.Errorf("health after the end: %v", err)
 	}
 	for _, message := range []string{`"msg":"starting"`, `"msg":"ready"`, `"msg":"stopping"`, `"msg":"stopped"`, `"service":"probe"`} {

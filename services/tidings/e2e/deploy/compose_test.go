@@ -8,12 +8,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"tidings.internal/pkg/run"
 )
 
 const (
@@ -311,4 +314,19 @@ func configOf(s types.ServiceConfig) string {
 		}
 	}
 	return "nowhere"
+}
+
+// Each service is told by which file it was started, so that it can say when that is older than it is.
+func TestServicesKnowTheVersionOfTheirFile(t *testing.T) {
+	t.Parallel()
+	want := strconv.Itoa(run.ComposeVersion)
+	if first, _, _ := strings.Cut(shipped(t, single), "\n"); first != "# compose-version: "+want {
+		t.Errorf("the first line is %q, the programs want version %s", first, want)
+	}
+	services := load(t, single).Services
+	for _, name := range []string{"ingest", "enrich", "publish", "deliver"} {
+		if said := services[name].Environment["TIDINGS_COMPOSE"]; said == nil || *said != want {
+			t.Errorf("%s is not told version %s", name, want)
+		}
+	}
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"tidings.internal/pkg/config"
 	"tidings.internal/pkg/run"
@@ -74,11 +75,7 @@ func (v *healthVerb) Run(w *world) error {
 		doc.Section("admin", &admin)
 		url = run.BaseURL(admin.Listen)
 	}
-	word := string(run.Ready)
-	if v.Alive {
-		word = "alive"
-	}
-	err := run.Health(w.ctx, url, v.Alive)
+	line, err := run.Health(w.ctx, url, v.Alive)
 	if v.JSON {
 		answer := struct {
 			URL    string `json:"url"`
@@ -87,7 +84,7 @@ func (v *healthVerb) Run(w *world) error {
 			Reason string `json:"reason,omitempty"`
 		}{URL: url, Good: err == nil}
 		if err == nil {
-			answer.Status = word
+			answer.Status, answer.Reason, _ = strings.Cut(line, ": ")
 			return w.encode(answer)
 		}
 		answer.Reason = err.Error()
@@ -96,7 +93,7 @@ func (v *healthVerb) Run(w *world) error {
 	if err != nil {
 		return err
 	}
-	return w.printf("%s\n", word)
+	return w.printf("%s\n", line)
 }
 
 type checkVerb struct {
