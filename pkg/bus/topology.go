@@ -43,12 +43,24 @@ func (b *Bus) StreamState(ctx context.Context, name string) (StreamState, error)
 	}, nil
 }
 
+// missingStream says what to do where a stream is not there; the words of the server would add nothing.
+type missingStream struct {
+	name string
+	err  error
+}
+
+func (e *missingStream) Error() string {
+	return "stream " + e.name + " is missing; run \"tidings topology apply\""
+}
+
+func (e *missingStream) Unwrap() error { return e.err }
+
 func (b *Bus) streamInfo(ctx context.Context, name string) (*jetstream.StreamInfo, error) {
 	ctx, cancel := context.WithTimeout(ctx, getWait)
 	defer cancel()
 	s, err := b.js.Stream(ctx, name) // asks the broker for the info
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, fault.Errorf(fault.Unreachable, "stream %s is missing; run \"tidings topology apply\": %w", name, err)
+		return nil, fault.Errorf(fault.Unreachable, "%w", &missingStream{name, err})
 	}
 	if err != nil {
 		return nil, classify(err, "look at stream %s", name)
@@ -58,6 +70,9 @@ func (b *Bus) streamInfo(ctx context.Context, name string) (*jetstream.StreamInf
 
 // ProbeTopology tells whether the named streams exist as this version wants them or newer.
 func (b *Bus) ProbeTopology(ctx context.Context, names ...string) error {
+	if !b.nc.IsConnected() {
+		return fault.Errorf(fault.Unreachable, "not known without a connection to NATS") // the library would speak of its buffer
+	}
 	for _, name := range names {
 		s, err := b.StreamState(ctx, name)
 		if err != nil {

@@ -125,7 +125,7 @@ func (c *Checks) Report(ctx context.Context) Report {
 		now := Check{Name: p.name, OK: true, Needed: p.needed}
 		if err := errs[i]; err != nil {
 			kind := fault.KindOf(err)
-			now.OK, now.Reason, now.Hint, now.kind = false, err.Error(), kind.Row().Hint, kind
+			now.OK, now.Reason, now.Hint, now.kind = false, err.Error(), hint(err), kind
 		}
 		if old, ok := found[p.name]; ok {
 			now = worse(old, now)
@@ -133,6 +133,14 @@ func (c *Checks) Report(ctx context.Context) Report {
 		found[p.name] = now
 	}
 	return c.settle(round, found)
+}
+
+// hint says what to do about a failed check: what the kind of the error says, unless the reason names a command already.
+func hint(err error) string {
+	if strings.Contains(err.Error(), "; run \"") {
+		return ""
+	}
+	return fault.KindOf(err).Row().Hint
 }
 
 // worse picks the check that matters more of two with one name: a failed one, and of two failed ones a needed one.

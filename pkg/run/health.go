@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -121,8 +123,12 @@ func reportLine(status string, body []byte) (line string, serving bool) {
 		return "answered " + oneLine(status) + "; is that an admin port?", false
 	}
 	why := []string{}
+	// Those that only degrade a process stand there too, behind the others: that NATS is away may be why feeds are not built.
+	slices.SortStableFunc(r.Checks, func(a, b Check) int {
+		return strings.Compare(strconv.FormatBool(b.Needed), strconv.FormatBool(a.Needed))
+	})
 	for _, c := range r.Checks {
-		if c.OK || !c.Needed && r.Status != Degraded {
+		if c.OK || !c.Needed && r.Status != Degraded && r.Status != NotReady {
 			continue
 		}
 		s := c.Name + ": " + c.Reason

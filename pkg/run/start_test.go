@@ -156,17 +156,18 @@ func TestReadinessFollowsTheLifeOfTheProcess(t *testing.T) {
 	}
 
 	bus.Store(new(fault.Errorf(fault.Unreachable, "dial nats:\n refused")))
+	cache.Store(new(fault.Errorf(fault.Unreachable, "cold; run \"warm\"")))
 	close(open)
 	report := r.readyz(t, 503, NotReady)
 	want := []Check{
-		{Name: "cache", OK: true},
+		{Name: "cache", Reason: "cold; run \"warm\""},
 		{Name: "nats", Needed: true, Reason: "dial nats:\n refused", Hint: fault.Unreachable.Row().Hint},
 	}
 	if diff := cmp.Diff(want, report.Checks, cmpopts.IgnoreFields(Check{}, "Since", "kind")); diff != "" {
 		t.Error(diff)
 	}
 	if _, err := Health(t.Context(), r.url, false); err == nil ||
-		err.Error() != "not ready: nats: dial nats: refused ("+fault.Unreachable.Row().Hint+")" {
+		err.Error() != "not ready: nats: dial nats: refused ("+fault.Unreachable.Row().Hint+"); cache: cold; run \"warm\"" {
 		t.Errorf("health while not ready: %v", err)
 	}
 	if len(first) != 0 {
@@ -174,6 +175,7 @@ func TestReadinessFollowsTheLifeOfTheProcess(t *testing.T) {
 	}
 
 	bus.Store(nil)
+	cache.Store(nil)
 	r.readyz(t, 200, Ready)
 	select {
 	case a := <-first:
