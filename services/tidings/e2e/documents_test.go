@@ -89,6 +89,7 @@ func commands() []shown {
 		{command: "tidings dead list", args: []string{"dead", "list"}, says: "no dead letters"},
 		{command: "dead show N", args: []string{"dead", "show", "1"}, want: 1},
 		{command: "dead retry N", args: []string{"dead", "retry", "1"}, want: 1},
+		{command: "dead retry --reason malformed --rate 10/s", args: []string{"dead", "retry", "--reason", "malformed", "--rate", "10/s"}, says: "no dead letters"},
 		{command: "dead drop N --yes", args: []string{"dead", "drop", "1", "--yes"}, want: 1},
 		{command: "tidings deliveries list --state held", args: []string{"deliveries", "list", "--state", "held"}, says: "no deliveries"},
 		{command: "tidings deliveries list --state uncertain", args: []string{"deliveries", "list", "--state", "uncertain"}, says: "no deliveries"},

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"tidings.internal/services/tidings/internal/ops"
 )
@@ -28,7 +27,7 @@ func (v *backupVerb) Run(w *world) error {
 
 // member tells of one that is done.
 func (w *world) member(m ops.Member) {
-	_, _ = fmt.Fprintf(w.stderr, "%-18s %8d messages  %s\n", m.Name, m.Messages, size(uint64(m.Snapshot.Size))) // nobody reads it: that is no reason to stop
+	w.progress("%-18s %8d messages  %s\n", m.Name, m.Messages, size(uint64(m.Snapshot.Size)))
 }
 
 type restoreVerb struct {

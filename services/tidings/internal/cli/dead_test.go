@@ -140,6 +140,50 @@ func TestDeadLettersAreListedShownRetriedAndDropped(t *testing.T) {
 	}
 }
 
+func TestDeadLettersAreChosenByWhatTheyHaveInCommon(t *testing.T) {
+	t.Parallel()
+	data, b := running(t)
+	for sequence := range uint64(5) {
+		bury(t, b, sequence+1)
+	}
+	for _, wrong := range [][]string{
+		{"retry"}, {"drop", "--yes"}, {"retry", "1", "--all"}, {"retry", "1", "--stage", "enrich"}, {"retry", "--all", "--rate", "NaN"}, {"retry", "--all", "--rate", "0/s"}, {"drop", "--all"},
+	} {
+		if code, out, _ := command(t, data, append([]string{"dead"}, wrong...)...); code != fault.ExitUsage || out != "" {
+			t.Errorf("dead %v: exit code %d, %s", wrong, code, out)
+		}
+	}
+	for _, verb := range []string{"retry", "drop"} {
+		code, out, errs := command(t, data, "dead", verb, "--all", "--dry-run", "--json")
+		if code != 0 || strings.Count(out, `"outcome": "would be `) != 5 {
+			t.Errorf("dead %s --dry-run: exit code %d, %s%s", verb, code, out, errs)
+		}
+		if code, out, _ := command(t, data, "dead", verb, "--stage", "deliver", "--yes"); verb == "drop" && (code != 0 || out != "no dead letters\n") {
+			t.Errorf("dead %s of a service without any: exit code %d, %s", verb, code, out)
+		}
+	}
+	if code, out, errs := command(t, data, "dead", "retry", "--stage", "enrich", "--reason", "malformed", "--since", "1h", "--rate", "1000/s"); code != 0 || strings.Count(out, "sent") != 5 {
+		t.Errorf("retry by stage, reason and time: exit code %d, %s%s", code, out, errs)
+	}
+	bury(t, b, 6)
+	if code, out, errs := command(t, data, "dead", "drop", "--all", "--yes"); code != 0 || strings.Count(out, "dropped") != 1 {
+		t.Errorf("drop of all: exit code %d, %s%s", code, out, errs)
+	}
+	if code, out, _ := command(t, data, "dead", "list"); code != 0 || out != "no dead letters\n" {
+		t.Errorf("after all: exit code %d, %s", code, out)
+	}
+}
+
+func TestOnlyAClearWordIsAYes(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]bool{"y\n": true, "YES\n": true, " y ": true, "": false, "\n": false, "n\n": false, "yeah\n": false, "no\ny\n": false} {
+		var out bytes.Buffer
+		if got := confirmed(strings.NewReader(answer), &out, "drop 3?"); got != want || out.String() != "drop 3? [y/N] " {
+			t.Errorf("%q is taken for %v after %q", answer, got, out.String())
+		}
+	}
+}
+
 func TestTailEndsWithItsReader(t *testing.T) {
 	t.Parallel()
 	data, b := running(t)

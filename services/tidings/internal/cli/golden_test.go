@@ -380,6 +380,8 @@ func (i *instance) act() {
 	i.both(0, "dead list")
 	i.both(0, "dead show 2")
 	i.both(1, "dead show 99")
+	i.both(0, "dead retry --stage enrich --dry-run")
+	i.both(0, "dead drop --stage publish --yes")
 	i.call(0, "dead drop 1 --yes")
 	i.call(4, "dead drop 2 99 --yes --json")
 	i.call(0, "dead retry 3")

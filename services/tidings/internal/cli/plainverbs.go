@@ -3,9 +3,11 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/run"
 	"tidings.internal/services/tidings/internal/ops"
 )
@@ -183,6 +185,9 @@ func (v *showVerb) Run(w *world) error {
 	list := ops.Settings(doc, v.Section)
 	if err := doc.Err(); err != nil {
 		return err
+	}
+	if len(list) == 0 && v.Section != "" && !slices.Contains(config.Sections(), v.Section) { // of channels there may be none
+		return fault.Errorf(fault.Invalid, "there is no section or key %q; sections are %s", v.Section, strings.Join(config.Sections(), ", "))
 	}
 	if v.JSON {
 		return w.encode(list)

@@ -1,9 +1,13 @@
 package cli
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
+	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -89,6 +93,33 @@ func (w *world) leftOut(n int) {
 	if n > 0 {
 		_, _ = fmt.Fprintf(w.stderr, "%d more are left out; --all shows them\n", n) // nobody reads it: that is no reason to stop
 	}
+}
+
+// terminal reports whether a person sees what is written, or writes what is read.
+func terminal(f any) bool {
+	file, ok := f.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// progress tells a person who watches how far a long verb is.
+func (w *world) progress(format string, args ...any) {
+	if terminal(w.stderr) {
+		_, _ = fmt.Fprintf(w.stderr, format, args...) // nobody reads it: that is no reason to stop
+	}
+}
+
+// asks reports whether there is somebody to be asked.
+func asks(w *world) bool { return terminal(os.Stdin) && terminal(w.stderr) }
+
+// confirmed asks whether something is to be done. Only a clear word is a yes.
+func confirmed(in io.Reader, out io.Writer, question string) bool {
+	_, _ = fmt.Fprintf(out, "%s [y/N] ", question) // whoever cannot read it cannot answer it either
+	line, _ := bufio.NewReader(in).ReadString('\n')
+	return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(line)))
 }
 
 // encode prints a value as indented JSON.

@@ -44,7 +44,7 @@ func (v *replayVerb) Run(w *world) error {
 			err = o.Replay(ctx, r, func(s ops.ReplayState) {
 				if left := s.Pending + s.InHand; left != last {
 					last = left
-					_, _ = fmt.Fprintf(w.stderr, "%d messages left\n", left) // nobody reads it: that is no reason to stop
+					w.progress("%d messages left\n", left)
 				}
 			})
 			if err != nil {
@@ -80,11 +80,23 @@ func (v *replayVerb) read(now time.Time) (ops.Replay, error) {
 		}
 	}
 	if v.Rate != "" {
-		if r.Rate, err = strconv.ParseFloat(strings.TrimSuffix(v.Rate, "/s"), 64); err != nil || r.Rate <= 0 {
-			return r, &usageError{fmt.Sprintf("%q is no rate; use one such as 10/s", v.Rate)}
+		if r.Rate, err = readRate(v.Rate); err != nil {
+			return r, err
 		}
 	}
 	return r, nil
+}
+
+// maxRate is more than any store takes.
+const maxRate = 1e6
+
+// readRate reads how many a second.
+func readRate(text string) (float64, error) {
+	n, err := strconv.ParseFloat(strings.TrimSuffix(text, "/s"), 64)
+	if err != nil || !(n >= 1/maxRate && n <= maxRate) { // a number that is none is not within bounds either
+		return 0, &usageError{fmt.Sprintf("%q is no rate; use one such as 10/s", text)}
+	}
+	return n, nil
 }
 
 // moment reads a time, a day in UTC, or how long ago something was.

@@ -1,6 +1,7 @@
 package ops
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"time"
@@ -52,35 +53,53 @@ type Done struct {
 	Error    string `json:"error,omitempty"`
 }
 
-// Retry sends dead letters back to where they came from. Each stands for itself: one that cannot go back does not stop
-// the others.
-func (o *Ops) Retry(ctx context.Context, sequences []uint64) (done []Done, failed error) {
-	return each(sequences, func(n uint64) (string, error) { return o.bus.DeadRetry(ctx, n) })
+// Retry sends a dead letter back to where it came from, and says what became of it.
+func (o *Ops) Retry(ctx context.Context, sequence uint64) (string, error) {
+	return o.bus.DeadRetry(ctx, sequence)
 }
 
-// Drop removes dead letters for good.
-func (o *Ops) Drop(ctx context.Context, sequences []uint64) (done []Done, failed error) {
-	return each(sequences, func(n uint64) (string, error) {
-		if _, err := o.bus.DeadRead(ctx, n); err != nil {
-			return "", err // the bus would take a wrong number for one that is gone already
+// Drop removes a dead letter for good.
+func (o *Ops) Drop(ctx context.Context, sequence uint64) error {
+	if _, err := o.bus.DeadRead(ctx, sequence); err != nil {
+		return err // the bus would take a wrong number for one that is gone already
+	}
+	return o.bus.DeadDrop(ctx, sequence)
+}
+
+// Outcomes is what became of several objects, and the first error.
+type Outcomes struct {
+	Done   []Done
+	Failed error
+}
+
+// Each does something to each dead letter, at most rate of them a second; 0 for as many as can be. Each stands for itself:
+// one that fails does not stop the others, but the end of ctx does.
+func Each(ctx context.Context, sequences []uint64, rate float64, do func(uint64) (string, error)) Outcomes {
+	all := Outcomes{Done: []Done{}}
+	var turn <-chan time.Time
+	if rate > 0 {
+		tick := time.NewTicker(time.Duration(float64(time.Second) / rate))
+		defer tick.Stop()
+		turn = tick.C
+	}
+	for i, n := range sequences {
+		if i > 0 && turn != nil {
+			select {
+			case <-turn:
+			case <-ctx.Done():
+			}
 		}
-		return "dropped", o.bus.DeadDrop(ctx, n)
-	})
-}
-
-// each returns what became of all, and the first error.
-func each(sequences []uint64, do func(uint64) (string, error)) (done []Done, failed error) {
-	done = []Done{}
-	for _, n := range sequences {
+		if ctx.Err() != nil {
+			all.Failed = cmp.Or(all.Failed, ctx.Err())
+			break
+		}
 		word, err := do(n)
 		d := Done{Sequence: n, Outcome: word}
 		if err != nil {
 			d.Outcome, d.Error = "failed", err.Error()
-			if failed == nil {
-				failed = err
-			}
+			all.Failed = cmp.Or(all.Failed, err)
 		}
-		done = append(done, d)
+		all.Done = append(all.Done, d)
 	}
-	return done, failed
+	return all
 }
