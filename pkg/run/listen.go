@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net"
 	"os"
@@ -25,14 +26,34 @@ func Listen(ctx context.Context, key, address string) (net.Listener, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fault.Errorf(fault.Invalid, "%s: address %s is in use by another process; stop it, or set %s or %s to a free address", key, address, key, env)
+		return nil, addressFault(key, fault.Invalid, "%s: address %s is in use by another process; stop it, or set %s or %s to a free address", key, address, key, env)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fault.Errorf(fault.Invalid, "%s: address %s needs rights that uid %d lacks; set %s or %s to a port from 1024 up", key, address, os.Getuid(), key, env)
+		return nil, addressFault(key, fault.Invalid, "%s: address %s needs rights that uid %d lacks; set %s or %s to a port from 1024 up", key, address, os.Getuid(), key, env)
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return nil, fault.Errorf(fault.Invalid, "%s: address %s is not one of this machine; set %s or %s to one that is", key, address, key, env)
+		return nil, addressFault(key, fault.Invalid, "%s: address %s is not one of this machine; set %s or %s to one that is", key, address, key, env)
 	default:
-		return nil, fault.Errorf(fault.Invalid, "%s: listen on %q: %w; set %s or %s to HOST:PORT", key, address, err, key, env)
+		return nil, addressFault(key, fault.Invalid, "%s: listen on %q: %w; set %s or %s to HOST:PORT", key, address, err, key, env)
 	}
+}
+
+// addressError is what is wrong with an address of the configuration.
+type addressError struct {
+	key string
+	error
+}
+
+func (e *addressError) Unwrap() error { return e.error }
+
+func addressFault(key string, kind fault.Kind, format string, args ...any) error {
+	return fault.Errorf(kind, "%w", &addressError{key, fmt.Errorf(format, args...)})
+}
+
+// AddressKey names the key of the address that could not be listened on, if that is what an error is about.
+func AddressKey(err error) string {
+	if e, ok := errors.AsType[*addressError](err); ok {
+		return e.key
+	}
+	return ""
 }
 
 // BaseURL is where a process that listens on an address is reached from its own machine: an unspecified host, which

@@ -59,12 +59,30 @@ type topologyVerb struct {
 	Apply applyVerb `cmd:"" help:"Make streams and consumers as this version wants them."`
 }
 
-type planVerb struct{ asJSON }
+// replicas is the flag that stands for nats.replicas.
+type replicas struct {
+	Replicas int `help:"On how many servers each stream lies, in place of nats.replicas: 1 or 3." placeholder:"N"`
+}
+
+func (r replicas) check() error {
+	if r.Replicas != 0 && r.Replicas != 1 && r.Replicas != 3 {
+		return &usageError{"--replicas is 1 or 3"}
+	}
+	return nil
+}
+
+type planVerb struct {
+	replicas
+	asJSON
+}
 
 // Run is the verb topology plan.
 func (v *planVerb) Run(w *world) error {
+	if err := v.check(); err != nil {
+		return err
+	}
 	return w.store(func(ctx context.Context, o *ops.Ops) error {
-		p, err := o.Plan(ctx)
+		p, err := o.WithReplicas(v.Replicas).Plan(ctx)
 		if err != nil {
 			return err
 		}
@@ -74,13 +92,17 @@ func (v *planVerb) Run(w *world) error {
 
 type applyVerb struct {
 	Yes bool `help:"Also make changes that can lose data."`
+	replicas
 	asJSON
 }
 
 // Run is the verb topology apply.
 func (v *applyVerb) Run(w *world) error {
+	if err := v.check(); err != nil {
+		return err
+	}
 	return w.store(func(ctx context.Context, o *ops.Ops) error {
-		p, err := o.Apply(ctx, v.Yes)
+		p, err := o.WithReplicas(v.Replicas).Apply(ctx, v.Yes)
 		if len(p.Changes) > 0 || err == nil {
 			err = errors.Join(w.plan(p, v.JSON), err)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/fault"
 	"tidings.internal/pkg/run"
 	"tidings.internal/services/tidings/internal/demo"
 	"tidings.internal/services/tidings/internal/ops"
@@ -16,7 +17,33 @@ import (
 )
 
 type runVerb struct {
-	Demo bool `help:"Run the demo although there is a tidings.yaml."`
+	Demo   bool   `help:"Run the demo although there is a tidings.yaml."`
+	Listen string `help:"Where the feeds are, in place of publish.listen." placeholder:"HOST:PORT"`
+	Admin  string `help:"Where health and metrics are, in place of admin.listen." placeholder:"HOST:PORT"`
+}
+
+// addresses are the flags that stand for keys.
+func (v *runVerb) addresses() map[string]string {
+	return map[string]string{"publish.listen": v.Listen, "admin.listen": v.Admin}
+}
+
+// override lays the flags over the environment, which wins over the file; a reload sees them as the start did.
+func (v *runVerb) override(environ []string) []string {
+	environ = slices.Clone(environ)
+	for key, address := range v.addresses() {
+		if address != "" {
+			environ = append(environ, "TIDINGS_"+strings.ToUpper(strings.ReplaceAll(key, ".", "__"))+"="+address)
+		}
+	}
+	return environ
+}
+
+// named adds the flag to what is wrong with an address.
+func named(err error) error {
+	if flag := map[string]string{"publish.listen": "--listen", "admin.listen": "--admin"}[run.AddressKey(err)]; flag != "" {
+		return fault.Errorf(fault.KindOf(err), "%w; or give another one with %s", err, flag)
+	}
+	return err
 }
 
 // Run is the verb run.
@@ -25,13 +52,14 @@ func (v *runVerb) Run(g *grammar, w *world) error {
 		return &usageError{"--demo and --config exclude each other"}
 	}
 	began := time.Now()
+	w.environ = v.override(w.environ)
 	if v.Demo || w.config == "" {
-		return w.demo(began)
+		return named(w.demo(began))
 	}
 	a := &announcement{world: w, began: began}
-	return run.Start(w.ctx, standalone.Program(standalone.Options{Opened: a.opened}), run.Options{
+	return named(run.Start(w.ctx, standalone.Program(standalone.Options{Opened: a.opened}), run.Options{
 		Config: w.config, Data: w.data, Lock: true, Environ: w.environ, Stdout: w.stdout, Stderr: w.stderr, Ready: a.ready,
-	})
+	}))
 }
 
 // demo runs the sample origin beside the whole.

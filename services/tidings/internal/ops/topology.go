@@ -15,6 +15,16 @@ func (o *Ops) Plan(ctx context.Context) (bus.Plan, error) {
 	return o.bus.Plan(ctx, t)
 }
 
+// WithReplicas is the operator for whom streams are to lie on so many servers, whatever the configuration says; 0 leaves it.
+func (o *Ops) WithReplicas(n int) *Ops {
+	if n == 0 {
+		return o
+	}
+	other := *o
+	other.nats.Replicas = n
+	return &other
+}
+
 // Apply carries the difference out and returns what it was. What could lose data is refused unless yes.
 func (o *Ops) Apply(ctx context.Context, yes bool) (bus.Plan, error) {
 	p, err := o.Plan(ctx)
