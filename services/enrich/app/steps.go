@@ -17,7 +17,7 @@ import (
 
 // Engine rises with any change of what the steps give for the same input. It is part of an article's version: after a
 // rise a replay of RAW replaces what an older engine made.
-const Engine = 6
+const Engine = 7
 
 // Steps lists the steps in their order. A new step is a folder below internal and a line here. The story is no step: it
 // needs the broker, and an article waits for it rather than go without. Neither does [rerank.Step] stand here: it waits

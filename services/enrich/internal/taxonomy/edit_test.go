@@ -320,6 +320,13 @@ func TestVerdictsAreLearnt(t *testing.T) {
 	if got := about(m, "y", rails); got != "bahn" {
 		t.Errorf("said of another article: %q", got)
 	}
+	m = NewMatcher(v, Verdict{Concept: "bahn", Article: "x", Accepted: true})
+	found = m.Find(draft("x", "s", "de", "Tunnel und Backkunst", "Im Tunnel lernt man Backkunst. Die Backkunst im Tunnel ist alt."), nil)
+	if got := ids(found); got != "bahn backen" {
+		t.Errorf("accepted, and found without that as well: %q", got)
+	} else if n := len(found[0].Evidence); found[0].Score != 1 || found[0].Evidence[0].Source != "label" || found[0].Evidence[n-1].Source != "verdict" {
+		t.Errorf("the accepted concept is %+v", found[0])
+	}
 	if same := NewMatcher(v).Hash(); same != v.Hash() || same == m.Hash() {
 		t.Error("verdicts do not show in the hash")
 	}

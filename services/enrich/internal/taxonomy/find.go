@@ -268,7 +268,8 @@ func (f *finding) accepted(list []article.Tag) []article.Tag {
 		}
 		t := f.m.tag(id)
 		if i := slices.IndexFunc(list, func(t article.Tag) bool { return t.ID == id }); i >= 0 {
-			*t, list = list[i], slices.Delete(list, i, i+1)
+			*t = list[i]
+			list = slices.Delete(list, i, i+1) // in a statement of its own: it moves what stands behind into this place
 		}
 		t.Score = 1
 		t.Evidence = append(t.Evidence, article.Evidence{Source: "verdict", Weight: 1})
