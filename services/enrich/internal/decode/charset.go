@@ -14,6 +14,7 @@ import (
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/encoding/unicode/utf32"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -45,11 +46,20 @@ func UTF8(b []byte, contentType string) string {
 	return convert(charmap.Windows1252, b)
 }
 
-// mark finds a byte order mark, or UTF-16 without one by its pattern of NUL bytes.
+// mark finds a byte order mark, or UTF-16 or UTF-32 without one by the pattern of NUL bytes. The wider goes first: its mark
+// begins with that of the other.
 func mark(b []byte) (encoding.Encoding, int) {
 	switch {
 	case bytes.HasPrefix(b, []byte{0xEF, 0xBB, 0xBF}):
 		return nil, 3
+	case bytes.HasPrefix(b, []byte{0, 0, 0xFE, 0xFF}):
+		return utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM), 4
+	case bytes.HasPrefix(b, []byte{0xFF, 0xFE, 0, 0}):
+		return utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM), 4
+	case len(b) >= 4 && b[0] == 0 && b[1] == 0 && b[2] == 0 && b[3] != 0:
+		return utf32.UTF32(utf32.BigEndian, utf32.IgnoreBOM), 0
+	case len(b) >= 4 && b[0] != 0 && b[1] == 0 && b[2] == 0 && b[3] == 0:
+		return utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM), 0
 	case bytes.HasPrefix(b, []byte{0xFE, 0xFF}):
 		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), 2
 	case bytes.HasPrefix(b, []byte{0xFF, 0xFE}):

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/encoding/korean"
 	"golang.org/x/text/encoding/simplifiedchinese"
 	"golang.org/x/text/encoding/unicode"
+	"golang.org/x/text/encoding/unicode/utf32"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/services/enrich/internal/pipeline"
@@ -77,6 +78,8 @@ func TestTwelveEncodingsUnderThreeLabels(t *testing.T) {
 		{"utf-16be", unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM), german}, {"windows-1252", charmap.Windows1252, german},
 		{"windows-1250", charmap.Windows1250, polish}, {"windows-1251", charmap.Windows1251, russian}, {"koi8-r", charmap.KOI8R, russian},
 		{"iso-8859-7", charmap.ISO8859_7, greek}, {"shift_jis", japanese.ShiftJIS, nihon}, {"euc-jp", japanese.EUCJP, nihon},
+		{"utf-32le", utf32.UTF32(utf32.LittleEndian, utf32.IgnoreBOM), german}, {"utf-32be with its mark", utf32.UTF32(utf32.BigEndian, utf32.UseBOM), german},
+		{"utf-32le with its mark", utf32.UTF32(utf32.LittleEndian, utf32.UseBOM), german},
 		{"gb18030", simplifiedchinese.GB18030, strings.Repeat("<p>市长周三宣布新的游泳池开放，许多市民参加了开幕式。</p>", 12)},
 		{"euc-kr", korean.EUCKR, strings.Repeat("<p>시장은 수요일에 새로운 수영장을 개장했다고 발표했다.</p>", 12)},
 	} {
