@@ -175,6 +175,29 @@ func TestOfflineUsage(t *testing.T) {
 	}
 }
 
+// Whoever made the rows is told what is wrong with one in the words of JSON, not in those of this program.
+func TestOfflineSaysWhatIsWrongWithARow(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{
+		`{"id":"a","url":5}`:                    `{"id":"a","line":1,"error":{"kind":"invalid","detail":"url is number, which does not belong there"}}`,
+		`{"categories":"x","id":"a"}`:           `{"id":"a","line":1,"error":{"kind":"invalid","detail":"categories is string, which does not belong there"}}`,
+		`[1]`:                                   `{"line":1,"error":{"kind":"invalid","detail":"a row is a JSON object, and this is array"}}`,
+		`{"id":`:                                `{"line":1,"error":{"kind":"invalid","detail":"a row is a JSON object on one line, and this is none, or cut off: \"{\\\"id\\\":\""}}`,
+		`{"id":"a","published":"gestern"}`:      `and \"gestern\" is none`,
+		`{"id":"a","fetched":7}`:                `and 7 is none`,
+		`{"id":"a","html_file":"nowhere.html"}`: `{"id":"a","line":1,"error":{"kind":"invalid","detail":"html_file \"nowhere.html\" is not there; it is looked for in the folder of the input"}}`,
+		`{"text":"x"}`:                          `a row needs an id`,
+	} {
+		var out, stderr bytes.Buffer
+		if code := Offline(t.Context(), []string{"--in", "-"}, strings.NewReader(line+"\n"), &out, &stderr); code != 1 {
+			t.Errorf("%s: exit code %d, %s", line, code, &stderr)
+		}
+		if got := strings.TrimSuffix(out.String(), "\n"); !strings.Contains(got, want) || strings.Contains(got, "Go ") {
+			t.Errorf("%s: %s", line, cmp.Diff(want, got))
+		}
+	}
+}
+
 // An id of the input may be any text: a file name, an address, what no key may hold.
 func TestOfflineTakesAnyID(t *testing.T) {
 	t.Parallel()

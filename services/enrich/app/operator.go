@@ -39,6 +39,8 @@ type TaxonomyBook struct {
 	verdicts []taxonomy.Verdict
 	// inForce is base with the edits; base alone where those do not fit.
 	inForce *taxonomy.Vocabulary
+	// leftOut is what of the files of an import is not taken over.
+	leftOut taxonomy.Problems
 	// unfit says what of the edits does not fit base, and unread why they cannot be read.
 	unfit, unread error
 }
@@ -121,6 +123,9 @@ func (t *TaxonomyBook) Concepts() []ConceptStatus {
 // Warnings are what is odd in the taxonomy and does no harm.
 func (t *TaxonomyBook) Warnings() []string {
 	var list []string
+	for _, p := range t.leftOut {
+		list = append(list, p.String())
+	}
 	for _, p := range t.inForce.Warnings() {
 		list = append(list, p.Text)
 	}
@@ -165,6 +170,7 @@ func (t *TaxonomyBook) Import(ctx context.Context, names []string, dry bool) ([]
 	if err != nil {
 		return nil, err
 	}
+	t.leftOut = in.LeftOut()
 	var done map[string]string
 	err = t.change(ctx, dry, func(e *taxonomy.Edits) error { done = e.Put(t.base, in); return nil })
 	list := make([]ConceptOutcome, 0, len(done))

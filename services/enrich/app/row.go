@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -21,20 +22,49 @@ import (
 
 // row is a line of the input.
 type row struct {
-	ID          string     `json:"id"`
-	URL         string     `json:"url"`
-	HTML        string     `json:"html"`
-	Text        string     `json:"text"`
-	HTMLFile    string     `json:"html_file"`
-	Title       string     `json:"title"`
-	Summary     string     `json:"summary"`
-	ContentType string     `json:"content_type"`
-	Language    string     `json:"language"`
-	Categories  []string   `json:"categories"`
-	Source      string     `json:"source"`
-	GUID        string     `json:"guid"`
-	Published   *time.Time `json:"published"`
-	Fetched     *time.Time `json:"fetched"`
+	ID          string   `json:"id"`
+	URL         string   `json:"url"`
+	HTML        string   `json:"html"`
+	Text        string   `json:"text"`
+	HTMLFile    string   `json:"html_file"`
+	Title       string   `json:"title"`
+	Summary     string   `json:"summary"`
+	ContentType string   `json:"content_type"`
+	Language    string   `json:"language"`
+	Categories  []string `json:"categories"`
+	Source      string   `json:"source"`
+	GUID        string   `json:"guid"`
+	Published   *moment  `json:"published"`
+	Fetched     *moment  `json:"fetched"`
+}
+
+// moment is a time of the input.
+type moment time.Time
+
+// UnmarshalJSON reads it.
+func (m *moment) UnmarshalJSON(text []byte) error {
+	var s string
+	if json.Unmarshal(text, &s) == nil {
+		if at, err := time.Parse(time.RFC3339, s); err == nil {
+			*m = moment(at)
+			return nil
+		}
+	}
+	return fmt.Errorf("published and fetched are times such as \"2026-05-01T12:00:00Z\", and %.40s is none", text)
+}
+
+// unfit says of a line of the input what is wrong, in the words of JSON.
+func unfit(err error, text []byte) error {
+	if odd, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		if odd.Field == "" {
+			return fmt.Errorf("a row is a JSON object, and this is %s", odd.Value)
+		}
+		return fmt.Errorf("%s is %s, which does not belong there", odd.Field, odd.Value)
+	}
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return fmt.Errorf("a row is a JSON object on one line, and this is none, or cut off: %.60q", text)
+	}
+	return err
 }
 
 // enrichedRow is a line of the output.
@@ -87,10 +117,12 @@ type result struct {
 func (o *offline) enrich(ctx context.Context, number int, text []byte) *result {
 	r := &result{line: number}
 	var in row
-	if r.err = json.Unmarshal(text, &in); r.err != nil {
+	err := json.Unmarshal(text, &in)
+	r.id = in.ID // what was read before the mistake stands
+	if err != nil {
+		r.err = unfit(err, text)
 		return r
 	}
-	r.id = in.ID
 	raw, page, err := o.raw(in)
 	if err != nil {
 		r.err = err
@@ -113,19 +145,19 @@ func (o *offline) raw(in row) (*article.Raw, []byte, error) {
 		}
 	}
 	if in.ID == "" || given > 1 || given == 0 && in.Title == "" && in.Summary == "" {
-		return nil, nil, errors.New("a row needs an id and one of html, text, html_file")
+		return nil, nil, errors.New("a row needs an id and one of html, text, html_file, or a title or summary alone")
 	}
 	raw := &article.Raw{
-		ID: article.NewID("", in.ID), Revision: 1, URL: in.URL, GUID: in.GUID, Title: in.Title, Language: in.Language, Published: in.Published,
+		ID: article.NewID("", in.ID), Revision: 1, URL: in.URL, GUID: in.GUID, Title: in.Title, Language: in.Language, Published: (*time.Time)(in.Published),
 		Source: article.Source{ID: in.Source},
 	}
 	switch {
 	case !o.at.IsZero():
 		raw.Fetched = o.at
 	case in.Fetched != nil:
-		raw.Fetched = *in.Fetched
+		raw.Fetched = time.Time(*in.Fetched)
 	case in.Published != nil:
-		raw.Fetched = *in.Published
+		raw.Fetched = time.Time(*in.Published)
 	default:
 		// Without any time every date must count as past: none is then taken for one in the future.
 		raw.Fetched = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -170,6 +202,9 @@ func (o *offline) load(name string) ([]byte, error) {
 		return nil, fmt.Errorf("html_file %s must lie below the folder of the input", strconv.Quote(name))
 	}
 	f, err := os.Open(filepath.Join(o.dir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("html_file %s is not there; it is looked for in the folder of the input", strconv.Quote(name))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("open page: %w", err)
 	}

@@ -7,6 +7,7 @@
 package taxonomy
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	_ "embed"
@@ -14,6 +15,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -84,11 +86,15 @@ func (c *Concept) Names() map[string]string {
 type Vocabulary struct {
 	concepts map[string]*Concept
 	warnings Problems
+	leftOut  Problems
 	hash     string
 }
 
 // Warnings are what is odd and does no harm: a reference to a concept that is not there.
 func (v *Vocabulary) Warnings() Problems { return v.warnings }
+
+// LeftOut tells what of the files it was read from is not in it although nothing is wrong with it: blank nodes.
+func (v *Vocabulary) LeftOut() Problems { return v.leftOut }
 
 // Lookup returns the concept of an id.
 func (v *Vocabulary) Lookup(id string) (*Concept, bool) {
@@ -166,7 +172,7 @@ func (v *Vocabulary) file(f File, places map[string]place) Problems {
 	case len(f.Data) > maxFile:
 		return whole(fmt.Sprintf("the file is longer than %d bytes", maxFile))
 	case !utf8.Valid(f.Data):
-		return whole("the file is not valid UTF-8")
+		return Problems{notText(f)}
 	}
 	switch strings.ToLower(filepath.Ext(f.Name)) {
 	case ".csv", ".tsv":
@@ -175,6 +181,22 @@ func (v *Vocabulary) file(f File, places map[string]place) Problems {
 		return v.mediaTopics(f, places)
 	}
 	return v.turtle(f, places)
+}
+
+// notText is the place of the first byte that is no UTF-8. Tables that a spreadsheet wrote in the charset of its country have
+// it in the first name with an umlaut.
+func notText(f File) Problem {
+	good := 0
+	for good < len(f.Data) {
+		r, size := utf8.DecodeRune(f.Data[good:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		good += size
+	}
+	before := f.Data[:good]
+	at := place{f.Name, bytes.Count(before, []byte("\n")) + 1, utf8.RuneCount(before[bytes.LastIndexByte(before, '\n')+1:]) + 1}
+	return at.problemf("the file is not valid UTF-8 from here on; save it as UTF-8")
 }
 
 // finish checks the whole and seals it.
@@ -242,6 +264,11 @@ func (v *Vocabulary) check(places map[string]place) Problems {
 			}
 			pref[l.Lang] = true
 		}
+		for _, lang := range c.languages() {
+			if !code.MatchString(lang) {
+				problems = append(problems, of("lang", lang).problemf("concept %q: %q is no code of a language, such as de or pt-br", id, lang))
+			}
+		}
 		if len(pref) == 0 {
 			problems = append(problems, at.problemf("concept %q has no preferred label", id))
 		}
@@ -273,6 +300,21 @@ func (v *Vocabulary) check(places map[string]place) Problems {
 		v.lost("related", id, c.Related, of)
 	}
 	return problems
+}
+
+// code is the form of a code of a language (RFC 5646, 2.1); none serves all languages.
+var code = regexp.MustCompile(`^(?:[a-z]{1,8}(?:-[a-z0-9]{1,8})*)?$`)
+
+// languages lists those of names and definitions.
+func (c *Concept) languages() []string {
+	set := map[string]bool{}
+	for _, l := range c.Labels {
+		set[l.Lang] = true
+	}
+	for lang := range c.Definition {
+		set[lang] = true
+	}
+	return slices.Sorted(maps.Keys(set))
 }
 
 // part names something that is said of a concept, for its place.

@@ -45,10 +45,11 @@ func (v *Vocabulary) mediaTopics(f File, places map[string]place) Problems {
 		here := at()
 		var t mediaTopic
 		if err := in.Decode(&t); err != nil {
-			if _, ok := errors.AsType[*json.UnmarshalTypeError](err); !ok {
+			odd, ok := errors.AsType[*json.UnmarshalTypeError](err)
+			if !ok {
 				return append(problems, at().problemf("the list breaks off or is no JSON here: %v", err)) // nothing comes behind it
 			}
-			problems = append(problems, here.problemf("a topic cannot be read: %v", err))
+			problems = append(problems, here.problemf("a topic cannot be read: %s", misfit(odd)))
 			continue
 		}
 		c := v.add(slugOf(t.ID), here, places)
@@ -64,6 +65,14 @@ func (v *Vocabulary) mediaTopics(f File, places map[string]place) Problems {
 		}
 	}
 	return problems
+}
+
+// misfit says in words of JSON what is not what it should be.
+func misfit(e *json.UnmarshalTypeError) string {
+	if e.Field == "" {
+		return e.Value + " stands where an object with id and labels should"
+	}
+	return e.Field + " is " + e.Value + ", which does not belong there"
 }
 
 func (v *Vocabulary) topic(c *Concept, t mediaTopic) {

@@ -46,7 +46,7 @@ func (v *Vocabulary) table(f File, places map[string]place) Problems {
 			if e.Line > e.StartLine {
 				at = t.place(e.StartLine, 1) // a mark that is not closed is missed at the end of the file only
 			}
-			t.problems = append(t.problems, at.problemf("%v", e.Err))
+			t.problems = append(t.problems, at.problemf("a quotation mark is not closed here, or stands inside of a cell without being doubled"))
 			break // behind a quotation mark that is not closed nothing is where it seems
 		}
 		t.row(row)
@@ -121,6 +121,9 @@ func (t *tableReader) row(row []string) {
 		return
 	}
 	lang := strings.ToLower(cell("lang"))
+	if _, ok := t.column["lang"]; ok && lang != "" {
+		t.note(c.ID, "lang", lang)
+	}
 	for kind, name := range map[string]string{Pref: "pref", Alt: "alt", Hidden: "hidden", Ambiguous: "ambiguous"} {
 		for _, text := range apart(cell(name)) {
 			c.Labels = append(c.Labels, Label{Lang: lang, Text: text, Kind: kind})

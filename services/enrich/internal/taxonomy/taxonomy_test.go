@@ -73,6 +73,21 @@ func TestTurtleIsRead(t *testing.T) {
 	}
 }
 
+func TestBlankNodesAreLeftOutAndCounted(t *testing.T) {
+	t.Parallel()
+	v := must(t, "x.ttl", `@prefix s: <http://www.w3.org/2004/02/skos/core#> .
+<t:wald> s:prefLabel "Wald"@de ; s:note [ s:x [ s:y "z" ] ] ;
+  s:related _:b .
+_:b s:prefLabel "B"@de .
+`)
+	if got := v.LeftOut(); v.Len() != 1 || len(got) != 1 || got[0].String() != "x.ttl:2:41: blank nodes are left out: 3, this one first" {
+		t.Errorf("%d concepts, left out: %v", v.Len(), got)
+	}
+	if got := must(t, "x.ttl", `<t:wald> <http://www.w3.org/2004/02/skos/core#prefLabel> "Wald"@de .`).LeftOut(); len(got) != 0 {
+		t.Errorf("nothing is left out, and yet: %v", got)
+	}
+}
+
 func TestMistakesAreAllFoundWithTheirPlaces(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ text, want string }{

@@ -35,7 +35,7 @@ func (p place) problemf(format string, args ...any) Problem {
 // Statements about blank nodes are skipped; what SKOS does not define is ignored. After a mistake it goes on behind the
 // next full stop, so that all mistakes are found in one run.
 func (v *Vocabulary) turtle(f File, places map[string]place) Problems {
-	p := &parser{lexer: lexer{file: f.Name, text: string(f.Data), line: 1, col: 1}, prefixes: map[string]string{}, v: v, places: places}
+	p := &parser{lexer: lexer{file: f.Name, text: string(f.Data), line: 1, col: 1}, prefixes: map[string]string{}, v: v, places: places, blank: map[string]bool{}}
 	p.next()
 	for p.tok.kind != end {
 		if !p.statement() {
@@ -44,6 +44,9 @@ func (v *Vocabulary) turtle(f File, places map[string]place) Problems {
 		if len(p.problems) >= 100 {
 			break
 		}
+	}
+	if n := len(p.blank); n > 0 {
+		v.leftOut = append(v.leftOut, p.firstBlank.problemf("blank nodes are left out: %d, this one first", n))
 	}
 	return p.problems
 }
@@ -56,6 +59,17 @@ type parser struct {
 	v        *Vocabulary
 	places   map[string]place
 	problems Problems
+	// blank holds the blank nodes that were met: by their names, those without one by their places.
+	blank      map[string]bool
+	firstBlank place
+}
+
+// leaveOut counts a blank node.
+func (p *parser) leaveOut(name string) {
+	if len(p.blank) == 0 {
+		p.firstBlank = p.tok.at
+	}
+	p.blank[name] = true
 }
 
 func (p *parser) next() { p.tok = p.scan() }
@@ -148,6 +162,7 @@ func (p *parser) node() (string, bool) {
 	case prefixed:
 		name, local, _ := strings.Cut(p.tok.text, ":")
 		if name == "_" {
+			p.leaveOut(p.tok.text)
 			p.next()
 			return "", true // a blank node: read and left out
 		}
@@ -201,6 +216,7 @@ func (p *parser) skipBlank() bool {
 	for depth := 0; p.tok.kind != end; p.next() {
 		switch p.tok.kind {
 		case open:
+			p.leaveOut(fmt.Sprint(p.tok.at))
 			depth++
 		case shut:
 			if depth--; depth == 0 {

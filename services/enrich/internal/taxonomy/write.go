@@ -125,15 +125,8 @@ func (v *Vocabulary) WriteCSV(w io.Writer) error {
 }
 
 func (c *Concept) rows() [][]string {
-	langs := map[string]bool{}
-	for _, l := range c.Labels {
-		langs[l.Lang] = true
-	}
-	for lang := range c.Definition {
-		langs[lang] = true
-	}
 	var rows [][]string
-	for i, lang := range slices.Sorted(maps.Keys(langs)) {
+	for i, lang := range c.languages() {
 		of := func(kind string) string {
 			var texts []string
 			for _, l := range c.Labels {
