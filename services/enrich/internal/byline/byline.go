@@ -36,6 +36,8 @@ type Line struct {
 	Authors []article.Person
 	// Date is midnight UTC of the day named, nil without one.
 	Date *time.Time
+	// Changed is set when the day named is not that of publication but of a change, and Date is nil then.
+	Changed bool
 	// Opened is set when the line begins with a word that only a byline begins with, "By" or "Von".
 	Opened bool
 	// Short is set when next to nothing but a date stands in the line.
@@ -44,7 +46,7 @@ type Line struct {
 
 // Sure reports whether the line is a byline by more than the shape of a name: an opening word, a date or a role.
 func (l Line) Sure() bool {
-	return len(l.Authors) > 0 && (l.Opened || l.Date != nil || roleWords.MatchString(l.Authors[0].Role))
+	return len(l.Authors) > 0 && (l.Opened || l.Date != nil || l.Changed || roleWords.MatchString(l.Authors[0].Role))
 }
 
 // Read takes a line apart. What is a sentence has no authors, and neither has a line whose first part is no name.
@@ -59,7 +61,12 @@ func Read(text string, now time.Time) Line {
 	rest = rest[len(opened):]
 	l := Line{Opened: opened != ""}
 	if date, span, ok := dates.Find(rest, now); ok {
-		l.Date = &date
+		if before, _, _ := strings.Cut(rest, span); dates.OfChange(before) {
+			l.Changed = true
+		} else {
+			date = dates.At(date, span, rest)
+			l.Date = &date
+		}
 		rest = strings.Replace(rest, span, " | ", 1)
 		rest = weekday.ReplaceAllString(clockTime.ReplaceAllString(rest, " "), " ")
 		l.Short = len(strings.FieldsFunc(rest, notWord)) <= 3

@@ -45,7 +45,7 @@ var (
 )
 
 // Find returns the first date in a text as midnight UTC, and the part of the text that it is. now decides the century
-// of a year of two digits: at most one year ahead.
+// of a year of two digits, at most one year ahead, and what "vor 3 Stunden" means, which is an instant.
 func Find(text string, now time.Time) (date time.Time, span string, ok bool) {
 	for _, f := range []struct {
 		form             *regexp.Regexp
@@ -77,7 +77,7 @@ func Find(text string, now time.Time) (date time.Time, span string, ok bool) {
 		first, last := min(m[2], m[4], m[6]), max(m[3], m[5], m[7])
 		return date, text[first:last], true
 	}
-	return time.Time{}, "", false
+	return relative(text, now)
 }
 
 // Plausible returns t in UTC when it can be the date of an article that was fetched at now, else nil: dates before

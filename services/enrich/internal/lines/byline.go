@@ -12,7 +12,7 @@ func (r *Result) byline(l *Line, now time.Time) bool {
 	switch {
 	case said.Sure():
 		l.Class, r.Authors = Byline, said.Authors
-	case len(said.Authors) == 0 && said.Date != nil && said.Short:
+	case len(said.Authors) == 0 && (said.Date != nil || said.Changed) && said.Short:
 		l.Class = Dateline
 	default:
 		return false

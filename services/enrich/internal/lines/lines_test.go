@@ -79,6 +79,20 @@ func TestBylines(t *testing.T) {
 	}
 }
 
+func TestADayOfAChangeIsNoDate(t *testing.T) {
+	t.Parallel()
+	for line, want := range map[string]string{"Stand: 1. April 2020": "", "Eva Muster, aktualisiert am 1. April 2020": "Eva Muster", "Aktualisiert am 1. April 2020": ""} {
+		r := Classify("Etwas ganz anderes", []Line{{Text: line}, {Text: strings.Repeat("Wort ", 70)}}, true, now)
+		got := ""
+		for _, a := range r.Authors {
+			got += a.Name
+		}
+		if r.Date != nil || got != want || r.Lines[0].Class.Body() {
+			t.Errorf("%q: date %v, authors %q, %s", line, r.Date, got, r.Lines[0].Class)
+		}
+	}
+}
+
 func TestAnEndingIsNoneWhenTheArticleGoesOn(t *testing.T) {
 	t.Parallel()
 	body := strings.TrimSpace(strings.Repeat("Das ist ein ganz gewöhnlicher Satz mit einigen Wörtern. ", 6))

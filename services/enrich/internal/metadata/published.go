@@ -61,7 +61,7 @@ func moment(s string, now time.Time) *time.Time {
 }
 
 // changed reports whether words say that a date is that of a change.
-func changed(s string) bool { return has(humps(s), changeWords) }
+func changed(s string) bool { return has(humps(s), changeWords) || dates.OfChange(s) }
 
 // clock is the machine-readable date of a <time> by the headline.
 func (p *page) clock(now time.Time) *time.Time {
@@ -162,6 +162,7 @@ func written(text string, now time.Time) *time.Time {
 	if before, _, _ := strings.Cut(text, span); changed(before) {
 		return nil
 	}
+	t = dates.At(t, span, text)
 	return dates.Plausible(&t, now)
 }
 
