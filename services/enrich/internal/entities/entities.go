@@ -60,8 +60,15 @@ func (Step) Name() string { return "entities" }
 // Run fills Entities.
 func (Step) Run(_ context.Context, d *pipeline.Draft) error {
 	f := finder{known: known(), found: map[string]*article.Tag{}, lang: d.Lang(), letters: language.New()}
-	f.read(d.Words.Title, d.Article.Title, "title")
-	f.read(d.Words.Body, d.Prose.Body, "text")
+	fields := []field{{d.Words.Title, d.Article.Title, "title"}, {d.Words.Body, d.Prose.Body, "text"}}
+	for _, at := range fields {
+		f.read(at)
+	}
+	f.genitives()
+	people := f.surnames()
+	for _, at := range fields {
+		f.surname(at, people)
+	}
 	d.Article.Entities = f.list()
 	return nil
 }
@@ -77,28 +84,44 @@ type finder struct {
 	letters *language.Detector
 }
 
-func (f *finder) read(list []words.Word, text, field string) {
-	for i := 0; i < len(list); {
-		from, to, rule := f.at(list, i)
+// field is the title or the text of an article.
+type field struct {
+	list []words.Word
+	text string
+	name string
+}
+
+func (f *finder) read(at field) {
+	for i := 0; i < len(at.list); {
+		from, to, rule := f.at(at.list, i)
 		if rule == "" {
 			i++
 			continue
 		}
-		first, last := &list[from], &list[to-1]
-		span := text[first.From:last.To]
-		id := tags.Slug(span)
-		if id != "" {
-			t := f.found[id]
-			if t == nil {
-				t = &article.Tag{ID: id, Label: map[string]string{f.lang: space.One(span)}, Kind: article.KindEntity}
-				f.found[id] = t
-			}
-			t.Score++ // places; made a share in list
-			if len(t.Evidence) < maxPlaces {
-				t.Evidence = append(t.Evidence, article.Evidence{Source: "entity", Text: span, Field: field, Start: first.Start, End: last.End, Rule: rule})
-			}
+		name := space.One(at.text[at.list[from].From:at.list[to-1].To])
+		if rule == "place" && !f.known.places[name] {
+			name = nominative(name)
 		}
+		f.note(at, from, to, rule, name)
 		i = max(to, i+1)
+	}
+}
+
+// note keeps a place of a name: words [from, to).
+func (f *finder) note(at field, from, to int, rule, name string) {
+	id := tags.Slug(name)
+	if id == "" {
+		return
+	}
+	t := f.found[id]
+	if t == nil {
+		t = &article.Tag{ID: id, Label: map[string]string{f.lang: name}, Kind: article.KindEntity}
+		f.found[id] = t
+	}
+	first, last := &at.list[from], &at.list[to-1]
+	t.Score++ // places; made a share in list
+	if len(t.Evidence) < maxPlaces {
+		t.Evidence = append(t.Evidence, article.Evidence{Source: "entity", Text: at.text[first.From:last.To], Field: at.name, Start: first.Start, End: last.End, Rule: rule})
 	}
 }
 
@@ -189,7 +212,7 @@ func (f *finder) gazetted(list []words.Word, i int) (n int, rule string) {
 	for ; i+n < len(list) && list[i+n].Glued; n++ {
 		text += "-" + list[i+n].Text
 	}
-	for _, form := range []string{text, strings.TrimSuffix(text, "s")} {
+	for _, form := range []string{text, nominative(text)} {
 		switch {
 		case f.known.places[form]:
 			return n, "place"

@@ -85,9 +85,18 @@ func free(d *pipeline.Draft, have []article.Tag, ids map[string]bool) []article.
 			said[stems(stem, e.Text)] = true
 		}
 	}
+	called := map[string]string{} // what a name is called that stands in the genitive
+	for _, e := range d.Article.Entities {
+		for _, at := range e.Evidence {
+			called[at.Text] = e.Name(d.Lang())
+		}
+	}
 	var out []article.Tag
 	for _, p := range d.Candidates {
 		name := p.Name(d.Lang())
+		if base := called[name]; base != "" && base != name {
+			name, p.Label = base, map[string]string{d.Lang(): base}
+		}
 		p.ID = Slug(name)
 		if len(out) == maxFree {
 			break
