@@ -63,6 +63,9 @@ type Result struct {
 // headZone is how many lines may hold headline and byline.
 const headZone = 8
 
+// maxHeadline is the length in words of the longest headline that is told by its shape.
+const maxHeadline = 20
+
 // maxByline is the length in bytes of the longest byline.
 const maxByline = 500
 
@@ -100,7 +103,7 @@ func (r *Result) head(plain bool, now time.Time) int {
 		case i == first && notice(l):
 			l.Class = Notice
 			end, first = i+1, i+1
-		case r.Title == "" && plain && i == first && len(r.Lines) > i+1 && l.words <= 20 && l.words > 0 && !words.EndsSentence(l.Text):
+		case r.Title == "" && plain && i == first && len(r.Lines) > i+1 && l.words > 0 && l.words <= maxHeadline && !words.EndsSentence(l.Text):
 			l.Class, r.Title = Headline, strings.TrimSpace(l.Text)
 			end = i + 1
 		case i == end && l.words > 0 && same(words.Tokens(r.Title), l):

@@ -93,6 +93,38 @@ func TestADayOfAChangeIsNoDate(t *testing.T) {
 	}
 }
 
+func TestWhatACompanySaysOfItselfIsNoPartOfTheText(t *testing.T) {
+	t.Parallel()
+	body := strings.TrimSpace(strings.Repeat("Das ist ein ganz gewöhnlicher Satz mit einigen Wörtern. ", 12))
+	firm := "Die Muster Pumpen GmbH ist ein führender Hersteller von Pumpen mit Sitz in Kassel. " + strings.Repeat("Sie liefert in viele Länder der Welt. ", 6)
+	for name, c := range map[string]struct {
+		lines []string
+		want  string
+	}{
+		"named":        {[]string{body, body, "Über Muster Pumpen GmbH", firm}, "profile bio"},
+		"two of it":    {[]string{body, body, "Über die Muster Pumpen GmbH:", firm, "Mehr unter example.org."}, "profile bio bio"},
+		"in one":       {[]string{body, body, "Über Muster Pumpen: " + firm}, "bio"},
+		"about us":     {[]string{body, body, "About us", "We are a provider of pumps with 1,200 employees."}, "profile bio"},
+		"English":      {[]string{body, body, "About Example Pumps", "Example Pumps is a leading manufacturer of pumps."}, "profile bio"},
+		"French":       {[]string{body, body, "À propos d'Exemple SA", "Exemple SA, fondée en 1990, emploie 300 salariés."}, "profile bio"},
+		"a heading":    {[]string{body, body, "Über die Zukunft der Pumpe", "Die Zukunft der Pumpe beginnt, und ein Unternehmen zahlt."}, "paragraph paragraph"},
+		"of a subject": {[]string{body, body, "Über die Zukunft der Pumpe", "Die Zukunft der Pumpe beginnt im Keller."}, "paragraph paragraph"},
+		"of another":   {[]string{body, body, "Über Muster Pumpen GmbH", "Im Keller steht, was ein Unternehmen vergaß."}, "paragraph paragraph"},
+		"in the midst": {[]string{body, body, "Über Muster Pumpen GmbH", firm, "Weiter im Text", body}, "paragraph paragraph paragraph paragraph"},
+		"early":        {[]string{body, "Über Muster Pumpen GmbH", firm, body, body}, "paragraph paragraph paragraph paragraph"},
+	} {
+		var got []string
+		for i, l := range Classify("Titel", split(strings.Join(c.lines, "\n")), false, now).Lines {
+			if i > 0 && (i > 1 || l.Text != body) {
+				got = append(got, string(l.Class))
+			}
+		}
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%s: %s, want %s", name, s, c.want)
+		}
+	}
+}
+
 func TestAnEndingIsNoneWhenTheArticleGoesOn(t *testing.T) {
 	t.Parallel()
 	body := strings.TrimSpace(strings.Repeat("Das ist ein ganz gewöhnlicher Satz mit einigen Wörtern. ", 6))

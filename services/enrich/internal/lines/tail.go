@@ -102,8 +102,13 @@ func (r *Result) tail() {
 	class := make([]Class, len(r.Lines))
 	alive := -1
 	for i := from; i < len(r.Lines); i++ {
+		if l := &r.Lines[i]; class[i] == "" {
+			class[i] = r.ending(l)
+		}
+		r.firm(i, class)
+	}
+	for i := from; i < len(r.Lines); i++ {
 		l := &r.Lines[i]
-		class[i] = r.ending(l)
 		if l.words >= minRest && (l.Fixed || class[i] == "") {
 			alive = i
 		}
