@@ -103,7 +103,7 @@ func (r *Result) head(plain bool, now time.Time) int {
 		case i == first && notice(l):
 			l.Class = Notice
 			end, first = i+1, i+1
-		case r.Title == "" && plain && i == first && len(r.Lines) > i+1 && l.words > 0 && l.words <= maxHeadline && !words.EndsSentence(l.Text):
+		case r.Title == "" && plain && i == first && i+1 < len(r.Lines) && shapedAsHeadline(l):
 			l.Class, r.Title = Headline, strings.TrimSpace(l.Text)
 			end = i + 1
 		case i == end && l.words > 0 && same(words.Tokens(r.Title), l):
@@ -119,6 +119,10 @@ func (r *Result) head(plain bool, now time.Time) int {
 		}
 	}
 	return end
+}
+
+func shapedAsHeadline(l *Line) bool {
+	return l.words > 0 && l.words <= maxHeadline && !words.EndsSentence(l.Text)
 }
 
 // notices are what a text calls itself above its headline.
