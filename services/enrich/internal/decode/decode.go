@@ -65,18 +65,11 @@ func (Step) Run(ctx context.Context, d *pipeline.Draft) error {
 
 // note marks the article for what could be read in part only. It is no failure of the step: the text is there.
 func note(d *pipeline.Draft, errs ...error) {
-	seen := map[string]bool{}
-	list := append([]string(nil), d.Article.Degraded...)
 	for _, err := range errs {
-		if err == nil {
-			continue
-		}
-		if word := "decode:" + string(pipeline.ReasonOf(err)); !seen[word] {
-			seen[word] = true
-			list = append(list, word)
+		if err != nil {
+			d.Mark(Step{}.Name(), pipeline.ReasonOf(err))
 		}
 	}
-	d.Article.Degraded = list
 }
 
 // Degrade takes the feed's texts without structure.

@@ -50,21 +50,26 @@ func (Step) Name() string { return "extract" }
 func (Step) Times() int { return 2 }
 
 // Run goes down the ladder and takes the first rung that holds.
-func (Step) Run(ctx context.Context, d *pipeline.Draft) error {
+func (s Step) Run(ctx context.Context, d *pipeline.Draft) error {
 	feed := fromFeed(d)
-	best := feed
+	best, walled := feed, false
 	if d.Page != nil && d.Page.Tree != nil && usable(d.Raw.Page) {
 		page, err := fromPage(ctx, d)
 		if err != nil {
 			return err
 		}
 		if page != nil && better(page, feed) {
-			best = page
+			if walled = wall(page.root, d.Article.Title); !walled {
+				best = page
+			}
 		}
 	} else if n := feed.length(); d.Page != nil && usable(d.Raw.Page) && n < enough && (len(d.Page.Text) > enough || n == 0 && d.Page.Text != "") {
 		best = fromText(d, d.Page, FromPage)
 	}
 	best.take(d)
+	if best.rung == FromTitle || walled && best.rung == FromSummary {
+		d.Mark(s.Name(), pipeline.Empty)
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package extract
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -206,10 +207,39 @@ func TestFeedWinsOverAWrongOrRefusedPage(t *testing.T) {
 	}
 }
 
+// A wall gives way to whatever the feed says, and to nothing where it says nothing.
+func TestAConsentWallIsNoBody(t *testing.T) {
+	t.Parallel()
+	german := `<h2>Wir respektieren Ihre Privatsphäre</h2><p>Wir und unsere 842 Partner verarbeiten personenbezogene Daten mithilfe von Cookies, um Informationen auf Ihrem Gerät zu speichern und
+		darauf zuzugreifen. Dabei geht es um Inhalte, die zu Ihnen passen, und darum, sie zu messen.</p><p>Sie können Ihre Einwilligung jederzeit widerrufen. Mit Klick auf „Alle akzeptieren“ stimmen Sie zu.</p>`
+	english := `<p>We and our partners store and access information on a device, such as cookies, and process personal data. With your permission we may use precise
+		location data. You may accept or withdraw your consent at any time, as our privacy policy says.</p>`
+	summary := &article.Text{Value: "Die Stadtwerke in Kassel bauen einen Wärmespeicher.", Type: article.TextPlain}
+	for name, c := range map[string]struct {
+		raw      article.Raw
+		page     string
+		extract  string
+		degraded []string
+	}{
+		"with a summary":               {article.Raw{Title: "Kassel baut einen Wärmespeicher", Summary: summary}, page(german), FromSummary, []string{"extract:empty"}},
+		"with a title":                 {article.Raw{Title: "Leeds builds a new tram line"}, page(english), FromTitle, []string{"extract:empty"}},
+		"about consent":                {article.Raw{Title: "Partner und Cookies: Was die Einwilligung bedeutet"}, page(german), FromPage, nil},
+		"with a title and the article": {article.Raw{Title: "Kassel baut einen Wärmespeicher"}, page(`<div class="text">` + strings.Repeat(paragraph, 12) + `</div><div>` + german + `</div>`), FromPage, nil},
+	} {
+		d := run(t, c.raw, c.page)
+		if d.Article.Extract != c.extract || !slices.Equal(d.Article.Degraded, c.degraded) {
+			t.Errorf("%s: from %s, degraded %v: %.80s", name, d.Article.Extract, d.Article.Degraded, dom.Text(d.Body))
+		}
+	}
+}
+
 func TestLadderEndsAtTheTitle(t *testing.T) {
 	t.Parallel()
-	if d := run(t, article.Raw{Title: "Nur ein Titel"}, ""); d.Article.Extract != FromTitle || d.Body == nil {
-		t.Errorf("extract = %s", d.Article.Extract)
+	empty := []string{"extract:empty"}
+	for name, html := range map[string]string{"no page": "", "a page without text": `<html><body><div></div><script>x()</script></body></html>`, "a page of pictures": `<html><body><p><img src="a.png"></p></body></html>`} {
+		if d := run(t, article.Raw{Title: "Nur ein Titel"}, html); d.Article.Extract != FromTitle || d.Body == nil || !slices.Equal(d.Article.Degraded, empty) {
+			t.Errorf("%s: extract = %s, degraded %v", name, d.Article.Extract, d.Article.Degraded)
+		}
 	}
 	if d := run(t, article.Raw{Title: "x", Summary: &article.Text{Value: "<p>Kurz</p>", Type: article.TextHTML}}, ""); d.Article.Extract != FromSummary {
 		t.Errorf("extract = %s", d.Article.Extract)

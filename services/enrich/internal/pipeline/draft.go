@@ -82,6 +82,13 @@ func NewDraft(raw *article.Raw, page []byte) *Draft {
 	}
 }
 
+// Mark says that a step did its work in part only, and why. It is no failure: what the step found counts.
+func (d *Draft) Mark(step string, reason Reason) {
+	if mark := step + ":" + string(reason); !slices.Contains(d.Article.Degraded, mark) {
+		d.Article.Degraded = append(slices.Clip(d.Article.Degraded), mark) // the list is shared with a copy of the draft
+	}
+}
+
 // Now is the time that relative dates and dates in the future are judged by: when the article was fetched. No step
 // looks at the clock, so that the same input gives the same bytes.
 func (d *Draft) Now() time.Time { return d.Raw.Fetched }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 )
@@ -15,7 +16,8 @@ const (
 	stuckMax = 2
 )
 
-// Observer is told what each step took, and why it failed ("" when it did not).
+// Observer is told what each step took, why it failed or did its work in part only ("" when neither is so), and the error of
+// one that failed.
 type Observer func(step string, took time.Duration, reason Reason, err error)
 
 // Runner runs the steps in their order.
@@ -60,7 +62,7 @@ func (r *Runner) Run(ctx context.Context, d *Draft) error {
 	all, cancel := context.WithTimeout(ctx, r.budget.Article)
 	defer cancel()
 	for _, s := range r.steps {
-		start := time.Now()
+		start, marks := time.Now(), len(d.Article.Degraded)
 		err := r.one(all, s, d)
 		if ctx.Err() != nil {
 			return fmt.Errorf("enrich article: %w", ctx.Err())
@@ -68,8 +70,11 @@ func (r *Runner) Run(ctx context.Context, d *Draft) error {
 		reason := Reason("")
 		if err != nil {
 			reason = ReasonOf(err)
-			d.Article.Degraded = append(d.Article.Degraded[:len(d.Article.Degraded):len(d.Article.Degraded)], s.Name()+":"+string(reason))
+			d.Mark(s.Name(), reason)
 			degrade(s, d)
+		} else if len(d.Article.Degraded) > marks {
+			_, why, _ := strings.Cut(d.Article.Degraded[marks], ":")
+			reason = Reason(why)
 		}
 		r.observe(s.Name(), time.Since(start), reason, err)
 	}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -46,6 +47,32 @@ func TestABadStepCostsItsOwnResultOnly(t *testing.T) {
 	}
 	if d.Article.Text != "one" || d.Article.Summary != "fallback" {
 		t.Errorf("text %q, summary %q", d.Article.Text, d.Article.Summary)
+	}
+}
+
+// What a step could do in part only is told and counted as a failure is, and its result stays.
+func TestAStepMarksWhatItDidInPart(t *testing.T) {
+	t.Parallel()
+	d := draft()
+	var told []string
+	observe := func(step string, _ time.Duration, reason Reason, err error) {
+		told = append(told, fmt.Sprintf("%s:%s %v", step, reason, err))
+	}
+	partly := fake{name: "partly", run: func(_ context.Context, d *Draft) error {
+		d.Article.Title = "half"
+		d.Mark("partly", TooLarge)
+		d.Mark("partly", TooLarge)
+		return nil
+	}}
+	whole := fake{name: "whole", run: func(context.Context, *Draft) error { return nil }}
+	if err := NewRunner(Budget{}, observe, partly, whole).Run(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"partly:too_large"}, d.Article.Degraded); diff != "" || d.Article.Title != "half" {
+		t.Errorf("title %q, %s", d.Article.Title, diff)
+	}
+	if diff := cmp.Diff([]string{"partly:too_large <nil>", "whole: <nil>"}, told); diff != "" {
+		t.Error(diff)
 	}
 }
 
