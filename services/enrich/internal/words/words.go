@@ -128,6 +128,9 @@ func (c *cutter) run(text string) {
 			continue
 		}
 		end, runes := wordEnd(text, pos)
+		if n := c.lexicon.elided(text[pos:end]); n > 0 {
+			end, runes = pos+n, utf8.RuneCountInString(text[pos:pos+n])
+		}
 		c.add(text, Word{Start: rune0, End: rune0 + runes, From: pos, To: end, Glued: glue && !brk, Break: brk})
 		pos, rune0 = end, rune0+runes
 		brk, glue = false, false

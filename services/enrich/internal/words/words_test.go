@@ -59,6 +59,32 @@ func TestSentencesEndWhereAReaderWouldEndThem(t *testing.T) {
 	}
 }
 
+func TestWordsThatLoseTheirVowelStandAlone(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ lang, text, want string }{
+		{"fr", "L’avenue d'une ville, aujourd'hui qu'elle s'étend", "l* avenue d* une* ville aujourd'hui* qu'elle* s* étend"},
+		{"it", "dell'acqua e l'arte", "dell* acqua e* l* arte"},
+		{"en", "the mayor's plan", "the* mayor's plan"},
+		{"de", "d'Artagnan", "d'artagnan"},
+	} {
+		var got []string
+		list := Cut(c.text, c.lang)
+		for i, w := range list {
+			mark := ""
+			if w.Stop {
+				mark = "*"
+			}
+			got = append(got, w.Fold+mark)
+			if w.Text != c.text[w.From:w.To] || string([]rune(c.text)[w.Start:w.End]) != w.Text || i > 0 && w.Break && list[i-1].Stop {
+				t.Errorf("%q: word %+v", c.text, w)
+			}
+		}
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%q: %s, want %s", c.text, s, c.want)
+		}
+	}
+}
+
 func TestStemsJoinForms(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ lang, a, b string }{
