@@ -57,7 +57,9 @@ type finder struct {
 	d      *pipeline.Draft
 	lang   string
 	german bool
-	stems  []stem
+	// uncut is set where nobody knows the function words of the language: a run of words may be any piece of a sentence.
+	uncut bool
+	stems []stem
 	// title and body are the numbers of the stems of the words.
 	title, body []int32
 	heading     []bool            // of the words of the body: they stand in one
@@ -79,7 +81,7 @@ type stem struct {
 }
 
 func newFinder(d *pipeline.Draft) *finder {
-	f := &finder{d: d, lang: d.Words.Lang, german: words.Base(d.Words.Lang) == "de", found: map[key]*candidate{}}
+	f := &finder{d: d, lang: d.Words.Lang, german: words.Base(d.Words.Lang) == "de", uncut: len(words.Stops(d.Words.Lang)) == 0, found: map[key]*candidate{}}
 	numbers, everyday := map[string]int32{}, words.EverydayStems(f.lang)
 	f.title, f.body = f.number(d.Words.Title, numbers, everyday), f.number(d.Words.Body, numbers, everyday)
 	f.neighbours()

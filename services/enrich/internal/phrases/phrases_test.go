@@ -2,6 +2,7 @@ package phrases
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"tidings.internal/pkg/article"
@@ -56,6 +57,42 @@ func TestPhrasesAreWhatTheTextIsAbout(t *testing.T) {
 		for _, n := range c.never {
 			if slices.ContainsFunc(got, func(s string) bool { return equalFold(s, n) }) {
 				t.Errorf("%q stands in %q", n, got)
+			}
+		}
+	}
+}
+
+// Where function words are not known, or nothing stands between words, no piece of a sentence is a phrase.
+func TestNoPieceOfASentenceIsAPhrase(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		title, text string
+		want        []string
+	}{
+		"Japanese": {"京都に新しい路面電車", "京都市は月曜日、新しい路面電車の路線を承認した。路面電車の路線は中央駅を結ぶ計画で、費用は約千億円と見込まれている。市長は路面電車に期待を示した。京都の路線は三つになる。",
+			[]string{"京都", "京都市", "路面電車", "路線"}},
+		"Chinese": {"北京批准有轨电车", "北京市政府周一批准了新的有轨电车线路，预计二零三一年建成。北京市政府周一批准了新的有轨电车线路，总投资约九百亿元。", nil},
+		"Russian": {"Трамвай свяжет Москву и Химки", "Городской совет одобрил новый трамвай в понедельник. Новый трамвай поедет в пригород, и трамвай будет дорогим. Городской совет одобрил новый трамвай еще раз.",
+			[]string{"трамвай"}},
+		"Arabic": {"خط ترام جديد", "وافق مجلس المدينة يوم الاثنين على إنشاء خط ترام جديد. وافق مجلس المدينة يوم الاثنين على إنشاء محطة.", []string{"جديد", "ترام"}},
+	} {
+		d := pipeline.NewDraft(&article.Raw{ID: "x", Title: c.title, Content: &article.Text{Value: c.text, Type: article.TextPlain}}, nil)
+		for _, s := range append(before[:len(before):len(before)], Step{}) {
+			if err := s.Run(t.Context(), d); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, tag := range d.Candidates {
+			if s := tag.Name(d.Lang()); !slices.Contains(c.want, lower(s)) && !slices.Contains(c.want, strings.ToLower(s)) {
+				t.Errorf("%s: the tag %q", name, s)
+			}
+		}
+		if name != "Chinese" && len(d.Candidates) == 0 {
+			t.Errorf("%s: no tag", name)
+		}
+		for _, p := range d.Article.Keyphrases {
+			if strings.Contains(p.Text, " ") || len([]rune(p.Text)) > 14 {
+				t.Errorf("%s: the phrase %q", name, p.Text)
 			}
 		}
 	}

@@ -23,10 +23,10 @@ func (f *finder) ranked(weights *vector, least float64) []*candidate {
 
 // idle reports whether nobody would miss a phrase, whatever the weights say of it, since people chose such words too: one
 // that never stands outside of a longer one that comes back, an English verb or adverb by its ending, German everyday
-// words that the title does not have.
+// words that the title does not have, or a run of words where sentences cannot be cut.
 func (f *finder) idle(c *candidate, v *vector) bool {
 	switch {
-	case c.nested > 0 && v[apart] == 0:
+	case c.nested > 0 && v[apart] == 0, f.uncut && (len(c.stems) > 1 && !f.phrase(c) || signs(c.surface) && !short(c.surface)):
 		return true
 	case f.german:
 		return v[plain] == 1 && c.title == 0

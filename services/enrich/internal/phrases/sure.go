@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -24,7 +25,7 @@ func (f *finder) sure() []*candidate {
 // text about night trains.
 func (f *finder) nest(c *candidate) {
 	n := len(c.stems)
-	if n < 2 || c.body+c.title < 2 {
+	if n < 2 || c.body+c.title < 2 || f.uncut && !f.phrase(c) {
 		return
 	}
 	for i := range n {
@@ -80,8 +81,10 @@ func (f *finder) score(c *candidate) float64 {
 // phrase reports whether several words are one phrase. A run of words that stands once, in the title or elsewhere, is as
 // likely a piece of a sentence, verb and all; only what comes back is known to belong together, or what is written like
 // a name.
+//
+// Where nobody knows the function words of a language what comes back is as likely a piece of a sentence as well.
 func (f *finder) phrase(c *candidate) bool {
-	if c.body > 1 || c.body == 1 && c.title > 0 {
+	if !f.uncut && (c.body > 1 || c.body == 1 && c.title > 0) {
 		return true
 	}
 	for i, s := range c.stems {
@@ -99,8 +102,13 @@ func (f *finder) single(c *candidate) bool {
 	}
 	s, stem := c.surface, &f.stems[c.stems[0]]
 	long := utf8.RuneCountInString(s)
-	if long < 3 {
+	switch {
+	case signs(s):
+		return short(s) && c.body > 0 && (c.title > 0 || c.body > 2)
+	case long < 3:
 		return false
+	case f.uncut:
+		return c.body > 0 && c.title > 0 && long >= 4 || stem.name()
 	}
 	if f.german {
 		return true
@@ -113,6 +121,21 @@ func (f *finder) single(c *candidate) bool {
 		return true // where endings change much, a word seldom comes back in the same form
 	}
 	return long >= 5 && (c.body >= 3 || c.title > 0 && c.body >= 2) || capital && stem.name()
+}
+
+// A word of Chinese characters or of Katakana has this many, or it is one too common or a whole part of a sentence, which
+// Chinese does not cut into words.
+const minSign, maxSign = 2, 8
+
+// signs reports whether a phrase is written so.
+func signs(s string) bool {
+	first, _ := utf8.DecodeRuneInString(s)
+	return unicode.In(first, unicode.Han, unicode.Katakana)
+}
+
+func short(s string) bool {
+	n := utf8.RuneCountInString(s)
+	return n >= minSign && n <= maxSign
 }
 
 // noNoun reports whether an English word is by its ending an adverb, or one of the comparatives that look like nouns.

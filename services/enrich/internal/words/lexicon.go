@@ -51,7 +51,7 @@ func (l *lexicon) elided(word string) int {
 func (l *lexicon) form(text string) form {
 	fold := Fold(text)
 	first, _ := utf8.DecodeRuneInString(text)
-	return form{text: text, fold: fold, stem: l.stem.Stem(fold), stop: l.stop[fold] || l.elides[fold], digit: unicode.IsDigit(first)}
+	return form{text: text, fold: fold, stem: l.stem.Stem(fold), stop: l.stop[fold] || l.elides[fold] || scriptOf(first) == hiragana, digit: unicode.IsDigit(first)}
 }
 
 // forms remembers those of all languages.

@@ -162,18 +162,46 @@ func inWord(r rune) bool {
 	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)
 }
 
+// The scripts in whose texts nothing stands between words. In Japanese they change where a word ends and its endings begin.
+const (
+	other = iota
+	han
+	hiragana
+	katakana
+)
+
+func scriptOf(r rune) int {
+	switch {
+	case r < 0x3005: // the first of them
+		return other
+	case r < 0x3041 || r > 0x30FF:
+		if unicode.Is(unicode.Han, r) {
+			return han
+		}
+		return other
+	case r < 0x30A0:
+		return hiragana
+	}
+	return katakana
+}
+
 // wordEnd returns where the word at pos ends, and how many runes it has. Inside a word may stand an apostrophe, and
 // between digits a point or comma.
 func wordEnd(text string, pos int) (end, runes int) {
-	digit := false
+	digit, script := false, other
 	for pos < len(text) {
-		if c := text[pos] | ('a' - 'A'); 'a' <= c && c <= 'z' { // as most letters are
+		if c := text[pos] | ('a' - 'A'); 'a' <= c && c <= 'z' && script == other { // as most letters are
 			digit = false
 			pos++
 			runes++
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(text[pos:])
+		if now := scriptOf(r); runes > 0 && now != script {
+			break
+		} else if runes == 0 {
+			script = now
+		}
 		if !inWord(r) {
 			next, _ := utf8.DecodeRuneInString(text[pos+size:])
 			apostrophe := (r == '\'' || r == '’') && unicode.IsLetter(next) && runes > 0

@@ -59,6 +59,31 @@ func TestSentencesEndWhereAReaderWouldEndThem(t *testing.T) {
 	}
 }
 
+func TestJapaneseIsCutWhereTheScriptChanges(t *testing.T) {
+	t.Parallel()
+	text := "京都市は新しいトラムの路線を5G網で承認した。人々も"
+	var got []string
+	runes := []rune(text)
+	for _, w := range Cut(text, "ja") {
+		mark := ""
+		if w.Stop {
+			mark = "*"
+		}
+		got = append(got, w.Text+mark)
+		if string(runes[w.Start:w.End]) != w.Text {
+			t.Errorf("word %+v", w)
+		}
+	}
+	if diff := cmp.Diff("京都市 は* 新 しい* トラム の* 路線 を* 5G 網 で* 承認 した* 人々 も*", strings.Join(got, " ")); diff != "" {
+		t.Error(diff)
+	}
+	for _, whole := range []string{"서울시는", "Москва", "مدينة", "naïve", "3,5"} {
+		if list := Cut(whole, ""); len(list) != 1 {
+			t.Errorf("%s is cut into %d", whole, len(list))
+		}
+	}
+}
+
 func TestWordsThatLoseTheirVowelStandAlone(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ lang, text, want string }{
