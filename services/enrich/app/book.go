@@ -45,7 +45,7 @@ func (a *App) renew(change func(e *edition)) {
 
 // equip gives an edition what goes by its vocabulary and its knowledge.
 func (a *App) equip(e *edition) {
-	list := append(Steps(func() *taxonomy.Matcher { return e.matcher }, func() *repeats.Known { return e.known }), a.more...)
+	list := append(Steps(func() *taxonomy.Matcher { return e.matcher }, func() *repeats.Known { return e.known }, a.settings.hosts()), a.more...)
 	e.versions = article.Versions{Engine: Engine, Vocabulary: e.number, VocabularyHash: e.matcher.Hash(), Knowledge: e.known.Version()}
 	e.runner = a.runner.With(list...)
 }

@@ -141,7 +141,7 @@ func (o *offline) prepare() error {
 		return err
 	}
 	// No model is asked, whatever the configuration says: the same input gives the same output.
-	list, err := chosen(append(Steps(func() *taxonomy.Matcher { return o.matcher }, func() *repeats.Known { return o.known }), rerank.Step{}), o.only)
+	list, err := chosen(append(Steps(func() *taxonomy.Matcher { return o.matcher }, func() *repeats.Known { return o.known }, s.enrich.hosts()), rerank.Step{}), o.only)
 	if err != nil {
 		return err
 	}

@@ -175,6 +175,24 @@ func TestOfflineUsage(t *testing.T) {
 	}
 }
 
+func TestSelectorsAreTriedOffline(t *testing.T) {
+	t.Parallel()
+	name := file(t, "tidings.yaml", "enrich:\n  hosts:\n    www.example.org: {keep: [\"#text\"], drop: [.ad]}\n")
+	page := "<html><body>" + strings.Repeat("<p>Ein Absatz, der nicht zum Artikel gehört und doch der längste von allen ist, weil er so oft da steht.</p>", 9) +
+		`<div id="text"><p>Der Artikel.</p><p class="ad">Anzeige</p></div></body></html>`
+	row, err := json.Marshal(map[string]string{"id": "a", "url": "https://example.org/a", "html": page})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, stderr bytes.Buffer
+	if code := Offline(t.Context(), []string{"--in", "-", "--out", "-", "--config", name, "--only", "extract"}, bytes.NewReader(row), &out, &stderr); code != 0 {
+		t.Fatalf("exit code %d: %s", code, &stderr)
+	}
+	if !strings.Contains(out.String(), `"text":"Der Artikel.","html"`) {
+		t.Errorf("the row is %s", &out)
+	}
+}
+
 // Whoever made the rows is told what is wrong with one in the words of JSON, not in those of this program.
 func TestOfflineSaysWhatIsWrongWithARow(t *testing.T) {
 	t.Parallel()

@@ -104,7 +104,7 @@ func TestRankingConforms(t *testing.T) {
 			t.Error("the model was never asked")
 		}
 	})
-	pipelinetest.Conform(t, rerank.Step{Ranker: r}, Steps(func() *taxonomy.Matcher { return m }, nil)...)
+	pipelinetest.Conform(t, rerank.Step{Ranker: r}, Steps(func() *taxonomy.Matcher { return m }, nil, nil)...)
 }
 
 func rerankBy(url string) string {
@@ -205,7 +205,7 @@ func TestWithoutAnAnswerTheTagsAreAsTheyWere(t *testing.T) {
 
 func TestOfflineNoModelIsAsked(t *testing.T) {
 	t.Parallel()
-	list, err := chosen(append(Steps(func() *taxonomy.Matcher { return nil }, nil), rerank.Step{}), "rerank")
+	list, err := chosen(append(Steps(func() *taxonomy.Matcher { return nil }, nil, nil), rerank.Step{}), "rerank")
 	if err != nil || !slices.ContainsFunc(list, func(s pipeline.Step) bool { return s.Name() == "tags" }) {
 		t.Errorf("--only rerank gives %d steps, %v", len(list), err)
 	}

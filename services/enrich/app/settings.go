@@ -2,11 +2,15 @@ package app
 
 import (
 	_ "embed" // for the examples
+	"maps"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"tidings.internal/pkg/config"
+	"tidings.internal/services/enrich/internal/extract"
 	"tidings.internal/services/enrich/internal/pipeline"
 	"tidings.internal/services/enrich/internal/rerank"
 	"tidings.internal/services/enrich/internal/taxonomy"
@@ -31,10 +35,47 @@ func Example(section string) (text string, ok bool) {
 
 // Settings is the section `enrich`; example.yaml is the manual of its keys.
 type Settings struct {
-	Workers       int           `yaml:"workers"`
-	StepBudget    time.Duration `yaml:"step_budget"`
-	ArticleBudget time.Duration `yaml:"article_budget"`
-	Rerank        rerank.Config `yaml:"rerank"`
+	Workers       int             `yaml:"workers"`
+	StepBudget    time.Duration   `yaml:"step_budget"`
+	ArticleBudget time.Duration   `yaml:"article_budget"`
+	Hosts         map[string]Host `yaml:"hosts"`
+	Rerank        rerank.Config   `yaml:"rerank"`
+}
+
+// Host says what of the pages of a host is the body, by selectors of CSS.
+type Host struct {
+	Keep []string `yaml:"keep"`
+	Drop []string `yaml:"drop"`
+}
+
+var (
+	_ config.Checker = (*Settings)(nil)
+	_ config.Checker = (*Host)(nil)
+)
+
+// Check reports selectors that are none.
+func (h *Host) Check(at config.At) {
+	for key, list := range map[string][]string{"keep": h.Keep, "drop": h.Drop} {
+		for i, text := range list {
+			if _, err := extract.ParseSelector(text); err != nil {
+				at.Key(key).Index(i).Problemf("%v", err)
+			}
+		}
+	}
+	if len(h.Keep) == 0 && len(h.Drop) == 0 {
+		at.Problemf("says nothing; it wants keep, drop or both, such as keep: [\"div.article-text\"]")
+	}
+}
+
+// hosts makes the selectors, which were checked.
+func (s *Settings) hosts() extract.Hosts {
+	hosts := extract.Hosts{}
+	for name, h := range s.Hosts {
+		if selectors, err := extract.NewSelectors(h.Keep, h.Drop); err == nil {
+			hosts[extract.HostName(name)] = selectors
+		}
+	}
+	return hosts
 }
 
 // DefaultSettings returns the section as it is when the file has none.
@@ -46,6 +87,11 @@ func DefaultSettings() Settings {
 func (s *Settings) Check(at config.At) {
 	if s.Workers < 0 || s.Workers > 256 {
 		at.Key("workers").Problemf("%d is not within 0 and 256", s.Workers)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Hosts)) {
+		if host := extract.HostName(name); host == "" || strings.ContainsAny(host, "/ *") || !strings.Contains(host, ".") && host != "localhost" {
+			at.Key("hosts").Key(name).Problemf("%q is no host such as www.example.org", name)
+		}
 	}
 	at.Key("step_budget").Between(s.StepBudget, 10*time.Millisecond, time.Minute)
 	at.Key("article_budget").Between(s.ArticleBudget, 10*time.Millisecond, 5*time.Minute)

@@ -3,6 +3,7 @@ package app
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,7 +16,15 @@ import (
 func TestExamplesNameEveryKeyAndItsDefault(t *testing.T) {
 	t.Parallel()
 	set := DefaultSettings()
-	configtest.Section(t, "enrich", example, &set)
+	keys := slices.DeleteFunc(config.Keys(&set), func(k string) bool { return strings.HasPrefix(k, "hosts.") }) // below a name
+	configtest.Check(t, example, "enrich", keys, func(doc *config.Doc) {
+		s := DefaultSettings()
+		doc.Section("enrich", &s)
+	})
+	doc := config.New("x.yaml", []byte(strings.Replace(example, "hosts: {}\n  #", "hosts:\n   ", 1)), nil)
+	if s := read(doc); len(s.enrich.Hosts["www.example.org"].Keep) != 2 || len(s.enrich.hosts()) != 1 {
+		t.Errorf("the host of the example: %v, %v", s.enrich.Hosts, doc.Err())
+	}
 	if _, ok := Example("feeds"); ok {
 		t.Error("enrich has an example for a section that is not its own")
 	}
@@ -52,7 +61,7 @@ func TestMistakesAreAllNamed(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "bad.ttl"), "<x:a> foo:bar \"x\" .\n<x:b> <x:c> .\n")
-	write(t, filepath.Join(dir, "tidings.yaml"), "enrich:\n  workers: -1\n  step_budget: 3s\n  article_budget: 1s\n  wrokers: 2\ntaxonomy:\n  files:\n    - bad.ttl\n")
+	write(t, filepath.Join(dir, "tidings.yaml"), "enrich:\n  workers: -1\n  step_budget: 3s\n  article_budget: 1s\n  wrokers: 2\n  hosts:\n    www.example.org: {keep: [\"div..x\"]}\n    \"*\": {drop: [p]}\n    b.example.org: {}\ntaxonomy:\n  files:\n    - bad.ttl\n")
 	doc, err := config.Load(filepath.Join(dir, "tidings.yaml"), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -63,6 +72,9 @@ func TestMistakesAreAllNamed(t *testing.T) {
 		`:2:12: enrich.workers: -1 is not within 0 and 256`,
 		`:4:19: enrich.article_budget: 1s is shorter than step_budget`,
 		`:5:3: enrich.wrokers: unknown key; did you mean "workers"?`,
+		`:7:30: enrich.hosts."www.example.org".keep[0]: "div..x" is no selector of CSS`,
+		`"*" is no host such as www.example.org`,
+		`says nothing; it wants keep, drop or both`,
 		`bad.ttl:1:7: prefix "foo" is not declared`,
 		`bad.ttl:2:13: expected an address, found "."`,
 	}

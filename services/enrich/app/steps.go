@@ -22,11 +22,11 @@ const Engine = 7
 // Steps lists the steps in their order. A new step is a folder below internal and a line here. The story is no step: it
 // needs the broker, and an article waits for it rather than go without. Neither does [rerank.Step] stand here: it waits
 // for another machine and not for a core, so it runs behind these with a budget of its own.
-func Steps(matcher func() *taxonomy.Matcher, known func() *repeats.Known) []pipeline.Step {
+func Steps(matcher func() *taxonomy.Matcher, known func() *repeats.Known, hosts extract.Hosts) []pipeline.Step {
 	return []pipeline.Step{
 		decode.Step{},
 		metadata.Step{},
-		extract.Step{},
+		extract.Step{Hosts: hosts},
 		repeats.Step{Known: known},
 		sanitize.New(),
 		language.NewStep(),

@@ -15,7 +15,7 @@ func TestEveryStepConforms(t *testing.T) {
 		t.Fatal(err)
 	}
 	matcher := taxonomy.NewMatcher(v)
-	list := Steps(func() *taxonomy.Matcher { return matcher }, nil)
+	list := Steps(func() *taxonomy.Matcher { return matcher }, nil, nil)
 	for i, s := range list {
 		t.Run(s.Name(), func(t *testing.T) {
 			t.Parallel()

@@ -35,7 +35,7 @@ func through(t *testing.T, r article.Raw, page []byte) article.Article {
 		r.Fetched, r.FirstSeen = at, at
 	}
 	d := pipeline.NewDraft(&r, page)
-	if err := pipeline.NewRunner(offlineBudget, nil, Steps(func() *taxonomy.Matcher { return m }, nil)...).Run(t.Context(), d); err != nil {
+	if err := pipeline.NewRunner(offlineBudget, nil, Steps(func() *taxonomy.Matcher { return m }, nil, nil)...).Run(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
 	return d.Article

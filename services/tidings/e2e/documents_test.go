@@ -40,6 +40,7 @@ func commands() []shown {
 		{command: "tidings topology apply --config tidings.yaml", elsewhere: kills},
 		{command: "ingest --config tidings.yaml", elsewhere: programs},
 		{command: "enrich --config tidings.yaml", elsewhere: programs},
+		{command: "enrich run --in FILE --out - --config tidings.yaml --only extract", elsewhere: "TestSelectorsAreTriedOffline"},
 		{command: "publish --config tidings.yaml", elsewhere: programs},
 		{command: "deliver --config tidings.yaml", elsewhere: programs},
 		{command: "docker-compose up -d", elsewhere: composition},

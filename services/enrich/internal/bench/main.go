@@ -95,5 +95,5 @@ var patient = pipeline.Budget{Step: 30 * time.Second, Article: 2 * time.Minute}
 
 // runner returns the steps as the service has them. observe may be nil.
 func (b *bench) runner(observe pipeline.Observer) *pipeline.Runner {
-	return pipeline.NewRunner(patient, observe, app.Steps(func() *taxonomy.Matcher { return b.matcher }, nil)...)
+	return pipeline.NewRunner(patient, observe, app.Steps(func() *taxonomy.Matcher { return b.matcher }, nil, nil)...)
 }

@@ -35,8 +35,8 @@ const (
 	feedShare = 0.8
 )
 
-// Step chooses the body.
-type Step struct{}
+// Step chooses the body. Hosts may be nil.
+type Step struct{ Hosts Hosts }
 
 var (
 	_ pipeline.Step = Step{}
@@ -54,8 +54,12 @@ func (s Step) Run(ctx context.Context, d *pipeline.Draft) error {
 	feed := fromFeed(d)
 	best, walled := feed, false
 	if d.Page != nil && d.Page.Tree != nil && usable(d.Raw.Page) {
-		page, err := fromPage(ctx, d)
-		if err != nil {
+		of := s.Hosts.of(d.Page.Base)
+		tree := of.dropped(d.Page.Tree)
+		page, err := (*body)(nil), error(nil)
+		if root := of.kept(tree); root != nil {
+			best = chosen(d, root)
+		} else if page, err = fromPage(ctx, d, tree); err != nil {
 			return err
 		}
 		if page != nil && better(page, feed) {
@@ -201,6 +205,13 @@ func fromFeed(d *pipeline.Draft) *body {
 		}
 	}
 	return &body{rung: FromTitle, root: dom.New(atom.Div)}
+}
+
+// chosen is the body that the operator chose. Its lines are read for who wrote it and when, and nothing is measured.
+func chosen(d *pipeline.Draft, root *html.Node) *body {
+	b := &body{rung: FromPage, root: root, base: d.Page.Base}
+	b.said = readTree(root, d.Article.Title, d.Now())
+	return b
 }
 
 // fromTree cleans a tree and reads its lines.

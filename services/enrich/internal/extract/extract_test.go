@@ -207,6 +207,53 @@ func TestFeedWinsOverAWrongOrRefusedPage(t *testing.T) {
 	}
 }
 
+func TestTheOperatorsSelectorsWin(t *testing.T) {
+	t.Parallel()
+	html := page(strings.Repeat(paragraph, 6) + `<div class="box"><p>Was im Kasten steht, will niemand.</p></div>` +
+		`</article><section id="s"><div class="t"><p>Der erste Teil.</p><p class="t">Innen.</p></div><p class="x">Mitten.</p><div class="t"><p>Der zweite Teil.</p><p class="ad">Weg.</p></div></section><article>`)
+	content := &article.Text{Value: strings.Repeat(paragraph, 6), Type: article.TextHTML}
+	for name, c := range map[string]struct {
+		host       string
+		keep, drop []string
+		content    *article.Text
+		want       []string
+		never      []string
+	}{
+		"nothing":          {"example.org", nil, nil, nil, []string{"Radweg"}, []string{"Weg."}},
+		"keep":             {"www.example.org:443", []string{".t"}, []string{".ad"}, content, []string{"Der erste Teil.", "Innen.", "Der zweite Teil."}, []string{"Mitten.", "Weg.", "Radweg"}},
+		"keep what is not": {"example.org", []string{"#nowhere"}, nil, nil, []string{"Radweg"}, nil},
+		"drop":             {"Example.org", nil, []string{".box", "p:contains('Mitten')", "body"}, nil, []string{"Radweg"}, []string{"Kasten", "Mitten."}},
+		"another host":     {"example.net", []string{".t"}, nil, nil, []string{"Radweg"}, nil},
+	} {
+		selectors, err := NewSelectors(c.keep, c.drop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := run(t, article.Raw{Title: "Radweg wird breiter", Content: c.content}, html)
+		before, _ := dom.Render(d.Page.Tree)
+		if err := (Step{Hosts: Hosts{HostName(c.host): selectors}}).Run(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		text := dom.Text(d.Body)
+		for _, w := range c.want {
+			if strings.Count(text, w) == 0 || strings.HasSuffix(w, ".") && strings.Count(text, w) > 1 {
+				t.Errorf("%s: %q stands %d times in %q", name, w, strings.Count(text, w), text)
+			}
+		}
+		for _, n := range c.never {
+			if strings.Contains(text, n) {
+				t.Errorf("%s: %q stands in %q", name, n, text)
+			}
+		}
+		if after, _ := dom.Render(d.Page.Tree); after != before {
+			t.Errorf("%s: the page was changed", name)
+		}
+	}
+	if _, err := NewSelectors([]string{"div..x"}, nil); err == nil {
+		t.Error("a broken selector was taken")
+	}
+}
+
 // A wall gives way to whatever the feed says, and to nothing where it says nothing.
 func TestAConsentWallIsNoBody(t *testing.T) {
 	t.Parallel()

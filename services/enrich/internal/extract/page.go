@@ -25,22 +25,22 @@ const (
 	markedShare = 0.5
 )
 
-// fromPage reads the article's own page. It returns nil when nothing there looks like a body.
+// fromPage reads the article's own page, of which tree is what counts. It returns nil when nothing there looks like a body.
 //
 // The first pass works on the pruned page. Only when its result is in doubt the page is read as it came, and only when
 // that gives no body either what the page says of itself is asked: each is a step down in what surrounds the body.
-func fromPage(ctx context.Context, d *pipeline.Draft) (*body, error) {
-	doc := dom.Clone(d.Page.Tree)
+func fromPage(ctx context.Context, d *pipeline.Draft, tree *html.Node) (*body, error) {
+	doc := dom.Clone(tree)
 	prune(doc)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
 	best := readable(d, doc)
-	if n := length(best); n < sure || float64(n) < sureShare*float64(unlinked(d.Page.Tree)) {
+	if n := length(best); n < sure || float64(n) < sureShare*float64(unlinked(tree)) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if plain := readable(d, d.Page.Tree); n <= enough && length(plain) > n || float64(n) < plainShare*float64(length(plain)) {
+		if plain := readable(d, tree); n <= enough && length(plain) > n || float64(n) < plainShare*float64(length(plain)) {
 			best = plain
 		}
 	}
@@ -51,7 +51,7 @@ func fromPage(ctx context.Context, d *pipeline.Draft) (*body, error) {
 	for _, next := range []func() *html.Node{
 		func() *html.Node { return stated(d.Stated) },
 		func() *html.Node { return wrap(markedBody(doc)) },
-		func() *html.Node { return wrap(markedBody(d.Page.Tree)) },
+		func() *html.Node { return wrap(markedBody(tree)) },
 		func() *html.Node { return wrap(densest(doc)) },
 	} {
 		if length(best) > enough {
