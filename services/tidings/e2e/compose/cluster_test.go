@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/config"
+	"tidings.internal/pkg/event"
 	"tidings.internal/services/tidings/e2e/history"
 	"tidings.internal/services/tidings/internal/ops"
 )
@@ -60,15 +62,19 @@ func together(t *testing.T, s *stand) {
 		{"was told to leave", func(name string) { docker(t, "stop", "-t", "60", s.ids(t, name)[0]) }},
 	} {
 		leader, leads := s.agreed(t, len(top.Streams))
+		lost := time.Now()
 		end.lose(leader)
 		t.Logf("%s, the leader of RAW and of %d streams in all, %s; an article of then was served after %v", leader, leads, end.how, w.served(t, s, w.add()).Round(100*time.Millisecond))
+		gaps(t, b, lost)
 		docker(t, "start", s.ids(t, leader)[0])
 		s.healthy(t, all...)
 		s.agreed(t, len(top.Streams))
 	}
 	leader, _ := s.agreed(t, len(top.Streams))
+	lost := time.Now()
 	back := s.cutOff(t, leader)
 	t.Logf("%s, the leader of RAW, was cut off; an article of then was served after %v", leader, w.served(t, s, w.add()).Round(100*time.Millisecond))
+	gaps(t, b, lost)
 	back()
 	s.healthy(t, all...)
 	s.agreed(t, len(top.Streams))
@@ -98,6 +104,24 @@ func together(t *testing.T, s *stand) {
 		t.Errorf("two replicas of publish differ: %s, %s, %v, %v\n%s\n%s", etag, tag, err, err2, first, second)
 	}
 	t.Logf("%d items offered, %d records, %d calls at the receiver", len(h.Offers), len(h.Log), len(h.Calls))
+}
+
+// gaps tells for how long each stage stored nothing, at most, from a moment on: articles come twice a second.
+func gaps(t *testing.T, b *bus.Bus, from time.Time) {
+	t.Helper()
+	for _, stream := range []string{event.StreamRaw, event.StreamArticles, event.StreamPosts} {
+		last, longest := from, time.Duration(0)
+		if err := b.Read(t.Context(), stream, func(r bus.Record) error {
+			if r.Time.After(last) {
+				last, longest = r.Time, max(longest, r.Time.Sub(last))
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+			continue
+		}
+		t.Logf("%s was without a message for %v", stream, longest.Round(100*time.Millisecond))
+	}
 }
 
 // cutOff takes a container off all its networks. back connects it again, under the names that it had.
