@@ -36,7 +36,7 @@ func encrypted(t *testing.T, a *natstest.Authority, name string) string {
 		old, now string
 		times    int
 	}{
-		{"\n# tls {", "\ntls {", 1}, {"\n# cluster {", "\ncluster {", 1},
+		{"# tls {", "tls {", 2},
 		{"/run/secrets/nats_cert", cert, 2}, {"/run/secrets/nats_key", key, 2}, {"/run/secrets/nats_ca", a.File, 2},
 	} {
 		if n := strings.Count(text, c.old); n != c.times {
