@@ -60,6 +60,10 @@ type doc struct {
 	terms   terms
 	claims  []claimed
 	member  *member
+
+	// common is how many terms it has in common with the article that was looked at in a round.
+	round  uint32
+	common uint8
 }
 
 type claimed struct {
@@ -83,7 +87,8 @@ type index struct {
 	docs    map[string]*doc
 	aliases aliasTable
 	bands   bandTable
-	terms   map[uint32][]string
+	terms   map[uint32][]*doc
+	round   uint32 // of a count of common terms
 	applied uint64
 	newest  time.Time
 	level   bool
@@ -93,7 +98,7 @@ type index struct {
 }
 
 func newIndex() *index {
-	return &index{docs: map[string]*doc{}, aliases: newAliasTable(), terms: map[uint32][]string{}, bands: bandTable{loading: true}, moved: make(chan struct{})}
+	return &index{docs: map[string]*doc{}, aliases: newAliasTable(), terms: map[uint32][]*doc{}, bands: bandTable{loading: true}, moved: make(chan struct{})}
 }
 
 func claimKey(article string, revision uint64) string {

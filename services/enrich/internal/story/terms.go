@@ -120,14 +120,14 @@ func (t terms) alike(o terms) float64 {
 func (x *index) reterm(d *doc, t terms) {
 	for _, one := range d.terms {
 		h := one.hash
-		x.terms[h] = slices.DeleteFunc(x.terms[h], func(id string) bool { return id == d.id })
+		x.terms[h] = slices.DeleteFunc(x.terms[h], func(o *doc) bool { return o == d })
 		if len(x.terms[h]) == 0 {
 			delete(x.terms, h)
 		}
 	}
 	d.terms = t
 	for _, one := range t {
-		list := append(x.terms[one.hash], d.id)
+		list := append(x.terms[one.hash], d)
 		x.terms[one.hash] = list[max(0, len(list)-maxBand):]
 	}
 }
@@ -135,19 +135,32 @@ func (x *index) reterm(d *doc, t terms) {
 // related lists the articles ordered before d that are about the same event, the most alike first.
 func (x *index) related(d *doc) []candidate {
 	var list []candidate
-	seen := map[string]bool{d.id: true}
-	for _, one := range d.terms {
-		for _, id := range x.terms[one.hash] {
-			o := x.docs[id]
-			if seen[id] || o == nil || o.first == 0 || o.first >= d.first || d.at.Sub(o.at) > groupWindow {
-				continue
-			}
-			seen[id] = true
-			if alike := d.terms.alike(o.terms); alike >= minCosine {
-				list = append(list, candidate{id, relationRelated, alike, o.first})
-			}
+	for _, o := range x.common(d) {
+		if o == d || o.first == 0 || o.first >= d.first || d.at.Sub(o.at) > groupWindow {
+			continue
+		}
+		if alike := d.terms.alike(o.terms); alike >= minCosine {
+			list = append(list, candidate{o.id, relationRelated, alike, o.first})
 		}
 	}
 	slices.SortFunc(list, func(a, b candidate) int { return cmp.Or(cmp.Compare(b.alike, a.alike), cmp.Compare(a.first, b.first)) })
+	return list
+}
+
+// common lists the articles that have enough terms in common with one to be alike. It counts in the articles themselves:
+// thousands share a word with each new one.
+func (x *index) common(d *doc) []*doc {
+	var list []*doc
+	x.round++
+	for _, one := range d.terms {
+		for _, o := range x.terms[one.hash] {
+			if o.round != x.round {
+				o.round, o.common = x.round, 0
+			}
+			if o.common++; o.common == minShared {
+				list = append(list, o)
+			}
+		}
+	}
 	return list
 }

@@ -95,7 +95,7 @@ func TestAnEventLastsTwoDays(t *testing.T) {
 		show(uint64(5+i), fmt.Sprint("n", i), begin.Add(201*time.Hour))
 	}
 	for h, list := range x.terms {
-		if len(list) != maxBand || list[maxBand-1] != fmt.Sprint("n", 3*maxBand-1) {
+		if len(list) != maxBand || list[maxBand-1].id != fmt.Sprint("n", 3*maxBand-1) {
 			t.Fatalf("%d articles share the term %x", len(list), h)
 		}
 	}
