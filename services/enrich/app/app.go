@@ -10,6 +10,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"runtime"
 	"sync"
@@ -109,7 +110,7 @@ func build(d Deps, s settings, more []pipeline.Step) (*App, error) {
 		concepts: func() float64 { return float64(a.vocabulary().Len()) },
 		blocks:   func() float64 { return float64(a.current.Load().known.Len()) },
 	})
-	if err := a.metrics.register(d.Metrics); err != nil {
+	if err := errors.Join(a.metrics.register(d.Metrics), d.Metrics.Register(a.metrics.end)); err != nil {
 		return nil, err
 	}
 	d.Checks.Add("nats", d.Bus.Probe)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/bus"
@@ -132,6 +133,9 @@ func (a *App) one(ctx context.Context, d *bus.Delivery, m event.Message) (err er
 		a.metrics.rungs.WithLabelValues(draft.Article.Extract).Inc()
 		a.metrics.languages.WithLabelValues(draft.Article.Language.Code).Inc()
 		a.metrics.relations.WithLabelValues(told.Relation).Inc()
+		if d.Consumer == event.ConsumerEnrich { // old articles wait for news, and a replay is about those that were enriched before
+			a.metrics.end.Observe(time.Since(raw.Fetched).Seconds())
+		}
 	} else {
 		a.metrics.articles.WithLabelValues(outcomeSkipped).Inc()
 	}

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/run"
 	"tidings.internal/services/enrich/internal/pipeline"
 )
 
@@ -30,6 +31,7 @@ type metrics struct {
 	index     prometheus.GaugeFunc
 	concepts  prometheus.GaugeFunc
 	blocks    prometheus.GaugeFunc
+	end       prometheus.Histogram
 }
 
 // gauges are read when somebody asks.
@@ -53,6 +55,7 @@ func newMetrics(g gauges) *metrics {
 		index:     prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidings_enrich_stories_known", Help: "Articles whose story this process knows."}, g.stories),
 		concepts:  prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidings_enrich_concepts", Help: "Concepts of the taxonomy in force."}, g.concepts),
 		blocks:    prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "tidings_enrich_repeats_known", Help: "Blocks known to come back in the articles of their host."}, g.blocks),
+		end:       run.EndToEnd("enriched"),
 	}
 }
 

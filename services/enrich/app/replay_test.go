@@ -23,7 +23,12 @@ import (
 // replica runs the service with a configuration until the returned function is called.
 func replica(t *testing.T, s *natstest.Server, doc *config.Doc) (stop func()) {
 	t.Helper()
-	a, err := New(t.Context(), Deps{Config: doc, Bus: s.Bus(t, Name), Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Checks: &run.Checks{}})
+	return replicaWith(t, s, doc, prometheus.NewRegistry())
+}
+
+func replicaWith(t *testing.T, s *natstest.Server, doc *config.Doc, metrics *prometheus.Registry) (stop func()) {
+	t.Helper()
+	a, err := New(t.Context(), Deps{Config: doc, Bus: s.Bus(t, Name), Log: slog.New(slog.DiscardHandler), Metrics: metrics, Checks: &run.Checks{}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +98,47 @@ func TestAReplayTagsAnewAndStoresNothingElse(t *testing.T) {
 	last, err := b.Last(t.Context(), subjectOf(t, gone))
 	if err != nil || last.Header.Value(event.HeaderType) != event.TypeDeleted {
 		t.Errorf("the article that was taken down is back: %v", err)
+	}
+}
+
+// The time from the fetch on is that of news: an old article waits for them, and a replay is about what was there before.
+func TestOnlyNewsCountAsEnrichedInTime(t *testing.T) {
+	t.Parallel()
+	s := natstest.Run(t)
+	b := s.Bus(t, "tidings")
+	counted := func(r *prometheus.Registry) uint64 {
+		all, err := r.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range all {
+			if f.GetName() == "tidings_end_to_end_seconds" {
+				return f.GetMetric()[0].GetHistogram().GetSampleCount()
+			}
+		}
+		t.Fatal("there is no such metric")
+		return 0
+	}
+	news, old := raw("quelle", "1", 1, nil), raw("quelle", "2", 1, func(r *article.Raw) { r.Title, r.Backfill = "Ein Archiv", true })
+	first := prometheus.NewRegistry()
+	stop := replicaWith(t, s, config.New("test.yaml", nil, nil), first)
+	send(t, b, message(t, news), message(t, old))
+	enriched(t, b, news)
+	enriched(t, b, old)
+	settled(t, b)
+	stop()
+	if n := counted(first); n != 1 {
+		t.Errorf("%d articles were counted, want the news alone", n)
+	}
+	file := filepath.Join(t.TempDir(), "themen.ttl")
+	write(t, file, `@prefix skos: <http://www.w3.org/2004/02/skos/core#> .
+<urn:t:mittelstand> a skos:Concept ; skos:prefLabel "Mittelstand"@de .`)
+	second := prometheus.NewRegistry()
+	stop = replicaWith(t, s, config.New("test.yaml", []byte("taxonomy: {files: ["+file+"]}\n"), nil), second)
+	defer stop()
+	replay(t, b)
+	if n := counted(second); n != 0 {
+		t.Errorf("a replay counted %d articles", n)
 	}
 }
 

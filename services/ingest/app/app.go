@@ -77,7 +77,7 @@ func New(ctx context.Context, d Deps) (*App, error) {
 	}
 	a := &App{bus: d.Bus, log: d.Log, client: client}
 	m := newMetrics(a)
-	if err := m.register(d.Metrics); err != nil {
+	if err := errors.Join(m.register(d.Metrics), d.Metrics.Register(a.flow())); err != nil {
 		return nil, err
 	}
 	if a.hubs, err = newHubs(ctx, s.ingest.WebSub); err != nil {

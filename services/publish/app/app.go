@@ -146,7 +146,7 @@ func build(d Deps, s settings, listener net.Listener) (*App, error) {
 		return nil, err
 	}
 	a.server = pages.Server(d.Log)
-	if err := m.register(d.Metrics); err != nil {
+	if err := errors.Join(m.register(d.Metrics), d.Metrics.Register(m.end), d.Metrics.Register(a.flow())); err != nil {
 		return nil, err
 	}
 	d.Checks.Add("feeds", a.probeFeeds)

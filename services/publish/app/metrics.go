@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/run"
 )
 
 // metrics are what publish counts. No label holds a feed, a source or a word of a request.
@@ -19,6 +20,7 @@ type metrics struct {
 	composed  *prometheus.CounterVec
 	reduced   *prometheus.CounterVec
 	variants  *prometheus.CounterVec
+	end       prometheus.Histogram
 }
 
 func newMetrics() *metrics {
@@ -44,6 +46,7 @@ func newMetrics() *metrics {
 		variants: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tidings_publish_variants_total", Help: "Documents that are made on demand, by how they were come by: hit, built, stale or failed.",
 		}, []string{"outcome"}),
+		end: run.EndToEnd("served"),
 	}
 }
 
@@ -79,3 +82,6 @@ func (m *metrics) Sizes(articles, documents int) {
 
 // Variant counts a document that is made on demand.
 func (m *metrics) Variant(outcome string) { m.variants.WithLabelValues(outcome).Inc() }
+
+// Shown observes that a feed shows a new version of an article for the first time.
+func (m *metrics) Shown(since time.Duration) { m.end.Observe(since.Seconds()) }

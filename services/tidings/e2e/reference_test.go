@@ -61,6 +61,7 @@ func metrics(t *testing.T) string {
 	var b strings.Builder
 	for _, part := range []struct{ title, list string }{
 		{"every process", "pkg/run/testdata/metrics.golden"}, {"everything on the bus", "pkg/run/testdata/bus_metrics.golden"},
+		{"the flow of messages", "pkg/run/testdata/flow_metrics.golden"}, {"one process, which sees all", "services/tidings/internal/ops/testdata/metrics.golden"},
 		{"ingest", "services/ingest/app/testdata/metrics.golden"}, {"enrich", "services/enrich/app/testdata/metrics.golden"},
 		{"publish", "services/publish/app/testdata/metrics.golden"}, {"deliver", "services/deliver/app/testdata/metrics.golden"},
 	} {

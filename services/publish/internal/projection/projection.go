@@ -32,6 +32,8 @@ type Observer interface {
 	Rendered(took time.Duration)
 	Sizes(articles, documents int)
 	Variant(outcome string)
+	// Shown is told how long ago an article was fetched of which a feed shows a new version for the first time.
+	Shown(since time.Duration)
 }
 
 // The outcomes of [Observer.Applied].
@@ -175,6 +177,7 @@ func (p *Projection) put(r bus.Record, fresh *row, err error) (string, error) {
 	}
 	x.applied.Sequence = r.Sequence
 	p.moved = time.Now()
+	former := x.rows[r.Subject]
 	touched := x.remove(r.Subject)
 	outcome := Deleted
 	switch {
@@ -184,6 +187,7 @@ func (p *Projection) put(r bus.Record, fresh *row, err error) (string, error) {
 		outcome = Expired
 	case fresh != nil:
 		outcome = Stored
+		fresh.awaited = serving && fresh.news(former)
 		p.widen(x, fresh, serving)
 		touched = append(touched, x.add(fresh, serving)...)
 	}

@@ -121,12 +121,13 @@ func feeds(t testing.TB, configs ...feed.Config) []*feed.Feed {
 	return list
 }
 
-type silent struct{ renders int }
+type silent struct{ renders, shown int }
 
 func (*silent) Applied(string)           {}
 func (s *silent) Rendered(time.Duration) { s.renders++ }
 func (*silent) Sizes(int, int)           {}
 func (*silent) Variant(string)           {}
+func (s *silent) Shown(time.Duration)    { s.shown++ }
 
 func newProjection(s *stream, list []*feed.Feed, changed func(Change)) (*Projection, *silent) {
 	o := &silent{}
@@ -177,6 +178,34 @@ func titles(t testing.TB, p *Projection, id string) []string {
 		}
 	}
 	return list[1:] // the first is the feed's own
+}
+
+// The time until readers have an article is that of news: not of what a start reads, of what a replay tags anew, or of old
+// articles, which wait until there is time for them.
+func TestOnlyNewsCountAsShown(t *testing.T) {
+	t.Parallel()
+	s := newStream()
+	first, second, old := sample("blog", "a", time.Hour), sample("blog", "b", time.Hour), sample("blog", "c", 25*time.Hour)
+	s.put(t, first)
+	p, o := newProjection(s, feeds(t, feed.Config{ID: "all"}, feed.Config{ID: "more"}), nil)
+	s.fold(t, p)
+	settle(p)
+	step := func(what string, want int, a article.Article) {
+		t.Helper()
+		if err := p.Apply(s.put(t, a)); err != nil {
+			t.Fatal(err)
+		}
+		settle(p)
+		if o.shown != want {
+			t.Errorf("%s: %d articles were shown, want %d", what, o.shown, want)
+		}
+	}
+	step("news, in two feeds", 1, second)
+	step("an old article", 1, old)
+	first.Tags = []article.Tag{{ID: "anew"}}
+	step("a replay", 1, first)
+	second.Revision, second.Title, second.Fetched = 2, "Edited", seen.Add(time.Minute)
+	step("a new version", 2, second)
 }
 
 func TestStoryIsShownOnceByPolicy(t *testing.T) {

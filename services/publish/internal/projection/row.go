@@ -37,9 +37,24 @@ type row struct {
 	automatic         []string // ids of the automatic feeds that take it, until then
 	shelves           []*shelf // of these feeds
 	gone              bool     // replaced or deleted
+	fetched           time.Time
+	awaited           bool // it is news, and no document has shown it yet
 
 	item *item.Item // nil when no document needs it
 	uses int        // number of current documents that show it
+}
+
+// old is how long before its fetch an article was published that its source had all along. Such articles wait until
+// there is time for them.
+const old = 24 * time.Hour
+
+// news reports whether a row is a new version of the one that it replaces, which may be nil. After a replay the article is
+// of the same fetch.
+func (r *row) news(former *row) bool {
+	if former != nil {
+		return !r.fetched.Equal(former.fetched)
+	}
+	return !r.published.Before(r.fetched.Add(-old))
 }
 
 // label is what a tag is called in the language of the site.
@@ -49,7 +64,7 @@ type label struct{ tag, text string }
 func newRow(a *article.Article, html int, it *item.Item, language string) *row {
 	r := &row{
 		id: a.ID, story: it.Story, source: shared(a.Source.ID), url: it.URL, title: it.Title, summary: it.Summary, published: it.Published,
-		updated: it.Updated, firstSeen: a.FirstSeen, size: it.Size(a, html), language: shared(strings.ToLower(a.Language.Code)),
+		updated: it.Updated, firstSeen: a.FirstSeen, fetched: a.Fetched, size: it.Size(a, html), language: shared(strings.ToLower(a.Language.Code)),
 	}
 	if r.story == r.id {
 		r.story = r.id // one text in memory

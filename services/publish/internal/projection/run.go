@@ -240,6 +240,12 @@ func (p *Projection) keep(id string, next *Published, rows []*row) {
 		documents += len(f.Documents)
 	}
 	p.Observe.Sizes(len(p.live.rows), documents)
+	for _, r := range rows {
+		if r.awaited {
+			r.awaited = false
+			p.Observe.Shown(time.Since(r.fetched))
+		}
+	}
 	if first {
 		p.Log.Info("built the feeds", "feeds", len(all), "articles", len(p.live.rows))
 	}

@@ -18,6 +18,9 @@ type Manifest = bus.Manifest
 // Member is one stream of a backup.
 type Member = bus.Member
 
+// noticeBackup is the type of the notice that a backup was made.
+const noticeBackup = "backup_made"
+
 // Backup writes everything that the broker holds for Tidings into a file, while services run.
 func (o *Ops) Backup(ctx context.Context, file string, progress func(Member)) (Manifest, error) {
 	m, err := o.bus.Backup(ctx, file, run.BuildInfo().Version, progress)
@@ -26,7 +29,7 @@ func (o *Ops) Backup(ctx context.Context, file string, progress func(Member)) (M
 		for _, one := range m.Members {
 			messages += one.Messages
 		}
-		o.bus.Notice(ctx, event.Notice{Type: "backup_made", Data: map[string]string{"messages": strconv.FormatUint(messages, 10)}})
+		o.bus.Notice(ctx, event.Notice{Type: noticeBackup, Data: map[string]string{"messages": strconv.FormatUint(messages, 10)}})
 	}
 	return m, err
 }

@@ -98,6 +98,9 @@ func open(ctx context.Context, env *run.Env) (w *whole, err error) {
 	if err := w.prepare(ctx, n); err != nil {
 		return w, err
 	}
+	if err := ops.On(w.bus, env.Config, n).Figures(env.Metrics); err != nil {
+		return w, err
+	}
 	return w, w.build(ctx, env)
 }
 
