@@ -89,6 +89,16 @@ channels: [{id: sink, network: webhook, url: %[4]q, secret_file: %[5]q, allow_pr
 		t.Errorf("the operator asks ingest: %v", err)
 	}
 	w.operate(admin)
+	for program, figures := range map[string][]string{
+		event.UserIngest:  {`tidings_stream_bytes{stream="RAW"} `, `tidings_consumer_pending{consumer="enrich"} 0`, `tidings_consumer_pending{consumer="backfill"} 0`},
+		event.UserEnrich:  {`tidings_end_to_end_seconds_count{until="enriched"} `},
+		event.UserPublish: {`tidings_stream_limit_bytes{stream="ARTICLES"} `, `tidings_stream_bytes{stream="POSTS"} `, `tidings_stream_bytes{stream="FEEDS"} `, `tidings_consumer_ack_pending{consumer="composer"} 0`, `tidings_end_to_end_seconds_count{until="served"} `},
+	} {
+		within("the figures of "+program, func() bool {
+			metrics := get(t, "http://"+w.admin[program]+"/metrics")
+			return !slices.ContainsFunc(figures, func(f string) bool { return !strings.Contains(metrics, "\n"+f) })
+		})
+	}
 	within("what the channel missed at the webhook", func() bool { return sink.count() >= 4 })
 	stop()
 	w.deniedNothing()
@@ -138,6 +148,7 @@ type programs struct {
 	authority *natstest.Authority
 	text      string
 	log       buffer
+	admin     map[string]string // addresses of the admin ports, by program
 }
 
 // start runs the programs until all are ready, and returns what stops them.
@@ -145,7 +156,7 @@ func (w *programs) start(list ...run.Program) (stop func()) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(w.t.Context())
 	var group sync.WaitGroup
-	ready := make(chan string, len(list))
+	ready := make(chan [2]string, len(list))
 	stop = func() {
 		cancel()
 		group.Wait()
@@ -154,15 +165,17 @@ func (w *programs) start(list ...run.Program) (stop func()) {
 	for _, p := range list {
 		doc := config.New(p.Name+".yaml", []byte(w.text+w.nats(p.Name)), nil)
 		group.Go(func() {
-			o := run.Options{Doc: doc, Data: w.t.TempDir(), Stdout: io.Discard, Stderr: &w.log, Ready: func(string) { ready <- p.Name }}
+			o := run.Options{Doc: doc, Data: w.t.TempDir(), Stdout: io.Discard, Stderr: &w.log, Ready: func(addr string) { ready <- [2]string{p.Name, addr} }}
 			if err := run.Start(ctx, p, o); err != nil {
 				w.t.Errorf("%s ended: %v", p.Name, err)
 			}
 		})
 	}
+	w.admin = map[string]string{}
 	for range list {
 		select {
-		case <-ready:
+		case r := <-ready:
+			w.admin[r[0]] = r[1]
 		case <-time.After(40 * time.Second):
 			w.t.Fatalf("not all programs are ready\n%s", w.log.String())
 		}
