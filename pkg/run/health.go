@@ -43,12 +43,9 @@ func Health(ctx context.Context, url string, alive bool) (line string, err error
 // ErrNoAnswer is why nobody was asked: nothing listens at the address.
 var ErrNoAnswer = errors.New("nothing answers")
 
-// reloadLimit is how long [AskReload] waits: an app may take [StopLimit] to end, and another one opens then.
-const reloadLimit = StopLimit + 30*time.Second
-
 // AskReload has the process behind a base URL take its configuration over anew. The error's text says why it did not.
 func AskReload(ctx context.Context, url string) error {
-	a, err := ask(ctx, http.MethodPost, url, "/-/reload", reloadLimit)
+	a, err := ask(ctx, http.MethodPost, url, "/-/reload", ReloadLimit)
 	var reply struct{ Status, Reason string }
 	switch {
 	case err != nil:

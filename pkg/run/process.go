@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"os/signal"
 	"sync"
@@ -27,6 +28,13 @@ type process struct {
 	recent   *recent
 	env      *Env
 	reloader *reloader
+
+	// name tells processes of one service apart, see [Standing].
+	name string
+	// ctx ends when the process is told to; background is what an operator has begun, pages what the admin port shows.
+	ctx        context.Context
+	background sync.WaitGroup
+	pages      http.Handler
 }
 
 // signalled is the cause of an end that a signal asked for.
@@ -51,10 +59,12 @@ func (p *process) run(parent context.Context) error {
 	if p.reloader != nil {
 		reconfigure = p.reloader.do
 	}
-	server := (&admin{
+	shows := &admin{
 		name: p.program.Name, build: p.build, checks: p.checks, log: p.log, metrics: p.metrics,
 		reconfigure: reconfigure, recent: p.recent, pprof: p.settings.log.Pprof, local: isLoopback(listener.Addr()),
-	}).server()
+	}
+	server := shows.server()
+	p.ctx, p.pages, p.env.process = ctx, shows.routes(), p
 
 	// The group holds what serves the process itself. Each part ends by itself once ctx has ended or, the server, once
 	// it is shut.
@@ -81,7 +91,7 @@ func (p *process) run(parent context.Context) error {
 	cancel(nil)
 	close(quit)
 	err = errors.Join(err, endCause(cause), shut(server, adminShare(p.host.limit)))
-	if !waitFor(&group, adminShare(p.host.limit)) {
+	if !waitFor(&group, adminShare(p.host.limit)) || !waitFor(&p.background, adminShare(p.host.limit)) {
 		err = errors.Join(err, busyError("the admin port of "+p.program.Name, p.host.limit))
 	}
 	return err

@@ -47,7 +47,8 @@ type Env struct {
 	// Out takes what is meant for a person or a pipe; logs go elsewhere.
 	Out io.Writer
 
-	base *slog.Logger
+	base    *slog.Logger
+	process *process
 }
 
 // LogFor returns the process's logger with another service's name, for a process that holds several services.

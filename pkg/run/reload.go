@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
-	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +32,10 @@ type reloader struct {
 	p      *process
 	wishes chan wish
 	over   chan struct{} // closed once there is no app any more
+
+	told   sync.Mutex // of what follows; mu is held for as long as a reload takes
+	ended  int        // reloads that have ended
+	failed string     // why the last one was refused
 }
 
 // do reloads and says in log and metrics what came of it.
@@ -39,6 +43,7 @@ func (r *reloader) do(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	err := r.reload(ctx)
+	defer r.tell(err)
 	if err != nil {
 		r.p.metrics.reloadOK.Set(0)
 		r.p.log.Error("config reload refused, the former values stay", errAttrs(err)...)
@@ -50,16 +55,43 @@ func (r *reloader) do(ctx context.Context) error {
 	return nil
 }
 
-func (r *reloader) reload(ctx context.Context) error {
+// tell keeps what came of a reload, for whoever asks later.
+func (r *reloader) tell(err error) {
+	r.told.Lock()
+	defer r.told.Unlock()
+	r.ended++
+	r.failed = ""
+	if err != nil {
+		r.failed = err.Error()
+	}
+}
+
+// stands returns what the last reload came to.
+func (r *reloader) stands() (ended int, failed string) {
+	r.told.Lock()
+	defer r.told.Unlock()
+	return r.ended, r.failed
+}
+
+// read reads the file as it is now, and says why it cannot be taken over.
+func (r *reloader) read() (*config.Doc, error) {
 	if file := r.p.options.Config; replaced(file) {
-		return fault.Errorf(fault.Invalid, "%s was replaced on the host; run \"docker compose restart\"", filepath.Base(file))
+		return nil, fault.Errorf(fault.Invalid, "%s was replaced on the host; run \"docker compose restart\"", filepath.Base(file))
 	}
 	doc, s, err := document(r.p.program, r.p.options)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if !reflect.DeepEqual(s, r.p.settings) {
-		return fault.Errorf(fault.Invalid, "reload the configuration: needs restart: %s", strings.Join(changed(r.p.env.Config, doc), ", "))
+	if keys := changed(r.p.settings, s); len(keys) > 0 {
+		return nil, fault.Errorf(fault.Invalid, "reload the configuration: needs restart: %s", strings.Join(keys, ", "))
+	}
+	return doc, nil
+}
+
+func (r *reloader) reload(ctx context.Context) error {
+	doc, err := r.read()
+	if err != nil {
+		return err
 	}
 	w := wish{doc, make(chan error, 1)}
 	ending := fault.Errorf(fault.Unreachable, "reload the configuration: the process is ending")
@@ -83,20 +115,26 @@ func (r *reloader) reload(ctx context.Context) error {
 	}
 }
 
-// changed lists the keys that differ of the sections that only a restart takes over.
-func changed(before, after *config.Doc) []string {
-	was := map[string]string{}
-	for v := range before.Values() {
-		was[v.Path] = v.Text
-	}
+// changed names the keys of this package's sections whose values differ. Logger, exporter and admin port outlive every
+// app, so only a restart changes them. It looks at no document: one in use is not to be read beside a reload.
+func changed(before, after settings) []string {
 	var keys []string
-	for v := range after.Values() {
-		section, _, _ := strings.Cut(v.Path, ".")
-		if slices.Contains([]string{"log", "tracing", "admin"}, section) && was[v.Path] != v.Text {
-			keys = append(keys, v.Path)
+	was, is := before.values(), after.values()
+	for path, text := range is {
+		if was[path] != text {
+			keys = append(keys, path)
 		}
 	}
+	slices.Sort(keys)
 	return keys
+}
+
+// values are all settings by the path of their key.
+func (s settings) values() map[string]string {
+	return map[string]string{
+		"log.level": s.log.Level, "log.format": s.log.Format, "log.pprof": strconv.FormatBool(s.log.Pprof),
+		"tracing.otlp": s.tracing.OTLP, "tracing.sample": strconv.FormatFloat(s.tracing.Sample, 'g', -1, 64), "admin.listen": s.admin.Listen,
+	}
 }
 
 // work is the app's own goroutine: one app after the other, each with the configuration of its time.

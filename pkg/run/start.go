@@ -105,7 +105,7 @@ func start(ctx context.Context, p Program, o Options, h host) (err error) {
 	log := base.With("service", p.Name)
 	warnOfCompose(o.Environ, log)
 	pr := &process{
-		program: p, options: o, host: h, settings: s, build: build, checks: checks, metrics: m, log: log, recent: kept,
+		program: p, options: o, host: h, settings: s, build: build, checks: checks, metrics: m, log: log, recent: kept, name: newName(),
 		env: &Env{
 			Config: doc, Log: log, Metrics: m.registry, Checks: checks, Data: o.Data, Version: build.Version,
 			Out: o.Stdout, base: base,

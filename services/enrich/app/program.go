@@ -18,6 +18,9 @@ const closeLimit = 10 * time.Second
 // defaultNATS is where a single service looks for its broker.
 const defaultNATS = "nats://127.0.0.1:4222"
 
+// serveVersion is the version of the verbs that an operator may ask, as NATS wants one.
+const serveVersion = "1.0.0"
+
 // Program is the service as a process of its own.
 func Program() run.Program {
 	return run.Program{Name: Name, Check: check, Open: open}
@@ -48,11 +51,17 @@ func open(ctx context.Context, env *run.Env) (run.App, error) {
 	if err := env.Config.Err(); err != nil {
 		return nil, err
 	}
-	b, err := bus.Connect(ctx, bus.Config{Service: Name, URL: n.URL, CredentialsFile: n.CredentialsFile, TLS: bus.TLS(n.TLS), Log: env.Log})
+	b, err := bus.Connect(ctx, bus.Config{Service: Name, URL: n.URL, CredentialsFile: n.CredentialsFile, TLS: bus.TLS(n.TLS), Log: env.Log, Observer: run.NewBusMetrics(env.Metrics)})
 	if err != nil {
 		return nil, err
 	}
 	p := &process{bus: b}
+	if err := env.Offer(func(name string, verb run.Verb) error {
+		_, err := b.Serve(ctx, serveVersion, name, verb) // it ends with the bus
+		return err
+	}); err != nil {
+		return nil, errors.Join(err, p.close(ctx))
+	}
 	p.app, err = New(ctx, Deps{Config: env.Config, Bus: b, Log: env.Log, Metrics: env.Metrics, Checks: env.Checks, Trace: env.Trace})
 	if err != nil {
 		return nil, errors.Join(err, p.close(ctx))

@@ -26,6 +26,7 @@ import (
 
 	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/bus"
+	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/origintest"
 	"tidings.internal/services/tidings/internal/embedded"
 )
@@ -447,6 +448,10 @@ func (i *instance) act() {
 	i.call(1, "support", i.file("one.zip"))
 	i.call(0, "support --json", i.file("two.zip"), "--process", i.admin)
 	i.call(0, "articles takedown --reason court", i.one())
+	i.until("the withdrawal of all posts", func() (bool, string) {
+		out := i.quietly("articles show " + i.one())
+		return strings.Count(out, event.TypeWithdrawn) == 2 && !strings.Contains(out, event.TypePost), out
+	})
 	i.call(0, "articles show", i.one())
 	i.both(1, "posts show", "held/"+i.one())
 	i.call(4, "articles takedown --reason court --json", i.two(), article.NewID("news", "unknown"))

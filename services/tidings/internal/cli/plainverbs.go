@@ -27,37 +27,6 @@ func (v *versionVerb) Run(w *world) error {
 	return w.printf("%s %s\n", ops.Role, run.BuildInfo())
 }
 
-type reloadVerb struct {
-	URL string `arg:"" optional:"" name:"url" help:"Admin port of the process. Else the one of the configuration."`
-	asJSON
-}
-
-// Run is the verb reload.
-func (v *reloadVerb) Run(w *world) error {
-	url := v.URL
-	if url == "" {
-		doc, err := w.document()
-		if err != nil {
-			return err
-		}
-		// Problems elsewhere in the file are for the process to tell.
-		admin := config.DefaultAdmin()
-		doc.Section("admin", &admin)
-		url = run.BaseURL(admin.Listen)
-	}
-	err := run.AskReload(w.ctx, url)
-	if errors.Is(err, run.ErrNoAnswer) && v.URL == "" {
-		return fmt.Errorf("%w; if the running process was started with another admin.listen, name its address: tidings reload URL", err)
-	}
-	if err != nil {
-		return err
-	}
-	if v.JSON {
-		return w.encode(map[string]string{"url": url, "outcome": "reloaded"})
-	}
-	return w.printf("reloaded\n")
-}
-
 type healthVerb struct {
 	URL   string `arg:"" optional:"" name:"url" help:"Admin port of the process. Else the one of the configuration."`
 	Alive bool   `help:"Ask only whether the main loops turn."`

@@ -182,18 +182,23 @@ func (w *world) table(head []string, rows [][]string) error {
 	return t.Flush()
 }
 
-// maxCell is how many characters of one value a line of a table shows.
-const maxCell = 160
-
-// plain makes one printable line of a text.
-func plain(s string) string {
+// printable makes one line of a text, without what steers a terminal.
+func printable(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if steers(r) || r == unicode.ReplacementChar {
 			return ' '
 		}
 		return r
 	}, s)
-	s, cut := article.Cut(strings.Join(strings.Fields(s), " "), maxCell)
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// maxCell is how many characters of one value a line of a table shows.
+const maxCell = 160
+
+// plain makes one printable line of a text.
+func plain(s string) string {
+	s, cut := article.Cut(printable(s), maxCell)
 	if cut {
 		s += "…"
 	}

@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,7 +91,12 @@ func (s *Support) gather(ctx context.Context, put func(string, []byte, error) er
 			err = errors.Join(err, put(fmt.Sprintf("process-%d/%s", i+1, page[1]), text, looked))
 		}
 	}
-	status, dead, asked := s.ask(ctx)
+	status, dead, asked := s.ask(ctx, func(pages run.Pages) {
+		for _, name := range slices.Sorted(maps.Keys(pages.Pages)) {
+			file := oddForm.ReplaceAllString(pages.Service+"-"+pages.Process, "_") + "/" + oddForm.ReplaceAllString(name, "_")
+			err = errors.Join(err, put(file, []byte(pages.Pages[name]), nil))
+		}
+	})
 	err = errors.Join(err, put("status.json", status, asked), put("dead.json", dead, asked))
 	var b bytes.Buffer
 	for _, one := range Settings(s.Config, "") {
@@ -105,13 +112,18 @@ func (s *Support) gather(ctx context.Context, put func(string, []byte, error) er
 // letters is how many dead letters a bundle tells of, without their content.
 const letters = 100
 
-// ask asks the broker.
-func (s *Support) ask(ctx context.Context) (status, dead []byte, err error) {
+// ask asks the broker, and over it every process for what it shows of itself.
+func (s *Support) ask(ctx context.Context, show func(run.Pages)) (status, dead []byte, err error) {
 	o, err := Open(ctx, Options{Config: s.Config, Data: s.Data})
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, o.Close()) }()
+	if o.nats.URL != "" { // one process has shown everything on its admin port
+		if err := o.pages(ctx, show); err != nil {
+			return nil, nil, err
+		}
+	}
 	st, err := o.Status(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -158,6 +170,9 @@ var (
 	queryForm = regexp.MustCompile(`(?i)\b([a-z][a-z0-9+.-]*://[^\s"'<>?#]*\?)[^\s"'<>#]+`)
 	tokenForm = regexp.MustCompile(`(/t/)[^\s"'<>/]+(/feeds/)`)
 )
+
+// oddForm is what no part of a name in a bundle may hold: it comes from elsewhere.
+var oddForm = regexp.MustCompile(`[^A-Za-z0-9.-]`)
 
 func hide(text []byte) []byte {
 	text = userForm.ReplaceAll(text, []byte("${1}***@"))

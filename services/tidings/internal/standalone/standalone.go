@@ -35,6 +35,9 @@ const (
 	closeLimit = 10 * time.Second
 )
 
+// serveVersion is the version of the verbs that an operator may ask, as NATS wants one.
+const serveVersion = "1.0.0"
+
 // Options are what a caller may want beside the whole itself. Each may be nil.
 type Options struct {
 	// Opened is called with the address of the feeds once it is bound.
@@ -99,6 +102,12 @@ func open(ctx context.Context, env *run.Env) (w *whole, err error) {
 		return w, err
 	}
 	if err := ops.On(w.bus, env.Config, n).Figures(env.Metrics); err != nil {
+		return w, err
+	}
+	if err := env.Offer(func(name string, verb run.Verb) error {
+		_, err := w.bus.Serve(ctx, serveVersion, name, verb) // it ends with the bus
+		return err
+	}); err != nil {
 		return w, err
 	}
 	return w, w.build(ctx, env)
