@@ -16,6 +16,7 @@ const (
 	seedName    = "nats.seed"
 	addressName = "nats.json"
 	storeName   = "nats"
+	begunName   = "nats.begun"
 )
 
 // SeedFile is where a data directory keeps the seed of the one user. Whoever may read it may do everything.
@@ -87,6 +88,24 @@ func writeAddress(data string, a Address) error {
 		return fault.Errorf(fault.Internal, "write the address of NATS: %w", err)
 	}
 	if err := writeWhole(filepath.Join(data, addressName), append(body, '\n')); err != nil {
+		return storeError(data, err)
+	}
+	return nil
+}
+
+// Begun reports whether a store was begun in a data directory. It is known beside the store, so that one that is gone, or
+// another one in its place, does not pass for a first start.
+func Begun(data string) bool {
+	_, err := os.Stat(filepath.Join(data, begunName))
+	return err == nil
+}
+
+// Begin notes that the store has what it needs.
+func Begin(data string) error {
+	if Begun(data) {
+		return nil
+	}
+	if err := writeWhole(filepath.Join(data, begunName), nil); err != nil {
 		return storeError(data, err)
 	}
 	return nil

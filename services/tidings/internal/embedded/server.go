@@ -66,15 +66,43 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{data: c.Data, user: user, log: &logger{log: c.Log}}
-	s.server, err = server.NewServer(&server.Options{
+	o := server.Options{
 		ServerName: "tidings", Host: host, Port: port,
 		JetStream: true, StoreDir: store, SyncAlways: c.SyncAlways, SyncInterval: c.SyncInterval,
 		JetStreamMaxStore: c.MaxFile, JetStreamMaxMemory: maxMemory, MaxPayload: maxPayload,
 		Nkeys:  []*server.NkeyUser{{Nkey: user.public}},
 		NoSigs: true, DisableJetStreamBanner: true,
-	})
+	}
+	if err := s.start(o); err != nil {
+		return nil, err
+	}
+	reserved, err := s.reserved()
 	if err != nil {
-		return nil, fault.Errorf(fault.Internal, "start the embedded NATS server: %w", err)
+		s.stop()
+		return nil, err
+	}
+	if reserved > c.MaxFile {
+		// The limit was lowered. With less than its streams have reserved the server refuses each change of them, also
+		// those that make them smaller; so it starts as large as it was, and as small as is wanted the next time.
+		s.stop()
+		o.JetStreamMaxStore = reserved
+		if err := s.start(o); err != nil {
+			return nil, err
+		}
+	}
+	s.log.started.Store(true)
+	if err := writeAddress(c.Data, Address{URL: s.URL()}); err != nil {
+		s.stop()
+		return nil, err
+	}
+	return s, nil
+}
+
+// start starts a server with options. One that does not come up is stopped.
+func (s *Server) start(o server.Options) (err error) {
+	s.server, err = server.NewServer(&o)
+	if err != nil {
+		return fault.Errorf(fault.Internal, "start the embedded NATS server: %w", err)
 	}
 	s.server.SetLoggerV2(s.log, false, false, false)
 	s.server.Start()
@@ -84,14 +112,18 @@ func Start(ctx context.Context, c Config) (*Server, error) {
 		if fatal == "" {
 			fatal = fmt.Sprintf("it was not ready within %v", startLimit)
 		}
-		return nil, fault.Errorf(fault.Invalid, "start the embedded NATS server on %s: %s", store, fatal)
+		return fault.Errorf(fault.Invalid, "start the embedded NATS server on %s: %s", o.StoreDir, fatal)
 	}
-	s.log.started.Store(true)
-	if err := writeAddress(c.Data, Address{URL: s.URL()}); err != nil {
-		s.stop()
-		return nil, err
+	return nil
+}
+
+// reserved is how many bytes the streams of the store may take together.
+func (s *Server) reserved() (int64, error) {
+	info, err := s.server.Jsz(nil)
+	if err != nil {
+		return 0, fault.Errorf(fault.Internal, "look at the embedded NATS server: %w", err)
 	}
-	return s, nil
+	return int64(info.ReservedStore), nil
 }
 
 // claim finds out whether the address is free, in words that name the key, and splits it as the server wants it.

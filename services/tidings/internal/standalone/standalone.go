@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -98,7 +99,7 @@ func open(ctx context.Context, env *run.Env) (w *whole, err error) {
 	if err := w.connect(ctx, env, n); err != nil {
 		return w, err
 	}
-	if err := w.prepare(ctx, n); err != nil {
+	if err := w.prepare(ctx, env.Data, n); err != nil {
 		return w, err
 	}
 	if err := ops.On(w.bus, env.Config, n).Figures(env.Metrics); err != nil {
@@ -148,7 +149,7 @@ func startServer(ctx context.Context, data string, n config.NATS, log *slog.Logg
 }
 
 // prepare makes the streams as this version wants them. What could lose data stops the start: nobody is there to ask.
-func (w *whole) prepare(ctx context.Context, n config.NATS) error {
+func (w *whole) prepare(ctx context.Context, data string, n config.NATS) error {
 	t, err := ops.Topology(n)
 	if err != nil {
 		return err
@@ -157,6 +158,10 @@ func (w *whole) prepare(ctx context.Context, n config.NATS) error {
 	if err != nil {
 		return err
 	}
+	if w.server != nil && embedded.Begun(data) && misses(plan, event.StreamRaw) {
+		return fault.Errorf(fault.Invalid, "prepare the store: the store in %s is empty, and Tidings has run with this directory before; put back the store that belongs "+
+			"there or restore a backup; to begin anew run \"tidings topology apply\"", data)
+	}
 	if len(plan.Destructive()) > 0 {
 		err := w.bus.Apply(ctx, plan, false)
 		return fault.Errorf(fault.Invalid, "prepare the store: %w; to accept the loss run \"tidings topology apply --yes\"", err)
@@ -164,10 +169,20 @@ func (w *whole) prepare(ctx context.Context, n config.NATS) error {
 	if err := w.bus.Apply(ctx, plan, false); err != nil {
 		return err
 	}
+	if w.server != nil {
+		if err := embedded.Begin(data); err != nil {
+			return err
+		}
+	}
 	if w.server == nil || n.Listen != "" {
 		return nil // other processes may work on the same store
 	}
 	return w.freeLeases(ctx)
+}
+
+// misses reports whether a plan is to make a stream that is not there.
+func misses(p bus.Plan, stream string) bool {
+	return slices.ContainsFunc(p.Changes, func(c bus.Change) bool { return c.Kind == bus.ChangeCreate && c.Object == "stream "+stream })
 }
 
 // freeLeases takes away the leases that a killed process left behind; else nothing would be polled or posted until they
