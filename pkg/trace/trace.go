@@ -77,6 +77,15 @@ func (s *Span) Traceparent() string {
 	return s.traceparent
 }
 
+// ID is the id of the trace that a traceparent names, for the log; empty where it names none.
+func ID(traceparent string) string {
+	id, _, _, known := parse(traceparent)
+	if !known {
+		return ""
+	}
+	return hex.EncodeToString(id[:])
+}
+
 // Set adds a fact.
 func (s *Span) Set(key, value string) {
 	if s != nil && s.tracer != nil {

@@ -235,3 +235,15 @@ func BenchmarkSpan(b *testing.B) {
 		e.Close()
 	})
 }
+
+func TestTheIDOfATraceIsThatOfItsTraceparent(t *testing.T) {
+	t.Parallel()
+	for parent, want := range map[string]string{
+		"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01": "0af7651916cd43dd8448eb211c80319c",
+		"": "", "nonsense": "", "00-00000000000000000000000000000000-b7ad6b7169203331-01": "",
+	} {
+		if got := trace.ID(parent); got != want {
+			t.Errorf("%q is of trace %q, want %q", parent, got, want)
+		}
+	}
+}

@@ -139,6 +139,7 @@ func (a *App) one(ctx context.Context, d *bus.Delivery, m event.Message) (err er
 	} else {
 		a.metrics.articles.WithLabelValues(outcomeSkipped).Inc()
 	}
+	a.log.Debug("enriched an article", "article", raw.ID, "source", raw.Source.ID, "status", outcome, "trace", trace.ID(env.Traceparent))
 	// Only now, with the article stored, may the claims of older revisions go. A kill before leaves them for the next.
 	return a.stories.Forget(ctx, raw.ID)
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -88,5 +89,35 @@ func TestACollectorThatIsAwayHoldsNothingUp(t *testing.T) {
 	}
 	if n := strings.Count(p.errors(), line); n != 1 {
 		t.Errorf("it says so %d times:\n%s", n, p.errors())
+	}
+}
+
+// At debug the way of an article can be followed through the log, by the id that articles show names.
+func TestDebugLinesNameTheTraceOfAnArticle(t *testing.T) {
+	t.Parallel()
+	dir, _, f, hook := scene(t)
+	p := start(t, dir, append(anyPort(), "TIDINGS_LOG__LEVEL=debug"), "run")
+	p.awaitReady(t)
+	awaitChannel(t, dir)
+	f.Add(item(1))
+	posted(t, hook, p, 1)
+	traces := map[string]string{} // by the line
+	within(t, 30*time.Second, "a line of each stage", func() (bool, string) {
+		article := ""
+		for line := range strings.Lines(p.errors()) {
+			var l struct{ Msg, Article, Trace string }
+			if json.Unmarshal([]byte(line), &l) == nil && l.Trace != "" {
+				traces[l.Msg] = l.Trace // the last of each kind is about the news
+				if l.Msg == "composed a post" {
+					article = l.Article
+				}
+			}
+		}
+		return article != "" && strings.Contains(verb(t, dir, 0, "articles", "show", article), traces["composed a post"]), p.errors()
+	})
+	for _, msg := range []string{"published articles of a source", "enriched an article"} {
+		if traces[msg] != traces["composed a post"] {
+			t.Errorf("%q is of trace %q, the post of %q", msg, traces[msg], traces["composed a post"])
+		}
 	}
 }

@@ -91,6 +91,9 @@ func (p *Poller) publish(ctx context.Context, t *turn, lease Lease, changes []id
 	defer func() {
 		t.span.Set("articles", strconv.Itoa(t.published))
 		t.span.End(err)
+		if err == nil {
+			p.log.Debug("published articles of a source", "source", t.source.ID, "n", t.published, "trace", trace.ID(t.span.Traceparent()))
+		}
 	}()
 	if p.fulltext != nil && slices.ContainsFunc(changes, func(c identity.Change) bool { return wantsPage(&t.source.Source, c) }) {
 		t.done()

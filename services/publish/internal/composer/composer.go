@@ -218,7 +218,7 @@ func (c *Composer) emit(ctx context.Context, last before, ch *compose.Channel, t
 	if outcome == bus.Stored {
 		c.Wrote(len(m.Body))
 		c.Composed(ch.ID, ch.Network().Name, action)
-		c.Log.Debug("composed a post", "channel", ch.ID, "network", ch.Network().Name, "story", story, "article", cause.Article)
+		c.Log.Debug("composed a post", "channel", ch.ID, "network", ch.Network().Name, "story", story, "article", cause.Article, "trace", trace.ID(cause.Traceparent))
 	}
 	return nil
 }
