@@ -36,6 +36,9 @@ func (v *reloadVerb) Run(w *world) error {
 	doc.Section("admin", &admin)
 	err = v.one(w, run.BaseURL(admin.Listen))
 	if errors.Is(err, run.ErrNoAnswer) {
+		if problems := doc.Err(); problems != nil {
+			return problems // where the process is stands in the file, too
+		}
 		return fmt.Errorf("%w; if the running process was started with another admin.listen, name its address: tidings reload URL", err)
 	}
 	return err
