@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -65,6 +67,9 @@ func anyPort() []string {
 // start runs the binary and returns at once. The process is killed at the end of the test if it still runs.
 func start(t *testing.T, dir string, env []string, args ...string) *process {
 	t.Helper()
+	if len(args) == 0 {
+		tell(t, dir, 0)
+	}
 	p := &process{cmd: exec.Command(binary, args...), ready: make(chan struct{}), ended: make(chan error, 1)}
 	p.cmd.Dir, p.cmd.Env, p.cmd.Stderr = dir, environ(env...), p
 	out, err := p.cmd.StdoutPipe()
@@ -88,6 +93,20 @@ func start(t *testing.T, dir string, env []string, args ...string) *process {
 	}()
 	t.Cleanup(p.kill)
 	return p
+}
+
+// tell has the origin of the demo tell news so often, unless the demo ran there already. Most tests count the samples, which
+// are all that comes where nothing new does.
+func tell(t *testing.T, dir string, every time.Duration) {
+	t.Helper()
+	data := filepath.Join(dir, "tidings-data", "demo")
+	if _, err := os.Stat(data); err == nil {
+		return
+	}
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, filepath.Join(data, "demo.json"), fmt.Sprintf(`{"every": %d}`, every))
 }
 
 // awaitReady waits for the line that says so.

@@ -210,6 +210,33 @@ func TestDemoReachesItsFeedsAndItsSink(t *testing.T) {
 	}
 }
 
+// The demo goes on: what is new comes, is edited, comes a second time elsewhere and is taken back, and nobody hears twice of one.
+func TestTheDemoGoesOn(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	tell(t, dir, 5*time.Second)
+	p := start(t, dir, anyPort())
+	p.awaitReady(t)
+	data := filepath.Join(dir, "tidings-data")
+	kinds := func() map[string]int {
+		m := map[string]int{}
+		for _, c := range calls(t, data) {
+			m[c.Event.Type]++
+		}
+		return m
+	}
+	within(t, 2*time.Minute, "a new article, an edit and a deletion at the sink", func() (bool, string) {
+		m := kinds()
+		return m["article.published"] > samples(t)+3 && m["article.updated"] > 0 && m["article.removed"] > 0, fmt.Sprintf("%v\n%s", m, p.errors())
+	})
+	for id, ids := range stories(t, slices.DeleteFunc(calls(t, data), func(c call) bool { return c.Event.Type != "article.published" })) {
+		if len(ids) != 1 {
+			t.Errorf("article %s was posted as %q", id, ids)
+		}
+	}
+	valid(t, p)
+}
+
 // tellGuest looks at the guest article: its body is there, and what stood around it is not.
 func tellGuest(t *testing.T, f feed) {
 	t.Helper()

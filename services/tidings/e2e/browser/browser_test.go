@@ -3,6 +3,7 @@ package browser
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -58,6 +59,10 @@ func start(t *testing.T) string {
 	binary := filepath.Join(dir, "tidings")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "tidings.internal/services/tidings").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
+	}
+	data := filepath.Join(dir, "tidings-data", "demo")
+	if err := errors.Join(os.MkdirAll(data, 0o700), os.WriteFile(filepath.Join(data, "demo.json"), []byte(`{"every": 0}`), 0o600)); err != nil {
+		t.Fatal(err) // with news the pages would change while they are looked at
 	}
 	cmd := exec.Command(binary)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "TIDINGS_PUBLISH__LISTEN=127.0.0.1:0", "TIDINGS_ADMIN__LISTEN=127.0.0.1:0")

@@ -27,10 +27,15 @@ type Article struct {
 	Hours    int  // how long before the first start it was published
 	Text     bool // the body is plain text, as some systems put into their feeds
 	Body     string
+	// at is when it came, for one that came after the start, and edited when it was changed; zero for none.
+	at, edited time.Time
 }
 
 // Published is when the article came out, for a demo that was first started at a time.
 func (a Article) Published(started time.Time) time.Time {
+	if !a.at.IsZero() {
+		return a.at
+	}
 	return started.UTC().Truncate(time.Second).Add(-time.Duration(a.Hours) * time.Hour)
 }
 

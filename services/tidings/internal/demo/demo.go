@@ -38,6 +38,8 @@ type state struct {
 	Sink    string    `json:"sink"`
 	Publish string    `json:"publish"`
 	Key     []byte    `json:"key"` // signs the webhooks
+	// Every is how often the origin tells something new; 0 for never, when only the samples are wanted.
+	Every time.Duration `json:"every"`
 }
 
 // Demo is the running origin and sink.
@@ -87,7 +89,7 @@ func Open(ctx context.Context, data string, environ []string) (*Demo, error) {
 	if err := writeState(data, d.state); err != nil {
 		return fail(err)
 	}
-	pages, err := origin("http://"+d.state.Origin, d.state.Started)
+	pages, err := origin("http://"+d.state.Origin, news{d.state.Started, d.state.Every}, time.Now)
 	if err != nil {
 		return fail(err)
 	}
@@ -122,7 +124,7 @@ func bind(ctx context.Context, addr string) (net.Listener, error) {
 
 // readState reads the state of a data directory, or makes the first one; found tells which.
 func readState(data string) (st state, found bool, err error) {
-	st = state{Started: time.Now().UTC().Truncate(time.Second), Key: make([]byte, 32)}
+	st = state{Started: time.Now().UTC().Truncate(time.Second), Key: make([]byte, 32), Every: newsEvery}
 	_, _ = rand.Read(st.Key) // never fails (crypto/rand)
 	body, err := os.ReadFile(filepath.Join(data, stateName))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -211,6 +213,7 @@ func (d *Demo) yaml() string {
 	line("log: {level: warn}")
 	line("ingest:")
 	line("  allow_networks: [\"%s\"]", strings.Replace(d.state.Origin, ":", "/32:", 1))
+	line("  revision_gap: 1s # an edit shows at once")
 	line("  hosts: {\"%s\": {concurrency: 4, gap: 0s}} # pages beside feeds, without a second between two", d.state.Origin)
 	line("sources:")
 	for _, s := range sources() {

@@ -7,15 +7,17 @@ import (
 	"fmt"
 	"html"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"tidings.internal/pkg/fault"
 )
 
-// origin builds the handler that serves the sources, the articles' pages and a list of both. Everything is rendered
-// once: the documents change with a restart only.
-func origin(base string, started time.Time) (http.Handler, error) {
+// origin builds the handler that serves the sources, the articles' pages and a list of both. What a source shows is a
+// function of the time.
+func origin(base string, n news, now func() time.Time) (http.Handler, error) {
 	all, err := Articles()
 	if err != nil {
 		return nil, err
@@ -24,25 +26,55 @@ func origin(base string, started time.Time) (http.Handler, error) {
 	var index strings.Builder
 	index.WriteString("<!doctype html>\n<html lang=\"en\">\n<head><meta charset=\"utf-8\"><title>Sample origin</title></head>\n<body>\n<ul>\n")
 	for _, s := range sources() {
-		var list []Article
+		var samples []Article
 		for _, a := range all {
 			if a.Source == s.id {
-				list = append(list, a)
+				samples = append(samples, a)
 			}
 		}
-		body, err := s.render(s, base, started, list)
-		if err != nil {
-			return nil, fault.Errorf(fault.Internal, "render sample source %s: %w", s.id, err)
+		if _, err := n.document(s, base, samples, 0); err != nil {
+			return nil, err
 		}
-		mux.Handle("GET "+s.path, document200(s.mime, body, started))
+		mux.HandleFunc("GET "+s.path, func(w http.ResponseWriter, r *http.Request) {
+			count := n.count(now())
+			body, err := n.document(s, base, samples, count)
+			if err != nil { // the samples were rendered at the start
+				http.Error(w, "the document could not be made", http.StatusInternalServerError)
+				return
+			}
+			document200(s.mime, body, n.started.Add(time.Duration(count)*n.every)).ServeHTTP(w, r)
+		})
 		fmt.Fprintf(&index, "<li><a href=\"%s\">%s</a></li>\n", s.path, html.EscapeString(s.title))
 	}
 	for _, a := range all {
-		mux.Handle("GET /articles/"+a.Name, document200("text/html; charset=utf-8", page(a), started))
+		mux.Handle("GET /articles/"+a.Name, document200("text/html; charset=utf-8", page(a), n.started))
 	}
+	mux.HandleFunc("GET /articles/{name}", func(w http.ResponseWriter, r *http.Request) { n.serve(w, r, now()) })
 	index.WriteString("</ul>\n</body>\n</html>\n")
-	mux.Handle("GET /{$}", document200("text/html; charset=utf-8", []byte(index.String()), started))
+	mux.Handle("GET /{$}", document200("text/html; charset=utf-8", []byte(index.String()), n.started))
 	return mux, nil
+}
+
+// document is what a source shows when so many articles came.
+func (n news) document(s source, base string, samples []Article, count int) ([]byte, error) {
+	fresh, gone := n.of(s.id, count)
+	body, err := s.render(s, base, n.started, slices.Concat(fresh, samples), gone)
+	if err != nil {
+		return nil, fault.Errorf(fault.Internal, "render sample source %s: %w", s.id, err)
+	}
+	return body, nil
+}
+
+// serve serves the page of an article that came after the start.
+func (n news) serve(w http.ResponseWriter, r *http.Request, now time.Time) {
+	count := n.count(now)
+	k, err := strconv.Atoi(strings.TrimPrefix(r.PathValue("name"), newsName))
+	if err != nil || k < 1 || k > count || fate(k, count) == deleted {
+		http.NotFound(w, r)
+		return
+	}
+	a := n.article(k, count)
+	document200("text/html; charset=utf-8", page(a), a.at).ServeHTTP(w, r)
 }
 
 // document200 serves bytes with the two validators, so that the next poll is answered by 304.

@@ -12,7 +12,7 @@ import (
 // source is one of the three feeds of the origin. Each speaks another format.
 type source struct {
 	id, title, about, path, mime string
-	render                       func(s source, base string, started time.Time, list []Article) ([]byte, error)
+	render                       func(s source, base string, started time.Time, list, gone []Article) ([]byte, error)
 }
 
 func sources() []source {
@@ -61,7 +61,7 @@ type cdata struct {
 }
 
 // rss writes no language: most feeds do not either, and enrich is to find it.
-func rss(s source, base string, started time.Time, list []Article) ([]byte, error) {
+func rss(s source, base string, started time.Time, list, _ []Article) ([]byte, error) {
 	f := rssFeed{Version: "2.0", Content: "http://purl.org/rss/1.0/modules/content/", DC: "http://purl.org/dc/elements/1.1/"}
 	f.Channel.Title, f.Channel.Link, f.Channel.Description = s.title, base+"/", s.about
 	for _, a := range list {
@@ -77,13 +77,21 @@ func rss(s source, base string, started time.Time, list []Article) ([]byte, erro
 }
 
 type atomFeed struct {
-	XMLName xml.Name    `xml:"http://www.w3.org/2005/Atom feed"`
-	ID      string      `xml:"id"`
-	Title   string      `xml:"title"`
-	Sub     string      `xml:"subtitle"`
-	Updated string      `xml:"updated"`
-	Links   []atomLink  `xml:"link"`
-	Entries []atomEntry `xml:"entry"`
+	XMLName xml.Name      `xml:"http://www.w3.org/2005/Atom feed"`
+	ID      string        `xml:"id"`
+	Title   string        `xml:"title"`
+	Sub     string        `xml:"subtitle"`
+	Updated string        `xml:"updated"`
+	Space   string        `xml:"xmlns:at,attr"`
+	Links   []atomLink    `xml:"link"`
+	Deleted []atomDeleted `xml:"at:deleted-entry"`
+	Entries []atomEntry   `xml:"entry"`
+}
+
+// atomDeleted says that an entry was taken back (RFC 6721).
+type atomDeleted struct {
+	Ref  string `xml:"ref,attr"`
+	When string `xml:"when,attr"`
 }
 
 type atomLink struct {
@@ -114,14 +122,19 @@ type atomText struct {
 }
 
 // atom gives no more of an article than how it begins, as many feeds do: the rest stands on its page.
-func atom(s source, base string, started time.Time, list []Article) ([]byte, error) {
-	f := atomFeed{ID: "tag:demo.tidings.internal,2024:" + s.id, Title: s.title, Sub: s.about, Links: []atomLink{{"self", base + s.path}, {"alternate", base + "/"}}}
+func atom(s source, base string, started time.Time, list, gone []Article) ([]byte, error) {
+	f := atomFeed{ID: "tag:demo.tidings.internal,2024:" + s.id, Title: s.title, Sub: s.about, Space: "http://purl.org/atompub/tombstones/1.0", Links: []atomLink{{"self", base + s.path}, {"alternate", base + "/"}}}
+	for _, a := range gone {
+		f.Deleted = append(f.Deleted, atomDeleted{guid(a), a.at.Format(time.RFC3339)})
+	}
 	for _, a := range list {
 		at := a.Published(started).Format(time.RFC3339)
-		if f.Updated == "" {
-			f.Updated = at
+		changed := at
+		if !a.edited.IsZero() {
+			changed = a.edited.Format(time.RFC3339)
 		}
-		e := atomEntry{ID: guid(a), Title: a.Title, Links: atomLink{"alternate", link(base, a)}, Published: at, Updated: at, Content: atomText{"html", teaser(a.Body)}}
+		f.Updated = max(f.Updated, changed)
+		e := atomEntry{ID: guid(a), Title: a.Title, Links: atomLink{"alternate", link(base, a)}, Published: at, Updated: changed, Content: atomText{"html", teaser(a.Body)}}
 		e.Author.Name = a.Author
 		for _, t := range a.Tags {
 			e.Categories = append(e.Categories, atomCategory{t})
@@ -172,7 +185,7 @@ type jsonAuthor struct {
 	Name string `json:"name"`
 }
 
-func jsonFeed(s source, base string, started time.Time, list []Article) ([]byte, error) {
+func jsonFeed(s source, base string, started time.Time, list, _ []Article) ([]byte, error) {
 	d := jsonDocument{Version: "https://jsonfeed.org/version/1.1", Title: s.title, Home: base + "/", Feed: base + s.path, About: s.about}
 	for _, a := range list {
 		d.Items = append(d.Items, jsonItem{
