@@ -41,6 +41,9 @@ func (k *Bucket) open(ctx context.Context) (jetstream.KeyValue, error) {
 	}
 	kv, err := k.bus.js.KeyValue(ctx, k.name)
 	if err != nil {
+		if errors.Is(err, jetstream.ErrBucketNotFound) {
+			return nil, fault.Errorf(fault.Unreachable, "%w", &missingStream{"KV_" + k.name, err})
+		}
 		return nil, classify(err, "open bucket %s", k.name)
 	}
 	k.bus.mu.Lock()

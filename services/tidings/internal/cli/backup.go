@@ -13,7 +13,7 @@ type backupVerb struct {
 
 // Run is the verb backup.
 func (v *backupVerb) Run(w *world) error {
-	return w.store(func(ctx context.Context, o *ops.Ops) error {
+	return w.kept(func(ctx context.Context, o *ops.Ops) error {
 		m, err := o.Backup(ctx, v.File, w.member)
 		if err != nil {
 			return err

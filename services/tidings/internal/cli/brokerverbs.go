@@ -9,6 +9,7 @@ import (
 
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/fault"
+	"tidings.internal/services/tidings/internal/embedded"
 	"tidings.internal/services/tidings/internal/ops"
 	"tidings.internal/services/tidings/internal/standalone"
 )
@@ -113,6 +114,15 @@ func (v *applyVerb) Run(w *world) error {
 // store connects as every verb does. When nothing runs in the data directory it starts that directory's server for
 // itself: a store that needs a change before Tidings starts could not be changed otherwise.
 func (w *world) store(f func(context.Context, *ops.Ops) error) error {
+	return w.stored(true, f)
+}
+
+// kept is store for a verb that makes no sense without what a directory keeps: one that keeps nothing is not made.
+func (w *world) kept(f func(context.Context, *ops.Ops) error) error {
+	return w.stored(false, f)
+}
+
+func (w *world) stored(fresh bool, f func(context.Context, *ops.Ops) error) error {
 	err := w.connected(f)
 	if fault.KindOf(err) != fault.Unreachable {
 		return err
@@ -121,7 +131,7 @@ func (w *world) store(f func(context.Context, *ops.Ops) error) error {
 	if targetErr != nil {
 		return targetErr
 	}
-	if n := ops.ReadNATS(doc); n.URL != "" {
+	if n := ops.ReadNATS(doc); n.URL != "" || !fresh && !embedded.HasStore(data) {
 		return err
 	}
 	return standalone.WithStore(w.ctx, data, doc, w.log(), func(o *ops.Ops) error { return f(w.ctx, o) })

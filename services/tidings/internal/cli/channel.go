@@ -218,7 +218,7 @@ func (v *channelRebindVerb) Run(w *world) error {
 	if !v.Yes {
 		return &usageError{"channels rebind gives up what was posted to the former account: no edit and no deletion reaches it; add --yes"}
 	}
-	return w.store(func(ctx context.Context, o *ops.Ops) error {
+	return w.kept(func(ctx context.Context, o *ops.Ops) error {
 		if err := o.RebindChannel(ctx, v.ID, actor()); err != nil {
 			return err
 		}

@@ -51,6 +51,12 @@ type Server struct {
 
 var _ nats.InProcessConnProvider = (*Server)(nil)
 
+// HasStore reports whether a server ran in a data directory before.
+func HasStore(data string) bool {
+	_, err := os.Stat(filepath.Join(data, storeName))
+	return err == nil
+}
+
 // Start starts the server and returns when it takes connections. What goes wrong is a sentence for an operator.
 func Start(ctx context.Context, c Config) (*Server, error) {
 	host, port, err := claim(ctx, c.Listen)
