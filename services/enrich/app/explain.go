@@ -12,6 +12,7 @@ import (
 	"tidings.internal/pkg/bus"
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/fault"
+	"tidings.internal/services/enrich/internal/language"
 	"tidings.internal/services/enrich/internal/pipeline"
 	"tidings.internal/services/enrich/internal/prose"
 	"tidings.internal/services/enrich/internal/taxonomy"
@@ -104,6 +105,22 @@ func (t *TaxonomyBook) Explain(ctx context.Context, id string, files []string) (
 		return nil, err
 	}
 	return retag(again(a), taxonomy.NewMatcher(v, t.verdicts...)), nil
+}
+
+// ExplainText gives the concepts that an article of a text would have, each with its evidence. Its first line is the title. Where
+// no language is named it is found. Nothing is stored.
+func (t *TaxonomyBook) ExplainText(text, code string, files []string) ([]article.Tag, error) {
+	v, err := t.under(files)
+	if err != nil {
+		return nil, err
+	}
+	title, body, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	spoken := language.New().Detect(text)
+	if code != "" {
+		spoken = article.Language{Code: code, Confidence: 1}
+	}
+	d := again(&article.Article{ID: article.NewID("taxonomy-test", text), Title: strings.TrimSpace(title), Text: strings.TrimSpace(body), Language: spoken})
+	return taxonomy.NewMatcher(v, t.verdicts...).Find(d, nil), nil
 }
 
 // under gives what would be in force with files.

@@ -146,6 +146,7 @@ func commands() []shown {
 		{command: "tidings taxonomy why ARTICLE", args: []string{"taxonomy", "why", "{article}"}, says: "BECAUSE OF"},
 		{command: "tidings taxonomy export --format csv -o themen.csv", args: []string{"taxonomy", "export", "--format", "csv", "-o", "themen.csv"}},
 		{command: "tidings taxonomy test themen.csv", args: []string{"taxonomy", "test", "themen.csv"}, says: "articles looked at"},
+		{command: `tidings taxonomy test --text "Customer care by phone"`, args: []string{"taxonomy", "test", "--text", "CRM software for craftsmen"}, says: "BECAUSE OF"},
 		{command: "tidings taxonomy import themen.csv", args: []string{"taxonomy", "import", "themen.csv"}, says: "0 added, 0 changed"},
 		{command: "tidings taxonomy accept CONCEPT ARTICLE", args: []string{"taxonomy", "accept", "crm", "{article}"}, says: "Said of 1"},
 		{command: "tidings taxonomy unsay TAG ARTICLE", args: []string{"taxonomy", "unsay", "crm", "{article}"}, says: "Taken back"},

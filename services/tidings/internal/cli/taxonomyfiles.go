@@ -111,7 +111,9 @@ func (v *taxonomyRevertVerb) Run(w *world) error {
 }
 
 type taxonomyTestVerb struct {
-	Files    []string `arg:"" name:"file" help:"A file: .ttl, .nt, .csv, .tsv or .json."`
+	Files    []string `arg:"" optional:"" name:"file" help:"A file: .ttl, .nt, .csv, .tsv or .json. Laid over what is in force."`
+	Text     string   `help:"Tell what concepts this text has, in place of the newest articles. Its first line is the title." placeholder:"TEXT"`
+	Language string   `help:"With --text: its language; else it is found." placeholder:"CODE"`
 	Articles int      `default:"500" help:"How many of the newest articles are looked at."`
 	asJSON
 }
@@ -120,6 +122,12 @@ type taxonomyTestVerb struct {
 func (v *taxonomyTestVerb) Run(w *world) error {
 	if v.Articles < 1 || v.Articles > 100_000 {
 		return &usageError{"--articles must be between 1 and 100000"}
+	}
+	if strings.TrimSpace(v.Text) != "" {
+		return v.text(w)
+	}
+	if len(v.Files) == 0 || v.Language != "" {
+		return &usageError{"say what to test: files, or a text with --text TEXT; --language goes with the text"}
 	}
 	return w.withTaxonomy(func(ctx context.Context, t *ops.TaxonomyBook) error {
 		run, err := t.Try(ctx, v.Files, v.Articles)
@@ -137,5 +145,21 @@ func (v *taxonomyTestVerb) Run(w *world) error {
 			return err
 		}
 		return w.table([]string{"CONCEPT", "ADDED", "REMOVED", "EXAMPLES"}, rows)
+	})
+}
+
+// text tells of one text.
+func (v *taxonomyTestVerb) text(w *world) error {
+	return w.withTaxonomy(func(_ context.Context, t *ops.TaxonomyBook) error {
+		list, err := t.ExplainText(v.Text, v.Language, v.Files)
+		switch {
+		case err != nil:
+			return err
+		case v.JSON:
+			return w.encode(append([]ops.Tag{}, list...))
+		case len(list) == 0:
+			return w.printf("no concept\n")
+		}
+		return w.because(list)
 	})
 }

@@ -26,15 +26,20 @@ func (v *taxonomyWhyVerb) Run(w *world) error {
 		if v.JSON {
 			return w.encode(list)
 		}
-		var rows [][]string
-		for _, tag := range list {
-			rows = append(rows, []string{tag.ID, tag.Kind, strconv.FormatFloat(tag.Score, 'f', 2, 64), "", ""})
-			for _, e := range tag.Evidence {
-				rows = append(rows, []string{"", "", "", strconv.FormatFloat(e.Weight, 'f', 2, 64), because(e)})
-			}
-		}
-		return w.table([]string{"TAG", "KIND", "SCORE", "WEIGHT", "BECAUSE OF"}, rows)
+		return w.because(list)
 	})
+}
+
+// because prints tags with what speaks for each.
+func (w *world) because(list []ops.Tag) error {
+	var rows [][]string
+	for _, tag := range list {
+		rows = append(rows, []string{tag.ID, tag.Kind, strconv.FormatFloat(tag.Score, 'f', 2, 64), "", ""})
+		for _, e := range tag.Evidence {
+			rows = append(rows, []string{"", "", "", strconv.FormatFloat(e.Weight, 'f', 2, 64), because(e)})
+		}
+	}
+	return w.table([]string{"TAG", "KIND", "SCORE", "WEIGHT", "BECAUSE OF"}, rows)
 }
 
 // because puts evidence into words.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"tidings.internal/pkg/article"
 	"tidings.internal/pkg/fault"
 	enrich "tidings.internal/services/enrich/app"
 )
@@ -16,6 +17,7 @@ type (
 	ConceptOutcome = enrich.ConceptOutcome
 	Suggestion     = enrich.Suggestion
 	TaxonomyDryRun = enrich.DryRun
+	Tag            = article.Tag
 )
 
 // Taxonomy opens the taxonomy in force.
