@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"tidings.internal/services/tidings/internal/ops"
 )
 
 func TestListsShowAHundredRowsAndCountTheOthers(t *testing.T) {
@@ -29,6 +31,18 @@ func TestListsShowAHundredRowsAndCountTheOthers(t *testing.T) {
 		if len(lines) != c.lines || lines[len(lines)-1] != c.last || errs.String() != c.notes {
 			t.Errorf("%+v: %d lines, the last %q, %q beside them", c.limit, len(lines), lines[len(lines)-1], errs.String())
 		}
+	}
+}
+
+func TestAStatusNamesAHundredSourcesThatFail(t *testing.T) {
+	t.Parallel()
+	s := ops.Status{Failing: make([]ops.SourceStatus, 103)}
+	var out bytes.Buffer
+	if err := (&world{stdout: &out}).status(s); err != nil {
+		t.Fatal(err)
+	}
+	if got := out.String(); strings.Count(got, "\nsource ") != 100 || !strings.HasSuffix(got, "\n3 more sources are not well: tidings sources list --all\n") {
+		t.Errorf("it prints\n%s", got)
 	}
 }
 

@@ -155,7 +155,13 @@ func (w *world) status(s ops.Status) error {
 	if err := w.printf("\nsources: %s\ndead letters: %d\n", counts(s.Sources), s.Dead); err != nil {
 		return err
 	}
-	for _, f := range s.Failing {
+	for i, f := range s.Failing {
+		if i == maxRows {
+			if err := w.printf("%d more sources are not well: tidings sources list --all\n", len(s.Failing)-maxRows); err != nil {
+				return err
+			}
+			break
+		}
 		if err := w.printf("source %s is %s: %s\n", plain(f.ID), plain(f.State), plain(f.Sentence)); err != nil {
 			return err
 		}
