@@ -209,6 +209,13 @@ func TestShowExplainsTheNextPollOfEveryState(t *testing.T) {
 			t.Errorf("%s: %q does not say %q", phase, got, want)
 		}
 	}
+	for phase, want := range map[state.Phase]string{state.Waiting: "it failed once, which stretches", state.Failing: "it failed once, which stretches"} {
+		once := state.New("https://example.org/", "")
+		once.Phase, once.Reason, once.Failures, once.Interval, once.Polled = phase, "http_not_found", 1, time.Hour, now.Add(-time.Minute)
+		if got := why(SourceDetail{SourceStatus: SourceStatus{State: string(phase), NextPoll: now.Add(time.Hour)}}, 0, once, now); !strings.Contains(got, want) {
+			t.Errorf("%s after its first failure: %q", phase, got)
+		}
+	}
 	forgiven := state.New("https://example.org/", "")
 	forgiven.Phase, forgiven.Reason = state.Active, "connect"
 	if got := why(SourceDetail{SourceStatus: SourceStatus{State: "active"}}, 0, forgiven, now); !strings.Contains(got, "cut off") {

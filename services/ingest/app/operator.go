@@ -275,7 +275,9 @@ func why(d SourceDetail, fixed time.Duration, st *state.Source, now time.Time) s
 	case state.Paused:
 		return "never, until it is resumed: it was paused by the operator"
 	case state.Waiting:
-		return "as soon as its turn comes: it was never polled"
+		if st.Polled.IsZero() {
+			return "as soon as its turn comes: it was never polled"
+		}
 	case state.Gone:
 		return next + ": the host said twice, a day apart, that it is gone for good; it is looked at every 30 days all the same"
 	case state.Dormant:
@@ -292,6 +294,9 @@ func why(d SourceDetail, fixed time.Duration, st *state.Source, now time.Time) s
 		return next + ": no host could be reached, so it was us who were cut off, and nothing counts against it"
 	}
 	if st.Reason != "" {
+		if st.Failures == 1 {
+			return fmt.Sprintf("%s: it failed once, which stretches its interval to %s; one success resets it", next, every)
+		}
 		return fmt.Sprintf("%s: %d failures in a row stretch its interval to %s; one success resets it", next, st.Failures, every)
 	}
 	return next + ": it is polled " + rhythm
