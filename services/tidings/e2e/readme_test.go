@@ -30,3 +30,22 @@ func TestReadmeShowsWhatTheFirstCommandPrints(t *testing.T) {
 		t.Errorf("the README shows (-), the command prints (+):\n%s", diff)
 	}
 }
+
+// Whoever copies the configuration of the README into a file has one that is right: it names no file that is not there.
+func TestTheConfigurationOfTheReadmeIsRight(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, found := strings.Cut(string(text), "```yaml\n")
+	shown, _, closed := strings.Cut(shown, "```\n")
+	if !found || !closed || !strings.Contains(shown, "sources:") {
+		t.Fatal("the README shows no configuration")
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "tidings.yaml"), shown)
+	if out := both(t, dir, 0, "check"); !strings.Contains(out, "no problem found") {
+		t.Errorf("check says %s", out)
+	}
+}
