@@ -34,7 +34,7 @@ func commands() []shown {
 	const edits = "TestAPersonHoldsEditsSendsAndDeletes"
 	return []shown{
 		{command: "tidings", elsewhere: "TestReadmeShowsWhatTheFirstCommandPrints"},
-		{command: "tidings run --config tidings.yaml --data ./tidings-data", elsewhere: lost},
+		{command: "tidings run --config tidings.yaml", elsewhere: lost},
 		{command: "tidings run --config /etc/tidings/tidings.yaml --data /var/lib/tidings", elsewhere: lost},
 		{command: "nats-server -js -sd /var/lib/nats", elsewhere: kills},
 		{command: "tidings topology apply --config tidings.yaml", elsewhere: kills},

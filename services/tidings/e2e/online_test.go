@@ -33,7 +33,7 @@ func TestCheckTriesWhatTheConfigurationNames(t *testing.T) {
 	}))
 	t.Cleanup(network.Close)
 	listen := hosttest.Address(t)
-	seed := embedded.SeedFile(filepath.Join(dir, "tidings-data"))
+	seed := embedded.SeedFile(filepath.Join(dir, ".tidings"))
 	file := func(nats, sources, token, away string) {
 		write(t, filepath.Join(dir, "tidings.yaml"), fmt.Sprintf(`ingest: {allow_networks: [127.0.0.0/8], hosts: {%q: {concurrency: 4, gap: 0s}}}
 nats: {url: "nats://%s", credentials_file: %q}

@@ -99,7 +99,7 @@ func start(t *testing.T, dir string, env []string, args ...string) *process {
 // are all that comes where nothing new does.
 func tell(t *testing.T, dir string, every time.Duration) {
 	t.Helper()
-	data := filepath.Join(dir, "tidings-data", "demo")
+	data := filepath.Join(dir, ".tidings", "demo")
 	if _, err := os.Stat(data); err == nil {
 		return
 	}

@@ -193,7 +193,7 @@ func TestDemoReachesItsFeedsAndItsSink(t *testing.T) {
 		t.Errorf("no title %q in %q", want, titles)
 	}
 
-	data := filepath.Join(dir, "tidings-data")
+	data := filepath.Join(dir, ".tidings")
 	within(t, 20*time.Second, "every story at the sink", func() (bool, string) {
 		n := len(stories(t, calls(t, data)))
 		return n == samples(t), fmt.Sprintf("%d stories\n%s", n, p.errors())
@@ -217,7 +217,7 @@ func TestTheDemoGoesOn(t *testing.T) {
 	tell(t, dir, 5*time.Second)
 	p := start(t, dir, anyPort())
 	p.awaitReady(t)
-	data := filepath.Join(dir, "tidings-data")
+	data := filepath.Join(dir, ".tidings")
 	kinds := func() map[string]int {
 		m := map[string]int{}
 		for _, c := range calls(t, data) {
@@ -289,7 +289,7 @@ func tellHostile(t *testing.T, p *process, f feed) {
 func TestKilledDemoLosesNothingAndPostsNothingTwice(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	data := filepath.Join(dir, "tidings-data")
+	data := filepath.Join(dir, ".tidings")
 	// The moments after "ready" at which it is killed: spread over the time that the samples need.
 	for _, after := range []time.Duration{0, 150, 400, 800, 1500} {
 		p := start(t, dir, anyPort())

@@ -60,7 +60,7 @@ func start(t *testing.T) string {
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary, "tidings.internal/services/tidings").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
 	}
-	data := filepath.Join(dir, "tidings-data", "demo")
+	data := filepath.Join(dir, ".tidings", "demo")
 	if err := errors.Join(os.MkdirAll(data, 0o700), os.WriteFile(filepath.Join(data, "demo.json"), []byte(`{"every": 0}`), 0o600)); err != nil {
 		t.Fatal(err) // with news the pages would change while they are looked at
 	}

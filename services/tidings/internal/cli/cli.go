@@ -22,7 +22,7 @@ import (
 // grammar is the command line. Kong reads names, help and defaults from it.
 type grammar struct {
 	Config string `help:"Configuration file. Else $$TIDINGS_CONFIG, else ./tidings.yaml if present." placeholder:"FILE"`
-	Data   string `help:"Data directory. Else $$TIDINGS_DATA, else ./tidings-data." placeholder:"DIR"`
+	Data   string `help:"Data directory. Else $$TIDINGS_DATA, else ./.tidings." placeholder:"DIR"`
 
 	Init          initVerb          `cmd:"" help:"Write what a first start needs as containers: a bundle of files, or the keys of the users of NATS."`
 	Run           runVerb           `cmd:"" default:"withargs" help:"Run everything in this process (the default). Without a configuration: a demo."`
@@ -61,7 +61,7 @@ type world struct {
 }
 
 // usualData is the data directory that is used when none is named.
-const usualData = "tidings-data"
+const usualData = ".tidings"
 
 // Main is the main function. It does not return.
 func Main() {
