@@ -68,3 +68,43 @@ func (m *Matcher) compound(list []words.Word, i int) (hits []hit, ok bool) {
 	}
 	return hits, len(hits) > 0
 }
+
+// joining are the words between two German words of which the first leaves its end to the other.
+var joining = map[string]bool{"und": true, "oder": true, "sowie": true, "bzw": true, "beziehungsweise": true, "wie": true, "noch": true}
+
+// leastEnd is how many letters the end has at least that two words share.
+const leastEnd = 4
+
+// hanging finds the labels of which the end stands in the word behind: "Ein- und Ausfuhr" is Einfuhr as well.
+func (m *Matcher) hanging(list []words.Word, text, lang string) (hits []hit) {
+	if words.Base(lang) != "de" {
+		return nil
+	}
+	for i := 0; i+2 < len(list); i++ {
+		w, end := &list[i], &list[i+2]
+		if !w.Upper() || w.Masked || w.To >= len(text) || text[w.To] != '-' || !joining[list[i+1].Fold] || end.Break || len(end.Fold) > longest {
+			continue
+		}
+		for _, label := range m.whole(w.Fold, end.Fold) {
+			h := hit{meaning: label, from: i, to: i + 3, weight: byPref, how: label.kind}
+			if label.kind != Pref {
+				h.weight = byAlt
+			}
+			hits = append(hits, h)
+		}
+	}
+	return hits
+}
+
+// whole looks for a label that begins with one word and ends as another does, the longest end first.
+func (m *Matcher) whole(begin, word string) []meaning {
+	stem := words.NewStemmer("de")
+	for at := range word {
+		if at > 0 && utf8.RuneCountInString(word[at:]) >= leastEnd {
+			if labels := m.nouns[stem.Stem(begin+word[at:])]; labels != nil {
+				return labels
+			}
+		}
+	}
+	return nil
+}

@@ -26,6 +26,12 @@ func (m *Matcher) Find(d *pipeline.Draft, categories []article.Category) []artic
 	for _, h := range m.search(d.Words.Body, d.Words.Lang) {
 		f.label(h, span{false, h.from, h.to})
 	}
+	for _, h := range m.hanging(d.Words.Title, d.Article.Title, d.Words.Lang) {
+		f.label(h, span{true, h.from, h.to})
+	}
+	for _, h := range m.hanging(d.Words.Body, d.Prose.Body, d.Words.Lang) {
+		f.label(h, span{false, h.from, h.to})
+	}
 	against := f.rules()
 	f.categories(categories)
 	f.models()

@@ -168,7 +168,11 @@ func (m *Matcher) compile(lang string) *node {
 		for _, l := range c.Labels {
 			if base := words.Base(l.Lang); base == lang || base == "" {
 				label := words.Cut(l.Text, lang)
-				met := root.insert(id, l, label, lang)
+				common := everyday(l, label, lang)
+				met := root.insert(id, l, label, common)
+				if plain := spelledOut.Replace(l.Text); lang == "de" && plain != l.Text {
+					root.insert(id, l, words.Cut(plain, lang), common)
+				}
 				if len(label) == 1 && met.upper && !label[0].Acronym() && utf8.RuneCountInString(label[0].Stem) >= shortest {
 					nouns[label[0].Stem] = append(nouns[label[0].Stem], met)
 				}
@@ -181,6 +185,10 @@ func (m *Matcher) compile(lang string) *node {
 	root.sieve()
 	return root
 }
+
+// spelledOut writes German letters as who has no key for them does. A label has the letter, so nothing is guessed: nobody is
+// called "Michäl".
+var spelledOut = strings.NewReplacer("ä", "ae", "ö", "oe", "ü", "ue", "Ä", "Ae", "Ö", "Oe", "Ü", "Ue")
 
 // hit is one place where a label was met.
 type hit struct {

@@ -1,6 +1,7 @@
 package taxonomy
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -175,6 +176,35 @@ func TestConceptsAreFoundByTheirLabels(t *testing.T) {
 	} {
 		if got := ids(find(t, c.lang, c.title, c.body)); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestGermanSpellingsAreTheSameLabel(t *testing.T) {
+	t.Parallel()
+	v := must(t, "x.csv", "id,lang,pref\neinfuhr,de,Einfuhr\nausfuhr,de,Ausfuhr\nuebung,de,Übung\nduell,de,Düllerei\nstrasse,de,Straße\nklima,de,Klimapolitik\n")
+	m := NewMatcher(v)
+	for body, want := range map[string]string{
+		"Die Ein- und Ausfuhr von Waren stieg.":               "ausfuhr einfuhr",
+		"Die Ein - und die Ausfuhr.":                          "ausfuhr",
+		"Klima- oder Energiepolitik lohnt sich.":              "klima",
+		"Klima- und Handel.":                                  "",
+		"Die Uebung gelang, und weitere Uebungen folgen.":     "uebung",
+		"Michael und Israel, ein Duell, aktuell, die Poesie.": "",
+		"Die Strasse ist gesperrt.":                           "strasse",
+	} {
+		d := draft("x", "", "de", "", body)
+		tags := m.Find(d, nil)
+		slices.SortFunc(tags, func(a, b article.Tag) int { return strings.Compare(a.ID, b.ID) })
+		if got := ids(tags); got != want {
+			t.Errorf("%q: %q, want %q", body, got, want)
+		}
+		for _, tag := range tags {
+			for _, e := range tag.Evidence {
+				if quoted := string([]rune(body)[e.Start:e.End]); quoted != e.Text {
+					t.Errorf("%q is quoted as %q", quoted, e.Text)
+				}
+			}
 		}
 	}
 }

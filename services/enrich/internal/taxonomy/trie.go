@@ -63,12 +63,12 @@ type meaning struct {
 const maxLabel = 6
 
 // insert puts a label into the trie. One without words, or with too many, is left out.
-func (n *node) insert(id string, l Label, label []words.Word, lang string) meaning {
+func (n *node) insert(id string, l Label, label []words.Word, common bool) meaning {
 	if len(label) == 0 || len(label) > maxLabel {
 		return meaning{}
 	}
 	m := meaning{concept: id, kind: l.Kind, upper: label[len(label)-1].Upper(), vague: l.Kind == Ambiguous}
-	m.common = l.Kind != Pref && len(label) == 1 && !label[0].Acronym() && words.EverydayStems(lang)[label[0].Stem]
+	m.common = common
 	for i := range label {
 		key := label[i].Stem
 		if label[i].Acronym() {
@@ -85,6 +85,11 @@ func (n *node) insert(id string, l Label, label []words.Word, lang string) meani
 	m.label = strings.Join(m.folds, " ")
 	n.ends = append(n.ends, m)
 	return m
+}
+
+// everyday reports whether a label is one word that stands in every second text.
+func everyday(l Label, label []words.Word, lang string) bool {
+	return l.Kind != Pref && len(label) == 1 && !label[0].Acronym() && words.EverydayStems(lang)[label[0].Stem]
 }
 
 // exact is the key of an acronym: "KI" is not "ki" and "IT" is not "it".

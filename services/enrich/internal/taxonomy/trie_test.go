@@ -13,7 +13,7 @@ func FuzzLabel(f *testing.F) {
 	f.Add("a", "a \xff b", "")
 	f.Fuzz(func(t *testing.T, label, text, lang string) {
 		root := &node{next: map[string]*node{}}
-		root.insert("c", Label{Lang: lang, Text: label, Kind: Pref}, words.Cut(label, lang), lang)
+		root.insert("c", Label{Lang: lang, Text: label, Kind: Pref}, words.Cut(label, lang), false)
 		root.sieve()
 		for key := range root.next {
 			if root.child(key) == nil {
