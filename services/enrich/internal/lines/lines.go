@@ -84,6 +84,7 @@ func Classify(title string, in []Line, plain bool, now time.Time) Result {
 	r.Title = title
 	head := r.head(plain, now)
 	r.repeated(head)
+	r.agency()
 	r.headings(plain)
 	r.lone()
 	r.tail()

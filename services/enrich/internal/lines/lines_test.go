@@ -79,6 +79,33 @@ func TestBylines(t *testing.T) {
 	}
 }
 
+func TestAgenciesSignOutsideOfTheText(t *testing.T) {
+	t.Parallel()
+	body := strings.TrimSpace(strings.Repeat("Das ist ein ganz gewöhnlicher Satz mit einigen Wörtern. ", 6))
+	for line, want := range map[string]string{
+		"(dpa/Eva Muster)":        "credit Eva Muster",
+		"/sda/afp":                "credit",
+		"dpa/lby":                 "paragraph",
+		"(dpa/lby)":               "credit",
+		"(AFP, Reuters)":          "credit",
+		"dpa":                     "credit",
+		"Die dpa schreibt":        "paragraph",
+		"(Eva Muster)":            "paragraph",
+		"(siehe Seite 3)":         "paragraph",
+		"AP":                      "paragraph",
+		"Mehr dazu hat (dpa) oft": "paragraph",
+	} {
+		r := Classify("Etwas ganz anderes", []Line{{Text: body}, {Text: body}, {Text: line}, {Text: body}}, true, now)
+		got := string(r.Lines[2].Class)
+		for _, a := range r.Authors {
+			got += " " + a.Name
+		}
+		if got != want && !(want == "paragraph" && got == "heading") {
+			t.Errorf("%q: %s, want %s", line, got, want)
+		}
+	}
+}
+
 func TestADayOfAChangeIsNoDate(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{"Stand: 1. April 2020": "", "Eva Muster, aktualisiert am 1. April 2020": "Eva Muster", "Aktualisiert am 1. April 2020": ""} {
