@@ -43,8 +43,8 @@ func TestPhrasesAreWhatTheTextIsAbout(t *testing.T) {
 		title, text   string
 		wanted, never []string
 	}{
-		{"Der Nachtzug kehrt nach Europa zurück", "Der Nachtzug war lange verschwunden. Nun fahren neue Nachtzüge, sagt Eva Muster. Die Österreichischen Bundesbahnen kaufen neue Schlafwagen. Schlafwagen der Österreichischen Bundesbahnen sind gefragt, denn ein Schlafwagen kostet viel. Ende der Woche folgt die nächste Frage. Eva Muster freut sich.",
-			[]string{"Nachtzug", "Österreichischen Bundesbahnen", "Schlafwagen"}, []string{"Eva Muster", "Muster", "Ende", "Woche", "Frage", "war lange"}},
+		{"Der Nachtzug kehrt nach Europa zurück", "Der Nachtzug war lange verschwunden. Nun fahren neue Nachtzüge, sagt Eva Muster. Die Österreichischen Bundesbahnen kaufen neue Schlafwagen. Schlafwagen der Österreichischen Bundesbahnen sind gefragt, denn ein Schlafwagen kostet viel. Ende der Woche folgt die nächste Frage. Gestern freute sich Eva Muster. Gestern kamen alle.",
+			[]string{"Nachtzug", "Österreichischen Bundesbahnen", "Schlafwagen"}, []string{"Eva Muster", "Muster", "Gestern", "Ende", "Woche", "Frage", "war lange"}},
 		{"Night trains return", "Night trains are back. The night train from Vienna is full, and sleeping cars are scarce. Sleeping cars cost a fortune, says Eva Muster of the night train lobby.",
 			[]string{"night train", "Sleeping cars"}, []string{"trains", "the night", "Eva Muster"}},
 	} {
