@@ -114,6 +114,11 @@ func TestAChangedTaxonomyIsInForceInEveryReplica(t *testing.T) {
 	if err := book.Judge(t.Context(), "datenschutz", r.ID, true); err != nil {
 		t.Fatal(err)
 	}
+	for _, v := range opened(t, b).verdicts {
+		if spoke := v.Concept == "brauchtum"; (v.Sum > 0) != spoke {
+			t.Errorf("for %s spoke %v", v.Concept, v.Sum)
+		}
+	}
 	for name, err := range map[string]error{
 		"an unknown concept": book.Judge(t.Context(), "nichts", r.ID, true), "an unknown tag": book.Judge(t.Context(), "nichts", r.ID, false),
 		"an unknown article": book.Judge(t.Context(), "datenschutz", "nichts", true), "nothing said": book.Unjudge(t.Context(), "datenschutz", "nichts"),

@@ -144,6 +144,9 @@ func TestPeopleTeachWhatAConceptIs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if list := opened(t, b).verdicts; len(list) != 10 || list[0].Sum != 0 {
+		t.Errorf("verdicts %+v, and nothing speaks for the concept in those articles", list)
+	}
 	wait(t, "what ten people said", func() bool { sequence++; return has(next) })
 	x, _ := enriched(t, b, next)
 	i := slices.IndexFunc(x.Tags, func(t article.Tag) bool { return t.ID == "handwerkskunst" })

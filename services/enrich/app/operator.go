@@ -39,6 +39,8 @@ type TaxonomyBook struct {
 	verdicts []taxonomy.Verdict
 	// inForce is base with the edits; base alone where those do not fit.
 	inForce *taxonomy.Vocabulary
+	// judging is what verdicts are given on, made with the first of them.
+	judging *taxonomy.Matcher
 	// leftOut is what of the files of an import is not taken over.
 	leftOut taxonomy.Problems
 	// unfit says what of the edits does not fit base, and unread why they cannot be read.
@@ -73,7 +75,7 @@ func EditTaxonomy(ctx context.Context, b *bus.Bus, doc *config.Doc) (*TaxonomyBo
 }
 
 func (t *TaxonomyBook) load(ctx context.Context) (err error) {
-	t.unfit, t.unread = nil, nil
+	t.unfit, t.unread, t.judging = nil, nil, nil
 	t.edits, t.revision, err = taxonomy.Load(ctx, t.book)
 	switch fault.KindOf(err) {
 	case "":
@@ -243,7 +245,14 @@ func (t *TaxonomyBook) Judge(ctx context.Context, tag, id string, accepted bool)
 	case !accepted && !known && !has:
 		return fault.Errorf(fault.Invalid, "%q is neither a concept nor a tag of article %s", tag, id)
 	}
-	return taxonomy.Say(ctx, t.book, taxonomy.Verdict{Concept: tag, Article: id, Accepted: accepted, At: time.Now().UTC(), Title: a.Title, Lang: a.Language.Code, Stems: taxonomy.Stems(again(a).Words)})
+	d := again(a)
+	if t.judging == nil {
+		t.judging = taxonomy.NewMatcher(t.inForce, t.verdicts...)
+	}
+	return taxonomy.Say(ctx, t.book, taxonomy.Verdict{
+		Concept: tag, Article: id, Accepted: accepted, At: time.Now().UTC(), Title: a.Title, Lang: a.Language.Code, Stems: taxonomy.Stems(d.Words),
+		Sum: t.judging.Sum(d, a.Categories, tag),
+	})
 }
 
 // Unjudge takes a verdict back.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -332,6 +333,67 @@ func TestVerdictsAreLearnt(t *testing.T) {
 	}
 	if same := NewMatcher(v).Hash(); same != v.Hash() || same == m.Hash() {
 		t.Error("verdicts do not show in the hash")
+	}
+}
+
+// Scores follow what persons accept once they said it fifty times, and not before, nor where they only ever said one thing.
+func TestScoresFollowVerdicts(t *testing.T) {
+	t.Parallel()
+	v := must(t, "x.csv", "id,lang,pref\nwald,de,Wald\nsee,de,See\n")
+	// Persons want a concept only where much speaks for it, in one case of ten otherwise.
+	say := func(n int, strict bool) (list []Verdict) {
+		for i := range n {
+			sum := 0.5 + 3*float64(i)/float64(n)
+			accepted := sum > 1 == (i%10 != 0)
+			if strict {
+				accepted = sum > 2.5 == (i%10 != 0)
+			}
+			list = append(list, Verdict{Concept: "wald", Article: fmt.Sprint("a", i), Accepted: accepted, Sum: sum})
+		}
+		return list
+	}
+	score := func(verdicts []Verdict) float64 {
+		tags := NewMatcher(v, verdicts...).Find(draft("x", "s", "de", "Der See", "Am See ist es still, und der See ist groß."), nil)
+		if len(tags) == 0 {
+			return 0
+		}
+		return tags[0].Score
+	}
+	before := score(nil)
+	if before < 0.5 {
+		t.Fatalf("the concept has %v", before)
+	}
+	if got := score(say(refitted-1, true)); got != before {
+		t.Errorf("forty-nine verdicts change %v to %v", before, got)
+	}
+	strict, loose := score(say(60, true)), score(say(60, false))
+	if strict >= before || loose <= strict {
+		t.Errorf("%v before, %v by strict verdicts, %v by loose ones", before, strict, loose)
+	}
+	one := say(60, true)
+	for i := range one {
+		one[i].Accepted = true
+	}
+	if got := score(one); got != before {
+		t.Errorf("verdicts of one kind change %v to %v", before, got)
+	}
+	absurd := say(60, true)
+	for i := range absurd {
+		absurd[i].Accepted = !absurd[i].Accepted
+	}
+	if got := score(absurd); got != before {
+		t.Errorf("verdicts against all evidence change %v to %v", before, got)
+	}
+	if got := calibrate(say(500, true)); math.Abs(-got.offset/got.slope-2.5) > 0.4 {
+		t.Errorf("the border is at %v, by %+v", -got.offset/got.slope, got)
+	}
+	m := NewMatcher(v)
+	d := draft("x", "s", "de", "Der See", "Am See ist es still, und der See ist groß.")
+	if sum := m.Sum(d, nil, "see"); m.calibration.score(sum) != before || m.Sum(d, nil, "wald") != 0 {
+		t.Errorf("the sum is %v", sum)
+	}
+	if NewMatcher(v, Verdict{Concept: "wald", Article: "a", Sum: 1}).Hash() == NewMatcher(v, Verdict{Concept: "wald", Article: "a"}).Hash() {
+		t.Error("what scores follow does not show in the hash")
 	}
 }
 

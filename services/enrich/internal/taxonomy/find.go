@@ -15,6 +15,12 @@ import (
 
 // Find returns the concepts of an article with their evidence, best first. categories are the source's own words.
 func (m *Matcher) Find(d *pipeline.Draft, categories []article.Category) []article.Tag {
+	f := m.look(d, categories)
+	return f.accepted(m.rank(f))
+}
+
+// look gathers what speaks for each concept of an article.
+func (m *Matcher) look(d *pipeline.Draft, categories []article.Category) *finding {
 	f := &finding{m: m, d: d, found: map[string]*article.Tag{}, sum: map[string]float64{}, vague: map[string]map[string]float64{}, places: map[string]float64{}, extra: map[string]float64{}, learnt: map[string]float64{},
 		inBody: map[string]bool{}}
 	senses := m.sense(d.Words.Lang)
@@ -43,7 +49,7 @@ func (m *Matcher) Find(d *pipeline.Draft, categories []article.Category) []artic
 			delete(f.found, id)
 		}
 	}
-	return f.accepted(m.rank(f))
+	return f
 }
 
 // weak reports whether what speaks for a concept may be chance: too few places, unless the text is like the definition of
@@ -284,8 +290,8 @@ func (f *finding) accepted(list []article.Tag) []article.Tag {
 	return append(first, list...)
 }
 
-// rank turns evidence into scores and leaves the best.
-func (m *Matcher) rank(f *finding) []article.Tag {
+// sums adds up what speaks for each concept that was found.
+func (m *Matcher) sums(f *finding) map[string]float64 {
 	own, context := map[string]float64{}, map[string]int{}
 	for id := range f.found {
 		near := 0.0
@@ -305,10 +311,19 @@ func (m *Matcher) rank(f *finding) []article.Tag {
 			}
 		}
 	}
+	sums := map[string]float64{}
+	for id := range f.found {
+		sums[id] = math.Log1p(total[id])*(1+byContext*float64(min(context[id], maxContext))) + f.text.near(id)/2 + f.extra[id] + f.learnt[id]
+	}
+	return sums
+}
+
+// rank turns evidence into scores and leaves the best.
+func (m *Matcher) rank(f *finding) []article.Tag {
 	var list []article.Tag
-	for id, t := range f.found {
-		s := math.Log1p(total[id])*(1+byContext*float64(min(context[id], maxContext))) + f.text.near(id)/2 + f.extra[id] + f.learnt[id]
-		t.Score = round(1 / (1 + math.Exp(-(slope*s + offset))))
+	for id, sum := range m.sums(f) {
+		t := f.found[id]
+		t.Score = m.calibration.score(sum)
 		if t.Score >= cmp.Or(m.v.concepts[id].MinScore, minScore) {
 			named := m.tag(id)
 			named.Score, named.Evidence = t.Score, t.Evidence

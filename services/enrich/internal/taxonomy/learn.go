@@ -21,6 +21,8 @@ type Verdict struct {
 	Title string   `json:"title,omitempty"`
 	Lang  string   `json:"lang,omitempty"`
 	Stems []string `json:"stems,omitempty"`
+	// Sum is what spoke for the concept when the verdict was given ([Matcher.Sum]), so that scores can follow verdicts.
+	Sum float64 `json:"sum,omitempty"`
 }
 
 // maxStems is how many stems of an article are kept, those that stand first.

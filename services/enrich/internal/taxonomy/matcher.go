@@ -86,6 +86,7 @@ type Matcher struct {
 	// categories are the concepts of mapped words, by source and folded word.
 	categories map[[2]string][]string
 	models     map[string]model
+	calibration
 	// verdicts are those on each article, by tag.
 	verdicts map[string]map[string]bool
 	hash     string
@@ -98,7 +99,7 @@ type conceptRule struct {
 
 // NewMatcher compiles a vocabulary and what persons said of its tags.
 func NewMatcher(v *Vocabulary, verdicts ...Verdict) *Matcher {
-	m := &Matcher{v: v, tries: map[string]*node{}, nouns: map[string][]meaning{}, beside: v.neighbours(), senses: map[string]*senses{}, categories: map[[2]string][]string{}, models: learn(verdicts), verdicts: map[string]map[string]bool{}, hash: v.hash}
+	m := &Matcher{v: v, tries: map[string]*node{}, nouns: map[string][]meaning{}, beside: v.neighbours(), senses: map[string]*senses{}, categories: map[[2]string][]string{}, models: learn(verdicts), calibration: calibrate(verdicts), verdicts: map[string]map[string]bool{}, hash: v.hash}
 	langs := map[string]bool{}
 	for _, id := range v.IDs() {
 		c := v.concepts[id]
@@ -124,6 +125,9 @@ func NewMatcher(v *Vocabulary, verdicts ...Verdict) *Matcher {
 		fmt.Fprint(sum, v.hash) // a hash takes everything
 		for _, said := range verdicts {
 			fmt.Fprintf(sum, "\x00%s %s %t", said.Concept, said.Article, said.Accepted)
+			if said.Sum > 0 {
+				fmt.Fprintf(sum, " %v", said.Sum)
+			}
 		}
 		m.hash = hex.EncodeToString(sum.Sum(nil))[:16]
 	}
