@@ -3,6 +3,7 @@
 package decode
 
 import (
+	"cmp"
 	"context"
 	"net/url"
 	"strings"
@@ -142,15 +143,28 @@ func document(body []byte, p *article.Page) (*pipeline.Part, error) {
 	}
 	part.Tree = root
 	if e := dom.First(root, atom.Html); e != nil {
-		part.Lang = dom.Attr(e, "lang")
+		part.Lang = cmp.Or(strings.TrimSpace(dom.Attr(e, "lang")), strings.TrimSpace(dom.Attr(e, "xml:lang")))
 	}
 	// One in the body is not the site's word: it came in with a text, and would lead all links elsewhere.
 	if head := dom.First(root, atom.Head); head != nil {
+		part.Lang = cmp.Or(part.Lang, locale(head))
 		if e := dom.First(head, atom.Base); e != nil {
 			part.Base = resolve(part.Base, dom.Attr(e, "href"))
 		}
 	}
 	return part, large
+}
+
+// locale is the language that the head of a page names where its first element is silent.
+func locale(head *html.Node) string {
+	for n := range dom.Elements(head, atom.Meta) {
+		if strings.EqualFold(dom.Attr(n, "property"), "og:locale") || strings.EqualFold(dom.Attr(n, "http-equiv"), "content-language") {
+			if lang := strings.TrimSpace(dom.Attr(n, "content")); lang != "" {
+				return lang
+			}
+		}
+	}
+	return ""
 }
 
 // Fragment parses a piece of HTML under a div of its own.

@@ -132,6 +132,26 @@ func FuzzFragment(f *testing.F) {
 }
 
 // A page says in its head where its links begin. What a text in it says is not the site's word.
+func TestAPageDeclaresItsLanguage(t *testing.T) {
+	t.Parallel()
+	for page, want := range map[string]string{
+		`<html lang="de-AT"><head><meta property="og:locale" content="en_US"></head>`:  "de-AT",
+		`<html xml:lang="fr"><head></head>`:                                            "fr",
+		`<html lang=" "><head><meta property="og:locale" content="de_DE"></head>`:      "de_DE",
+		`<html><head><meta http-equiv="Content-Language" content="sv"></head>`:         "sv",
+		`<html><head></head><body><meta property="og:locale" content="de_DE"></body>`:  "",
+		`<html><head><meta property="og:locale:alternate" content="pl_PL"></head><p>x`: "",
+	} {
+		d := pipeline.NewDraft(&article.Raw{ID: "a", Page: &article.Page{URL: "https://example.org/", Status: 200}}, []byte(page))
+		if err := (Step{}).Run(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		if d.Page.Lang != want {
+			t.Errorf("%s: %q, want %q", page, d.Page.Lang, want)
+		}
+	}
+}
+
 func TestOnlyTheHeadOfAPageNamesItsBase(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
