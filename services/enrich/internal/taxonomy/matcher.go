@@ -174,8 +174,8 @@ func (m *Matcher) compile(lang string) *node {
 				label := words.Cut(l.Text, lang)
 				common := everyday(l, label, lang)
 				met := root.insert(id, l, label, common)
-				if plain := spelledOut.Replace(l.Text); lang == "de" && plain != l.Text {
-					root.insert(id, l, words.Cut(plain, lang), common)
+				if lang == "de" && strings.ContainsAny(l.Text, "äöüÄÖÜ") {
+					root.insert(id, l, words.Cut(spelledOut.Replace(l.Text), lang), common)
 				}
 				if len(label) == 1 && met.upper && !label[0].Acronym() && utf8.RuneCountInString(label[0].Stem) >= shortest {
 					nouns[label[0].Stem] = append(nouns[label[0].Stem], met)
