@@ -96,24 +96,27 @@ func TestAgenciesSignOutsideOfTheText(t *testing.T) {
 		"Mehr dazu hat (dpa) oft": "paragraph",
 	} {
 		r := Classify("Etwas ganz anderes", []Line{{Text: body}, {Text: body}, {Text: line}, {Text: body}}, true, now)
-		got := string(r.Lines[2].Class)
-		for _, a := range r.Authors {
-			got += " " + a.Name
-		}
+		got := strings.TrimSpace(string(r.Lines[2].Class) + " " + names(r))
 		if got != want && !(want == "paragraph" && got == "heading") {
 			t.Errorf("%q: %s, want %s", line, got, want)
 		}
 	}
 }
 
+// names are those of the authors that a text names.
+func names(r Result) string {
+	var list []string
+	for _, a := range r.Authors {
+		list = append(list, a.Name)
+	}
+	return strings.Join(list, " ")
+}
+
 func TestADayOfAChangeIsNoDate(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{"Stand: 1. April 2020": "", "Eva Muster, aktualisiert am 1. April 2020": "Eva Muster", "Aktualisiert am 1. April 2020": ""} {
 		r := Classify("Etwas ganz anderes", []Line{{Text: line}, {Text: strings.Repeat("Wort ", 70)}}, true, now)
-		got := ""
-		for _, a := range r.Authors {
-			got += a.Name
-		}
+		got := names(r)
 		if r.Date != nil || got != want || r.Lines[0].Class.Body() {
 			t.Errorf("%q: date %v, authors %q, %s", line, r.Date, got, r.Lines[0].Class)
 		}
