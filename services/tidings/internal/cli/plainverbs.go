@@ -186,11 +186,14 @@ func (v *exampleVerb) Run(w *world) error {
 }
 
 // schemaVerb prints JSON with and without the flag.
-type schemaVerb struct{ asJSON }
+type schemaVerb struct {
+	Section string `arg:"" optional:"" help:"Section, such as nats; else the whole."`
+	asJSON
+}
 
 // Run is the verb config schema.
 func (v *schemaVerb) Run(w *world) error {
-	s, err := ops.Schema()
+	s, err := ops.Schema(v.Section)
 	if err != nil {
 		return err
 	}

@@ -149,9 +149,9 @@ func ChannelExample(network string) string {
 	return b.String()
 }
 
-// Schema describes the configuration as JSON Schema, for editors and for checks elsewhere. It is made of the commented
+// Schema describes the configuration, or one section of it, as JSON Schema, for editors and for checks elsewhere. It is made of the commented
 // examples, as the manual's reference is, and of what every service asks of them.
-func Schema() (map[string]any, error) {
+func Schema(section string) (map[string]any, error) {
 	text, err := Example("")
 	if err != nil {
 		return nil, err
@@ -165,12 +165,22 @@ func Schema() (map[string]any, error) {
 	for _, network := range Networks() {
 		own[network] = config.Paragraphs("channels:\n" + ChannelExample(network))
 	}
-	return doc.Schema(func(network, path string) string {
+	whole := doc.Schema(func(network, path string) string {
 		if network == "" {
 			return common[path]
 		}
 		return own[network][path]
-	}), nil
+	})
+	if section == "" {
+		return whole, nil
+	}
+	parts, _ := whole["properties"].(map[string]any)
+	part, ok := parts[section].(map[string]any)
+	if !ok {
+		return nil, fault.Errorf(fault.Invalid, "there is no section %q; sections are %s", section, strings.Join(config.Sections(), ", "))
+	}
+	part["$schema"] = whole["$schema"]
+	return part, nil
 }
 
 // keyForm is the key of a line of an example.
