@@ -1,35 +1,45 @@
 package deploy
 
 import (
-	"os"
-	"path/filepath"
+	"path"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// The Prometheus that the manual shows reaches the admin port of every service, by a network that both are in.
-func TestThePrometheusOfTheManualReachesEveryService(t *testing.T) {
+// Prometheus and Grafana are started by a profile alone, which no start without it changes.
+func TestTheWatchersAreAProfile(t *testing.T) {
 	t.Parallel()
-	_, rest, ok := strings.Cut(shipped(t, "README.md"), "```yaml\nx-admin:")
-	text, _, closed := strings.Cut(rest, "```")
-	if !ok || !closed {
-		t.Fatal("the manual shows no compose.override.yaml with a Prometheus")
-	}
-	override := filepath.Join(t.TempDir(), "compose.override.yaml")
-	if err := os.WriteFile(override, []byte("x-admin:"+text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	// The place of an override is that of compose.yaml: paths in it begin there.
-	here, err := filepath.Abs(folder())
+	o, err := cli.NewProjectOptions([]string{path.Join(folder(), single)}, cli.WithName("tidings"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	relative, err := filepath.Rel(here, override)
+	p, err := o.LoadProject(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := load(t, single, relative)
+	for _, name := range []string{"prometheus", "grafana"} {
+		if _, ok := p.Services[name]; ok {
+			t.Errorf("%s is started without a profile", name)
+		}
+		if s := load(t, single).Services[name]; !slices.Equal(s.Profiles, []string{"observability"}) {
+			t.Errorf("%s is started by %v", name, s.Profiles)
+		}
+	}
+	listen := p.Services["publish"].Environment["TIDINGS_ADMIN__LISTEN"]
+	if listen == nil || *listen != "127.0.0.1:9090" {
+		t.Errorf("without it publish listens at %v", listen)
+	}
+}
+
+// Prometheus reaches the admin port of every service by a network that both are in, Grafana reaches Prometheus and shows
+// every dashboard, and what both are told lies where they look for it.
+func TestTheProfileShowsEveryService(t *testing.T) {
+	t.Parallel()
+	p := load(t, single)
 	const port = "9090"
 	services := []string{"ingest", "enrich", "publish", "deliver"}
 	reads := shipped(t, "prometheus/prometheus.yaml")
@@ -38,28 +48,63 @@ func TestThePrometheusOfTheManualReachesEveryService(t *testing.T) {
 			t.Errorf("prometheus.yaml does not say %q", line)
 		}
 	}
-	prometheus := p.Services["prometheus"]
+	prometheus, grafana := p.Services["prometheus"], p.Services["grafana"]
 	for _, name := range services {
-		s := p.Services[name]
-		if listen := s.Environment["TIDINGS_ADMIN__LISTEN"]; listen == nil || *listen != "0.0.0.0:"+port {
-			t.Errorf("%s listens at %v", name, listen)
+		if n := shared(prometheus, p.Services[name]); n != 1 {
+			t.Errorf("%s shares %d networks with Prometheus", name, n)
 		}
-		shared := 0
-		for network := range s.Networks {
-			if _, both := prometheus.Networks[network]; both {
-				shared++
+		if n := shared(grafana, p.Services[name]); n != 0 {
+			t.Errorf("%s shares %d networks with Grafana", name, n)
+		}
+		listen := shippedLine(t, single, "TIDINGS_ADMIN__LISTEN")
+		if listen != `TIDINGS_ADMIN__LISTEN: "${TIDINGS_ADMIN_LISTEN:-127.0.0.1:`+port+`}"` || !strings.Contains(shipped(t, ".env.example"), "#TIDINGS_ADMIN_LISTEN=0.0.0.0:"+port+"\n") {
+			t.Errorf("the admin port of %s is said by %q", name, listen)
+		}
+	}
+	if !slices.Contains(prometheus.Command, "--config.file="+at(prometheus, "prometheus", "prometheus.yaml")) {
+		t.Errorf("Prometheus is started with %v", prometheus.Command)
+	}
+	if shared(prometheus, grafana) != 1 || !strings.Contains(shipped(t, "grafana/provisioning/datasources/tidings.yaml"), `"http://prometheus:`+port+`"`) {
+		t.Error("Grafana does not reach Prometheus")
+	}
+	if want := "{path: " + at(grafana, "grafana", "") + "}"; !strings.Contains(shipped(t, "grafana/provisioning/dashboards/tidings.yaml"), want) {
+		t.Errorf("Grafana does not look for dashboards at %s", want)
+	}
+	if at(grafana, "provisioning", "") != "/etc/grafana/provisioning" {
+		t.Errorf("Grafana is not told where to look: %v", grafana.Volumes)
+	}
+}
+
+// shared counts the networks that two services are in.
+func shared(a, b types.ServiceConfig) (n int) {
+	for name := range a.Networks {
+		if _, both := b.Networks[name]; both {
+			n++
+		}
+	}
+	return n
+}
+
+// at is where a service finds a file of a folder of the machine.
+func at(s types.ServiceConfig, folder, file string) string {
+	for _, v := range s.Volumes {
+		if v.Type == types.VolumeTypeBind && path.Base(v.Source) == folder {
+			return path.Join(v.Target, file)
+		}
+	}
+	return "nowhere"
+}
+
+// shippedLine is the only form of the lines of a file that begin so, "" where they differ.
+func shippedLine(t *testing.T, file, begins string) (line string) {
+	t.Helper()
+	for l := range strings.Lines(shipped(t, file)) {
+		if l = strings.TrimSpace(l); strings.HasPrefix(l, begins) {
+			if line != "" && line != l {
+				return ""
 			}
-		}
-		if shared != 1 || len(s.Environment) < 3 {
-			t.Errorf("%s shares %d networks with Prometheus, its environment is %v", name, shared, s.Environment)
+			line = l
 		}
 	}
-	for _, p := range prometheus.Ports {
-		if p.HostIP != "127.0.0.1" {
-			t.Errorf("Prometheus is published at %s:%s", p.HostIP, p.Published)
-		}
-	}
-	if !slices.ContainsFunc(prometheus.Command, func(arg string) bool { return arg == "--config.file=/etc/prometheus/prometheus.yaml" }) || len(prometheus.Volumes) != 1 {
-		t.Errorf("it is started with %v and %v", prometheus.Command, prometheus.Volumes)
-	}
+	return line
 }

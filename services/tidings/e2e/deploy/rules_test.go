@@ -58,9 +58,20 @@ func broker(s types.ServiceConfig) bool {
 	return s.Name == "nats" || strings.HasPrefix(s.Name, "nats-")
 }
 
+// userOf is as whom a service runs. Images of others own the folders of their volumes by a user of theirs.
+func userOf(service string) string {
+	switch service {
+	case "prometheus":
+		return "65534:65534"
+	case "grafana":
+		return "472:472"
+	}
+	return "65532:65532"
+}
+
 func rights(_ *types.Project, s types.ServiceConfig, say sayer) {
-	if s.User != "65532:65532" {
-		say("user %q, want 65532:65532", s.User)
+	if want := userOf(s.Name); s.User != want {
+		say("user %q, want %s", s.User, want)
 	}
 	if !s.ReadOnly {
 		say("the root can be written to")

@@ -28,7 +28,12 @@ const natsConf = "nats.conf"
 
 // copied are the files of the folder deploy that are embedded, by the names that they have there.
 func copied() []string {
-	return []string{"compose.yaml", "compose.cluster.yaml", "tidings.yaml", ".env.example", "upgrade.sh"}
+	return []string{
+		"compose.yaml", "compose.cluster.yaml", "tidings.yaml", ".env.example", "upgrade.sh",
+		"prometheus/prometheus.yaml", "prometheus/tidings.rules.yaml",
+		"grafana/pipeline.json", "grafana/runtime.json", "grafana/sources-and-channels.json",
+		"grafana/provisioning/dashboards/tidings.yaml", "grafana/provisioning/datasources/tidings.yaml",
+	}
 }
 
 // name is how a file of the folder deploy is called in a bundle: its settings of Compose are in force at once, since none of
@@ -89,6 +94,9 @@ func content(file string) ([]byte, error) {
 // create writes a file where none is. Everybody may read it: the containers run as a user of their own, and no secret is in
 // it.
 func create(file string, text []byte) (outcome string, err error) {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return "", writeError(file, err)
+	}
 	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	switch {
 	case errors.Is(err, fs.ErrExist):

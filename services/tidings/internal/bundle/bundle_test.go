@@ -26,7 +26,7 @@ func TestTheCopiesAreTheFilesOfTheFolderDeploy(t *testing.T) {
 			t.Fatal(err)
 		}
 		if *update {
-			if err := errors.Join(os.MkdirAll("files", 0o755), os.WriteFile(embedded(file), want, 0o644)); err != nil {
+			if err := errors.Join(os.MkdirAll(filepath.Dir(embedded(file)), 0o755), os.WriteFile(embedded(file), want, 0o644)); err != nil {
 				t.Fatal(err)
 			}
 		}
