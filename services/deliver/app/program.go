@@ -51,6 +51,12 @@ func open(ctx context.Context, env *run.Env) (run.App, error) {
 		return nil, err
 	}
 	p := &process{bus: b}
+	if err := env.Offer(func(name string, verb run.Verb) error {
+		_, err := b.Serve(ctx, serveVersion, name, verb) // it ends with the bus
+		return err
+	}); err != nil {
+		return nil, errors.Join(err, p.close(ctx))
+	}
 	p.app, err = New(ctx, Deps{Config: env.Config, Bus: b, Log: env.Log, Metrics: env.Metrics, Checks: env.Checks, Trace: env.Trace})
 	if err != nil {
 		return nil, errors.Join(err, p.close(ctx))

@@ -17,6 +17,7 @@ import (
 	"tidings.internal/pkg/hosttest"
 	"tidings.internal/pkg/natstest"
 	"tidings.internal/pkg/run"
+	deliver "tidings.internal/services/deliver/app"
 	enrich "tidings.internal/services/enrich/app"
 	ingest "tidings.internal/services/ingest/app"
 	publish "tidings.internal/services/publish/app"
@@ -45,7 +46,7 @@ func (b *lockedBuffer) String() string {
 	return b.b.String()
 }
 
-// split starts ingest, two of enrich, and publish.
+// split starts all four, enrich twice.
 func split(t *testing.T) *apart {
 	t.Helper()
 	s := natstest.Listening(t)
@@ -53,7 +54,7 @@ func split(t *testing.T) *apart {
 	w.file = filepath.Join(w.dir, "tidings.yaml")
 	w.write(t, s.URL(), "feeds: [{id: one, title: One}]")
 	verb(t, w.dir, 0, "topology", "apply")
-	programs := map[string]run.Program{"ingest": ingest.Program(), "enrich": enrich.Program(), "enrich-2": enrich.Program(), "publish": publish.Program()}
+	programs := map[string]run.Program{"ingest": ingest.Program(), "enrich": enrich.Program(), "enrich-2": enrich.Program(), "publish": publish.Program(), "deliver": deliver.Program()}
 	ctx, cancel := context.WithCancel(t.Context())
 	var group sync.WaitGroup
 	t.Cleanup(func() { cancel(); group.Wait() })
@@ -131,7 +132,7 @@ func TestAReloadOfAllTakesTwoSteps(t *testing.T) {
 		return code
 	}
 	w.change(t, "One}", "One}, {id: two, title: Two}")
-	want := []string{"deliver silent", "enrich reloaded", "enrich reloaded", "ingest reloaded", "publish reloaded"}
+	want := []string{"deliver reloaded", "enrich reloaded", "enrich reloaded", "ingest reloaded", "publish reloaded"}
 	if got := w.outcomes(t, 0); !slices.Equal(got, want) {
 		t.Errorf("a good file: %q, want %q", got, want)
 	}
@@ -142,7 +143,7 @@ func TestAReloadOfAllTakesTwoSteps(t *testing.T) {
 
 	// A mistake that publish alone looks for.
 	w.change(t, "title: Two}", "title: Two, select: {languages: [english]}}")
-	want = []string{"deliver silent", "enrich unchanged", "enrich unchanged", "ingest unchanged", "publish refused"}
+	want = []string{"deliver unchanged", "enrich unchanged", "enrich unchanged", "ingest unchanged", "publish refused"}
 	if got := w.outcomes(t, 1); !slices.Equal(got, want) {
 		t.Errorf("a bad file: %q, want %q", got, want)
 	}
@@ -151,7 +152,7 @@ func TestAReloadOfAllTakesTwoSteps(t *testing.T) {
 	}
 	// A section that only a restart changes.
 	w.change(t, ", select: {languages: [english]}}]", "}]\nlog: {level: debug}")
-	want = []string{"deliver silent", "enrich refused", "enrich refused", "ingest refused", "publish refused"}
+	want = []string{"deliver refused", "enrich refused", "enrich refused", "ingest refused", "publish refused"}
 	if got := w.outcomes(t, 1); !slices.Equal(got, want) {
 		t.Errorf("a file that wants a restart: %q, want %q", got, want)
 	}
@@ -164,7 +165,7 @@ func TestAReloadOfAllTakesTwoSteps(t *testing.T) {
 	busy := taken.Addr().String()
 	w.change(t, "log: {level: debug}", "")
 	w.change(t, w.feeds, busy)
-	want = []string{"deliver silent", "enrich reloaded", "enrich reloaded", "ingest reloaded", "publish refused"}
+	want = []string{"deliver reloaded", "enrich reloaded", "enrich reloaded", "ingest reloaded", "publish refused"}
 	if got := w.outcomes(t, 4); !slices.Equal(got, want) {
 		t.Errorf("a busy port: %q, want %q", got, want)
 	}
@@ -194,7 +195,7 @@ func TestABundleHoldsWhatEveryProcessShows(t *testing.T) {
 		}
 	}
 	for _, page := range []string{"log.txt", "metrics.txt", "readyz.json", "version.json", "healthz.json"} {
-		for service, n := range map[string]int{"ingest": 1, "enrich": 2, "publish": 1} {
+		for service, n := range map[string]int{"ingest": 1, "enrich": 2, "publish": 1, "deliver": 1} {
 			if found[service+" "+page] != n {
 				t.Errorf("%d of %s show %s, want %d", found[service+" "+page], service, page, n)
 			}
