@@ -46,6 +46,7 @@ type Config struct {
 type Observer interface {
 	Emitted(stream string, outcome string)
 	Handled(service, consumer, verdict, kind string, took time.Duration)
+	Redelivered(service string)
 	Acked(stream string, took time.Duration)
 	Connected(up bool)
 	Violation(subject string)
@@ -58,6 +59,7 @@ type silent struct{}
 
 func (silent) Emitted(string, string)                                {}
 func (silent) Handled(string, string, string, string, time.Duration) {}
+func (silent) Redelivered(string)                                    {}
 func (silent) Acked(string, time.Duration)                           {}
 func (silent) Connected(bool)                                        {}
 func (silent) Violation(string)                                      {}

@@ -165,7 +165,7 @@ type watcher struct {
 	ups []bool
 	emitted,
 	handled []string
-	acked, rebuilt int
+	acked, rebuilt, again int
 }
 
 func (w *watcher) note(f func()) {
@@ -182,6 +182,7 @@ func (w *watcher) Handled(service, consumer, verdict, kind string, _ time.Durati
 		w.handled = append(w.handled, strings.Join([]string{service, consumer, verdict, kind}, " "))
 	})
 }
+func (w *watcher) Redelivered(string)          { w.note(func() { w.again++ }) }
 func (w *watcher) Acked(string, time.Duration) { w.note(func() { w.acked++ }) }
 func (w *watcher) Connected(up bool)           { w.note(func() { w.ups = append(w.ups, up) }) }
 func (w *watcher) Violation(string)            {}
@@ -201,10 +202,13 @@ func TestAnObserverIsToldWhatHappens(t *testing.T) {
 	}
 	appendRaw(t, b, "1", "2")
 	stop := consuming(t, b, bus.Consume{Handle: func(_ context.Context, d *bus.Delivery) error {
-		if d.Sequence == 1 {
-			return nil
+		switch {
+		case d.Sequence == 2:
+			return fault.Errorf(fault.Invalid, "no")
+		case d.Deliveries == 1:
+			return fault.Errorf(fault.Conflict, "not yet")
 		}
-		return fault.Errorf(fault.Invalid, "no")
+		return nil
 	}})
 	eventually(t, "both to be settled", settled(t, b))
 	stop()
@@ -221,8 +225,11 @@ func TestAnObserverIsToldWhatHappens(t *testing.T) {
 	if got := strings.Join(w.emitted, ", "); got != "ARTICLES stored, ARTICLES skipped" {
 		t.Errorf("emitted: %s", got)
 	}
-	if got := strings.Join(w.handled, ", "); got != "enrich enrich ack , enrich enrich dead invalid" {
+	if got := strings.Join(w.handled, ", "); got != "enrich enrich retry conflict, enrich enrich dead invalid, enrich enrich ack " {
 		t.Errorf("handled: %s", got)
+	}
+	if w.again != 1 {
+		t.Errorf("%d redeliveries were told, want that of the first", w.again)
 	}
 	if w.acked < 4 { // one emission, two appends, one letter
 		t.Errorf("%d acks were told", w.acked)

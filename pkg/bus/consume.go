@@ -255,6 +255,9 @@ func (w *worker) work(r *round, m jetstream.Msg) bool {
 		w.bus.log.Error("read a delivery without metadata", "consumer", w.Consumer, "err", err)
 		return true
 	}
+	if meta.NumDelivered > 1 {
+		w.bus.observe.Redelivered(w.bus.service)
+	}
 	if r.ctx.Err() != nil { // pulled, but the stop came first: another replica may have it
 		w.answer(m, m.NakWithDelay(afterShutdown))
 		return true

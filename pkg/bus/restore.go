@@ -155,7 +155,11 @@ func activating(a *archive, there map[string]*jetstream.StreamInfo) bool {
 
 // unused makes sure that nothing of value stands in the way and that no service is at work.
 func (b *Bus) unused(ctx context.Context, a *archive, there map[string]*jetstream.StreamInfo) error {
-	for name, info := range there {
+	for _, name := range append(backupOrder(), notInBackup()) { // what was used is told before what runs
+		info := there[name]
+		if info == nil {
+			continue
+		}
 		mine := info.Config.Metadata[metaRestoring] == a.id
 		switch {
 		case name == notInBackup() && info.State.Msgs > 0:

@@ -12,6 +12,7 @@ import (
 type BusMetrics struct {
 	emitted    *prometheus.CounterVec
 	handled    *prometheus.CounterVec
+	again      *prometheus.CounterVec
 	took       *prometheus.HistogramVec
 	acked      *prometheus.HistogramVec
 	connected  prometheus.Gauge
@@ -39,6 +40,7 @@ func NewBusMetrics(r prometheus.Registerer) *BusMetrics {
 	m := &BusMetrics{
 		emitted: counters("tidings_emit_total", "Versions offered to a table by what became of them: stored, skipped, diverged, or the kind of the error.", "stream", "outcome"),
 		handled: counters("tidings_messages_total", "Messages that a service was given, by verdict and, where it was not taken, the kind of the fault.", "stage", "outcome", "reason"),
+		again:   counters("tidings_redeliveries_total", "Messages that a service was given a second time or more often: given back, or not settled in time.", "stage"),
 		// A handler is mostly one write to the broker; its deadline is 25 s.
 		took: seconds("tidings_stage_duration_seconds", "Time that a service took for one message.", "stage", []float64{.001, .003, .01, .03, .1, .3, 1, 3, 10, 30}),
 		// An ack waits for one flush of the disk, and gives up after 5 s.
@@ -49,7 +51,7 @@ func NewBusMetrics(r prometheus.Registerer) *BusMetrics {
 		slow:       counter("tidings_nats_slow_consumers_total", "How often a subscription fell behind and lost messages, which are then asked for again."),
 		rebuilt:    counters("tidings_projection_rebuilds_total", "How often a projection was made anew because its stream was no longer the same.", "reason"),
 	}
-	r.MustRegister(m.emitted, m.handled, m.took, m.acked, m.connected, m.reconnects, m.violations, m.slow, m.rebuilt)
+	r.MustRegister(m.emitted, m.handled, m.again, m.took, m.acked, m.connected, m.reconnects, m.violations, m.slow, m.rebuilt)
 	return m
 }
 
@@ -63,6 +65,9 @@ func (m *BusMetrics) Handled(service, _, verdict, kind string, took time.Duratio
 	m.handled.WithLabelValues(service, verdict, kind).Inc()
 	m.took.WithLabelValues(service).Observe(took.Seconds())
 }
+
+// Redelivered counts a message that was handed out before.
+func (m *BusMetrics) Redelivered(service string) { m.again.WithLabelValues(service).Inc() }
 
 // Acked observes the time of an ack.
 func (m *BusMetrics) Acked(stream string, took time.Duration) {

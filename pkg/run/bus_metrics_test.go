@@ -19,6 +19,7 @@ func TestBusMetricsAreTheGoldenOnes(t *testing.T) {
 	m := NewBusMetrics(r)
 	m.Emitted("ARTICLES", "stored")
 	m.Handled("enrich", "backfill", "ack", "", time.Millisecond)
+	m.Redelivered("enrich")
 	m.Acked("RAW", time.Millisecond)
 	m.Violation("article.raw.>")
 	m.SlowConsumer()

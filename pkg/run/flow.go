@@ -121,7 +121,7 @@ func (f *flow) Collect(ch chan<- prometheus.Metric) {
 // EndToEnd is a histogram of the time from the fetch of an article until something became of it.
 func EndToEnd(until string) prometheus.Histogram {
 	return prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "tidings_end_to_end_seconds", Help: "Time from the fetch of a new article, or a new version of one, until it was enriched, and until a feed shows it.",
+		Name: "tidings_end_to_end_seconds", Help: "Time from the fetch of a new article, or a new version of one, until it was enriched, until a feed shows it, and until its first post was sent by a channel that lets posts go by themselves.",
 		ConstLabels: prometheus.Labels{"until": until},
 		Buckets:     []float64{.1, .3, 1, 3, 10, 30, 60, 120, 300, 900, 3600},
 	})

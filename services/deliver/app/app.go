@@ -101,7 +101,7 @@ func New(ctx context.Context, d Deps) (*App, error) {
 	if err := a.openNewsletters(s, d, m); err != nil {
 		return nil, err
 	}
-	if err := m.register(d.Metrics); err != nil {
+	if err := errors.Join(m.register(d.Metrics), d.Metrics.Register(m.end)); err != nil {
 		return nil, err
 	}
 	d.Checks.Add("nats", d.Bus.Probe)

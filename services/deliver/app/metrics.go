@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/run"
 	"tidings.internal/services/deliver/internal/ledger"
 	"tidings.internal/services/deliver/internal/readers"
 	"tidings.internal/services/deliver/internal/send"
@@ -16,6 +17,7 @@ type metrics struct {
 	app        *App
 	deliveries *prometheus.CounterVec
 	seconds    *prometheus.HistogramVec
+	end        prometheus.Histogram
 	open       *prometheus.Desc
 	paused     *prometheus.Desc
 	age        *prometheus.Desc
@@ -38,6 +40,7 @@ func newMetrics(a *App) *metrics {
 			Name: "tidings_delivery_seconds", Help: "Time of one request to a network.",
 			Buckets: []float64{.01, .03, .1, .3, 1, 3, 10, 30},
 		}, []string{"network"}),
+		end: run.EndToEnd("sent"),
 		open: prometheus.NewDesc("tidings_deliveries_open", "Deliveries that have not come to an end, by state.",
 			[]string{"channel", "state"}, nil),
 		paused: prometheus.NewDesc("tidings_channel_paused", "1 while a channel is paused, by the reason.",
@@ -90,6 +93,9 @@ func (m *metrics) Delivered(channel, network string, op ledger.Op, outcome, reas
 func (m *metrics) Took(network string, took time.Duration) {
 	m.seconds.WithLabelValues(network).Observe(took.Seconds())
 }
+
+// Arrived observes how long an article took to its first post.
+func (m *metrics) Arrived(since time.Duration) { m.end.Observe(since.Seconds()) }
 
 // Asked counts a request of a site.
 func (m *metrics) Asked(outcome string) { m.requests.WithLabelValues(outcome).Inc() }

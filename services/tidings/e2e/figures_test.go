@@ -44,7 +44,7 @@ func TestEveryStreamAndConsumerIsMeasured(t *testing.T) {
 				return false, line + "in\n" + string(body) + p.errors()
 			}
 		}
-		for _, until := range []string{"enriched", "served"} {
+		for _, until := range []string{"enriched", "served", "sent"} {
 			if !strings.Contains(string(body), fmt.Sprintf("tidings_end_to_end_seconds_count{until=%q} 1\n", until)) {
 				return false, "until " + until + " in\n" + string(body)
 			}

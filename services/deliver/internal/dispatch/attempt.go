@@ -234,6 +234,9 @@ func (c *Channel) insist(ctx context.Context, write func() error) error {
 // settled tells everyone who wants to know.
 func (c *Channel) settled(row, begun *ledger.Row, v verdict) {
 	c.Observe.Delivered(c.id, c.Config.Network, begun.Op, v.outcome, v.reason)
+	if row.State == ledger.Sent && begun.Op == ledger.Create && begun.ApprovedAt.IsZero() && !begun.Backfill && !begun.FirstSeen.IsZero() {
+		c.Observe.Arrived(c.Now().Sub(begun.FirstSeen))
+	}
 	if v.notice != "" {
 		c.tell(v.notice, row, v.reason, "")
 	}

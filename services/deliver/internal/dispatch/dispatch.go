@@ -40,6 +40,8 @@ type Bus interface {
 type Observer interface {
 	Delivered(channel, network string, op ledger.Op, outcome, reason string)
 	Took(network string, took time.Duration)
+	// Arrived tells how long ago an article was fetched whose first post a channel has sent by itself.
+	Arrived(since time.Duration)
 }
 
 // Lease is the right to work on a channel.

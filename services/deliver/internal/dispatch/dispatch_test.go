@@ -133,6 +133,7 @@ type nobody struct{}
 
 func (nobody) Delivered(string, string, ledger.Op, string, string) {}
 func (nobody) Took(string, time.Duration)                          {}
+func (nobody) Arrived(time.Duration)                               {}
 
 type lease bool
 

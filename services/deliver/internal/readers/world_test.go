@@ -138,6 +138,7 @@ func (unsent) Account() string                                     { return "let
 func (unsent) Credential() string                                  { return "c" }
 func (unsent) Delivered(string, string, ledger.Op, string, string) {}
 func (unsent) Took(string, time.Duration)                          {}
+func (unsent) Arrived(time.Duration)                               {}
 
 // listens takes posts into the ledger, as deliver does for every channel.
 func (w *world) listens() {

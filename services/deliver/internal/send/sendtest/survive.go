@@ -296,3 +296,4 @@ type nobody struct{}
 
 func (nobody) Delivered(string, string, ledger.Op, string, string) {}
 func (nobody) Took(string, time.Duration)                          {}
+func (nobody) Arrived(time.Duration)                               {}
