@@ -120,7 +120,7 @@ type patience struct {
 // the answers that are on their way.
 func with(servers int) patience {
 	if servers > 1 {
-		return patience{ping: 2 * time.Second, pings: 2, beat: 3 * time.Second}
+		return patience{ping: 2 * time.Second, pings: 2, beat: 2 * time.Second}
 	}
 	return patience{ping: 10 * time.Second, pings: 2, beat: 15 * time.Second}
 }
