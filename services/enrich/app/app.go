@@ -62,7 +62,7 @@ type App struct {
 	asking   *pipeline.Runner
 	current  atomic.Pointer[edition]
 	renewing sync.Mutex // of current
-	// now and learnEvery are the clock by which what is known of hosts is renewed; no article depends on them.
+	// now and learnEvery are the clock by which what is known of hosts and sources is renewed; no article depends on them.
 	now        func() time.Time
 	learnEvery time.Duration
 	// slots bounds the articles that compute at once. The budgets are wall time: with all workers on the few cores a
@@ -143,7 +143,7 @@ func (a *App) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// work handles articles once the vocabulary in force and what is known of hosts are there.
+// work handles articles once the vocabulary in force and what is known of hosts and sources are there.
 func (a *App) work(ctx context.Context, ready ...func(context.Context) error) error {
 	for _, wait := range ready {
 		if err := wait(ctx); err != nil {

@@ -17,7 +17,7 @@ import (
 	"tidings.internal/services/enrich/internal/taxonomy"
 )
 
-// edition is a vocabulary in force, and what is known of hosts, with everything that goes by them. It does not change: an
+// edition is a vocabulary in force, and what is known of hosts and sources, with all that goes by them. It does not change: an
 // article that began with one ends with it. The first has no matcher, since compiling one takes longest of a start and the
 // book may say something else; no article begins before there is one.
 type edition struct {

@@ -21,7 +21,7 @@ const (
 	lookBack = 47 * time.Hour
 )
 
-// knowledge is what the articles of all hosts teach. Every replica folds ARTICLES, and in each hour the first one to
+// knowledge is what the articles of all hosts and sources teach. Every replica folds ARTICLES, and in each hour the first one to
 // miss the snapshot of the hour writes what it has. Nobody works with a fold of its own: all adopt the snapshot five
 // minutes later, and so work with the same knowledge.
 //
@@ -57,17 +57,17 @@ func (k *knowledge) Apply(r bus.Record) error {
 	if err != nil {
 		return err
 	}
-	s := repeats.Seen{Article: at.Article, Sequence: r.Sequence}
+	s := repeats.Seen{Article: at.Article, Source: at.Source, Sequence: r.Sequence}
 	if !r.Marker && r.Header.Value(event.HeaderType) == event.TypeEnriched {
 		_, a, err := event.DecodeEnriched(r.Message)
 		if err != nil {
 			return err
 		}
-		s.Story, s.Host, s.Blocks = a.Story.ID, repeats.Host(a.URL), a.Blocks
+		s = repeats.See(&a, r.Sequence)
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.memory().Learn(s) // a tombstone and a marker have no blocks: the article is forgotten
+	k.memory().Learn(s) // a tombstone and a marker have neither blocks nor a language: the article is forgotten
 	return nil
 }
 
@@ -103,7 +103,7 @@ func (k *knowledge) follow(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		if err := k.keep(ctx, k.app.now()); err != nil && ctx.Err() == nil {
-			k.app.log.Warn("could not renew what is known of hosts; what is in force stays", "err", err, "retry_in", k.app.learnEvery)
+			k.app.log.Warn("could not renew what is known of hosts and sources; what is in force stays", "err", err, "retry_in", k.app.learnEvery)
 		}
 		k.once.Do(func() { close(k.begun) })
 		select {
@@ -117,7 +117,7 @@ func (k *knowledge) follow(ctx context.Context) error {
 }
 
 // ready waits for the first look for a snapshot, so that a replica that starts works with what the others work with. A
-// look that fails is no reason not to work: some blocks stay that might have gone.
+// look that fails is no reason not to work: some blocks stay that might have gone, and short texts speak for themselves.
 func (k *knowledge) ready(ctx context.Context) error {
 	tick := time.NewTicker(pulseEvery)
 	defer tick.Stop()
@@ -189,7 +189,7 @@ func (k *knowledge) adopt(ctx context.Context, now time.Time) error {
 		}
 		k.app.renew(func(e *edition) { e.known = known })
 		k.adopted = name
-		k.app.log.Debug("adopted what is known of hosts", "n", known.Len(), "name", name)
+		k.app.log.Debug("adopted what is known of hosts and sources", "n", known.Len(), "name", name)
 		break
 	}
 	return failed

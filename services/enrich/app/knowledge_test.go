@@ -19,6 +19,8 @@ import (
 	"tidings.internal/pkg/event"
 	"tidings.internal/pkg/natstest"
 	"tidings.internal/pkg/run"
+	"tidings.internal/services/enrich/internal/pipeline"
+	"tidings.internal/services/enrich/internal/repeats"
 )
 
 // promotion is what the fixture host puts into all its articles; no list of words knows it.
@@ -202,5 +204,146 @@ func TestWhatARunLearnsDoesNotDependOnItsWorkers(t *testing.T) {
 	}
 	if code := Offline(t.Context(), []string{"--in", file, "--knowledge", file}, nil, &out, &bad); code != 2 || !strings.Contains(bad.String(), "read knowledge") {
 		t.Errorf("a file that is no knowledge: exit %d, %s", code, bad.String())
+	}
+}
+
+// wordless is an article of a source of which nothing tells the language.
+func wordless(n int) article.Raw {
+	return raw("funkhaus", fmt.Sprint("w", n), 1, func(r *article.Raw) {
+		r.URL, r.Source.Language, r.Source.Tags = fmt.Sprintf("https://funkhaus.example/w%d", n), "", nil
+		r.Title, r.Content = fmt.Sprintf("Podcast %d", n), nil
+	})
+}
+
+func TestReplicasAdoptTheLanguageOfASource(t *testing.T) {
+	t.Parallel()
+	s := natstest.Run(t)
+	b := s.Bus(t, "tidings")
+	var passed atomic.Int64
+	one, stopOne := learner(t, s, &passed)
+	two, stopTwo := learner(t, s, &passed)
+	before := wordless(1)
+	send(t, b, message(t, before))
+	alone, _ := enriched(t, b, before)
+	if alone.Language.Code == "de" {
+		t.Fatalf("%q alone is %+v", before.Title, alone.Language)
+	}
+	for n := range 6 {
+		r := visit(n)
+		r.ID, r.URL = article.NewID("funkhaus", fmt.Sprint(n)), fmt.Sprintf("https://funkhaus.example/%d", n)
+		r.Source.ID, r.Source.Language = "funkhaus", ""
+		send(t, b, message(t, r))
+		if a, _ := enriched(t, b, r); a.Language.Code != "de" || a.Language.Confidence < 0.9 {
+			t.Fatalf("article %d is %+v", n, a.Language)
+		}
+	}
+	spoken := func(a *App) map[string]int { return a.current.Load().known.Spoken("funkhaus") }
+	wait(t, "both replicas to adopt the language of the source", func() bool {
+		passed.Add(1)
+		return spoken(one)["de"] == 6 && spoken(two)["de"] == 6 && one.current.Load().known.Version() == two.current.Load().known.Version()
+	})
+	version := one.current.Load().known.Version()
+	r := wordless(2)
+	send(t, b, message(t, r))
+	first, _ := enriched(t, b, r)
+	if first.Language.Code != "de" || first.Versions.Knowledge != version {
+		t.Errorf("of a source that writes German: %+v with knowledge %q, want %q", first.Language, first.Versions.Knowledge, version)
+	}
+	anew := func(a *App) {
+		t.Helper()
+		d := pipeline.NewDraft(&r, nil)
+		now := a.current.Load()
+		if err := now.runner.Run(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+		if now.known.Version() != version || d.Article.Language != first.Language {
+			t.Errorf("with the knowledge %q a replica gives %+v, with %q another gave %+v",
+				now.known.Version(), d.Article.Language, version, first.Language)
+		}
+	}
+	anew(one)
+	anew(two)
+
+	// A replica that starts folds ARTICLES anew and comes to know the same: the titles teach nothing, for they were told by
+	// what was known.
+	stopOne()
+	stopTwo()
+	passed.Add(1)
+	hour := event.KnowledgeSnapshot(time.Now().Add(time.Duration(passed.Load()) * time.Hour))
+	three, stopThree := learner(t, s, &passed)
+	wait(t, "the third replica to write what it folded", func() bool {
+		_, ok, err := b.SnapshotTime(t.Context(), hour)
+		return err == nil && ok
+	})
+	data, err := b.ReadSnapshot(t.Context(), hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if folded, err := repeats.Decode(data); err != nil || folded.Version() != version {
+		t.Errorf("folded anew it is %q, %v; want %q", folded.Version(), err, version)
+	}
+	wait(t, "the third replica to work with it", func() bool { return three.current.Load().versions.Knowledge == version })
+	anew(three)
+
+	if _, err := b.Takedown(t.Context(), article.NewID("funkhaus", "0")); err != nil {
+		t.Fatal(err)
+	}
+	wait(t, "an article that was taken down to count no more", func() bool {
+		passed.Add(1)
+		return spoken(three)["de"] == 5
+	})
+	stopThree()
+}
+
+func TestARunLearnsTheLanguagesOfItsSources(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	var in strings.Builder
+	memory := repeats.NewMemory()
+	for n := range 3 * lesson {
+		r := visit(n)
+		row := map[string]any{"id": fmt.Sprint(n), "url": r.URL, "title": r.Title, "html": r.Content.Value, "source": "haus"}
+		if n%lesson == lesson-1 {
+			row = map[string]any{"id": fmt.Sprint(n), "url": r.URL, "title": fmt.Sprintf("Podcast %d", n), "source": "haus"}
+		}
+		line, err := json.Marshal(row)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Write(append(line, '\n'))
+		memory.Learn(repeats.Seen{Article: fmt.Sprint(n), Source: "haus", Sequence: uint64(n + 1), Language: "de"})
+	}
+	snapshot := filepath.Join(dir, "knowledge")
+	if err := os.WriteFile(snapshot, memory.Known().Encode(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	codes := func(args ...string) (list []string, whole string) {
+		var out, bad strings.Builder
+		if code := Offline(t.Context(), append([]string{"--in", "-"}, args...), strings.NewReader(in.String()), &out, &bad); code != 0 {
+			t.Fatalf("exit %d: %s", code, bad.String())
+		}
+		for line := range strings.Lines(out.String()) {
+			var row enrichedRow
+			if err := json.Unmarshal([]byte(line), &row); err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasPrefix(row.Title, "Podcast") {
+				list = append(list, row.Language.Code)
+			}
+		}
+		return list, out.String()
+	}
+	if got, _ := codes(); got[0] == "de" || got[2] == "de" {
+		t.Errorf("without knowledge the titles are %v", got)
+	}
+	if got, _ := codes("--knowledge", snapshot); got[0] != "de" || got[2] != "de" {
+		t.Errorf("with a snapshot the titles are %v", got)
+	}
+	got, one := codes("--learn", "--workers", "1")
+	if got[0] == "de" || got[1] != "de" || got[2] != "de" {
+		t.Errorf("with --learn the titles are %v; the first lesson knows nothing", got)
+	}
+	if _, seven := codes("--learn", "--workers", "7"); seven != one {
+		t.Error("the number of workers changes what is learnt")
 	}
 }

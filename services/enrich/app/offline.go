@@ -30,7 +30,7 @@ const offlineUsage = `Usage: enrich run --in FILE --out FILE [--only STEP,...] [
 Enriches articles without NATS. FILE holds a JSON object a line; - is standard input or output.
 In:  id, url, one of html, text, html_file; optional title summary content_type language categories source guid published fetched.
 Out: a line for each, in the same order; a bad row gives {"id","line","error"} in its place.
-Without --knowledge nothing is known of hosts; its FILE is a snapshot of a running service. With --learn every eight rows teach those behind them.
+Without --knowledge nothing is known of hosts and sources; its FILE is a snapshot of a running service. With --learn every eight rows teach those behind them.
 With --explain the lines that are no part of a body go to standard error, each with what it was taken for.
 Exit: 0 all rows are good, 1 some failed, 2 wrong usage.
 `
@@ -149,7 +149,7 @@ func (o *offline) prepare() error {
 	return nil
 }
 
-// learnt reads what is known of hosts at the start.
+// learnt reads what is known of hosts and sources at the start.
 func (o *offline) learnt() error {
 	switch {
 	case o.learn && o.snapshot != "":
@@ -255,7 +255,7 @@ func (o *offline) rows(ctx context.Context, in io.Reader, out, explained io.Writ
 				r.explain(explained)
 			}
 			a := &r.draft.Article
-			memory.Learn(repeats.Seen{Article: a.ID, Story: a.Story.ID, Host: repeats.Host(a.URL), Sequence: uint64(told) + 1, Blocks: a.Blocks})
+			memory.Learn(repeats.See(a, uint64(told)+1))
 		} else {
 			failed++
 		}

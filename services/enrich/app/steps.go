@@ -17,7 +17,7 @@ import (
 
 // Engine rises with any change of what the steps give for the same input. It is part of an article's version: after a
 // rise a replay of RAW replaces what an older engine made.
-const Engine = 7
+const Engine = 8
 
 // Steps lists the steps in their order. A new step is a folder below internal and a line here. The story is no step: it
 // needs the broker, and an article waits for it rather than go without. Neither does [rerank.Step] stand here: it waits
@@ -29,11 +29,21 @@ func Steps(matcher func() *taxonomy.Matcher, known func() *repeats.Known, hosts 
 		extract.Step{Hosts: hosts},
 		repeats.Step{Known: known},
 		sanitize.New(),
-		language.NewStep(),
+		language.NewStep().Knowing(spoken(known)),
 		entities.Step{},
 		phrases.Step{},
 		taxonomy.Step{Matcher: matcher},
 		tags.Step{Matcher: matcher},
 		summary.Step{},
+	}
+}
+
+// spoken tells of the knowledge in force in which languages a source writes.
+func spoken(known func() *repeats.Known) func(source string) map[string]int {
+	return func(source string) map[string]int {
+		if known == nil {
+			return nil
+		}
+		return known().Spoken(source)
 	}
 }

@@ -3,7 +3,7 @@
 // Scripts that one language uses alone decide by themselves. Among the languages in Latin letters a naive Bayes model
 // decides: how likely each letter is after those before it in its word, its beginning and its end among them (package
 // table), and which function words there are (package words). What a source declares counts as a prior, as strong as a few
-// words: it often comes from a system that nobody configured.
+// words: it often comes from a system that nobody configured. What a source usually writes counts half of that.
 //
 // The table is letters.bin, made of the models of another detector by the command in build; letters.txt names what it was
 // made of.
@@ -18,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -32,9 +33,14 @@ const (
 	wordWeight = 2
 	// priorWeight is the log odds that the first declared language starts with; each further one gets half of it.
 	priorWeight = 3
+	// usualWeight is the log odds that a language starts with in which all the last articles of a source are.
+	usualWeight = priorWeight / 2.0
 	// priorWords is how many words the declaration is shared among where a text has fewer: one name or one foreign word is
 	// no language.
 	priorWords = 4
+	// longText is the length in characters from which on a text says itself in which language it is, and its source's other
+	// articles may only confirm that.
+	longText = 200
 	// maxWords bounds what is read: after so many words nothing changes any more.
 	maxWords = 400
 	// minConfidence is what the best language must reach to be named.
@@ -77,6 +83,12 @@ func build() *Detector {
 // Detect names the language of a text. declared is what its source says, most trusted first; empty and unknown values
 // do not count.
 func (d *Detector) Detect(text string, declared ...string) article.Language {
+	return d.DetectAmong(nil, text, declared...)
+}
+
+// DetectAmong is [Detector.Detect] for a text whose source wrote its last articles in these languages, with the number of
+// articles in each.
+func (d *Detector) DetectAmong(usual map[string]int, text string, declared ...string) article.Language {
 	list := tokens(text)
 	if len(list) == 0 {
 		return fallback(declared)
@@ -89,12 +101,11 @@ func (d *Detector) Detect(text string, declared ...string) article.Language {
 	}
 	score := d.score(list)
 	d.prior(score, len(list), declared)
-	best, sum := 0, 0.0
-	for i := range score {
-		if score[i] > score[best] {
-			best = i
-		}
+	best := first(score)
+	if with := d.habit(score, len(list), usual); utf8.RuneCountInString(text) < longText || first(with) == best {
+		score, best = with, first(with)
 	}
+	sum := 0.0
 	for i := range score {
 		sum += math.Exp(score[i] - score[best])
 	}
@@ -132,6 +143,33 @@ func (d *Detector) prior(score []float64, count int, declared []string) {
 			weight /= 2
 		}
 	}
+}
+
+// habit gives the scores with what the source usually writes.
+func (d *Detector) habit(score []float64, count int, usual map[string]int) []float64 {
+	all := 0
+	for _, n := range usual {
+		all += n
+	}
+	weight := usualWeight * max(1, priorWords/float64(count))
+	with := slices.Clone(score)
+	for i, lang := range d.langs {
+		if n := usual[lang]; n > 0 {
+			with[i] += weight * float64(n) / float64(all)
+		}
+	}
+	return with
+}
+
+// first is the place of the highest score.
+func first(score []float64) int {
+	best := 0
+	for i := range score {
+		if score[i] > score[best] {
+			best = i
+		}
+	}
+	return best
 }
 
 // fallback is what can be said of a text without words.

@@ -12,12 +12,21 @@ import (
 const enoughText = 6000
 
 // Step names the language of a draft.
-type Step struct{ detector *Detector }
+type Step struct {
+	detector *Detector
+	usual    func(source string) map[string]int
+}
 
 var _ pipeline.Step = Step{}
 
 // NewStep returns the step.
 func NewStep() Step { return Step{detector: New()} }
+
+// Knowing gives the step what tells how many of the last articles of a source are in which language, by their codes.
+func (s Step) Knowing(usual func(source string) map[string]int) Step {
+	s.usual = usual
+	return s
+}
 
 // Name returns "language".
 func (Step) Name() string { return "language" }
@@ -25,7 +34,11 @@ func (Step) Name() string { return "language" }
 // Run reads title and body.
 func (s Step) Run(_ context.Context, d *pipeline.Draft) error {
 	text, _ := article.Cut(d.Article.Title+"\n"+d.Article.Text, enoughText)
-	d.Article.Language = s.detector.Detect(text, declared(d)...)
+	var usual map[string]int
+	if s.usual != nil {
+		usual = s.usual(d.Raw.Source.ID)
+	}
+	d.Article.Language = s.detector.DetectAmong(usual, text, declared(d)...)
 	cut(d)
 	return nil
 }

@@ -12,9 +12,11 @@ import (
 	"tidings.internal/pkg/fault"
 )
 
-// Known says which blocks of which host are not its articles' own. The zero value knows none.
+// Known says which blocks of which host are not its articles' own, and in which languages which source writes. The zero value
+// knows nothing.
 type Known struct {
 	hosts   map[string]map[uint64]int // with the number of stories that each block stands in
+	sources map[string]map[string]int // with the number of articles in each language
 	version string
 }
 
@@ -25,6 +27,8 @@ type stored struct {
 	Format int `json:"format"`
 	// Hosts holds nine bytes for each block: its hash, highest byte first, and the number of stories.
 	Hosts map[string][]byte `json:"hosts"`
+	// Sources holds the number of articles in each language. Older snapshots have none, and older readers pass them over.
+	Sources map[string]map[string]int `json:"sources,omitempty"`
 }
 
 // Version names the content: the same for the same knowledge, "" for none.
@@ -56,7 +60,7 @@ func (k *Known) of(host string) map[uint64]int {
 
 // Encode writes the knowledge; the same gives the same bytes.
 func (k *Known) Encode() []byte {
-	s := stored{Format: format, Hosts: map[string][]byte{}}
+	s := stored{Format: format, Hosts: map[string][]byte{}, Sources: k.sources}
 	for name, blocks := range k.hosts {
 		var data []byte
 		for _, b := range slices.Sorted(maps.Keys(blocks)) {
@@ -64,7 +68,7 @@ func (k *Known) Encode() []byte {
 		}
 		s.Hosts[name] = data
 	}
-	out, err := json.Marshal(s) // sorts the hosts
+	out, err := json.Marshal(s) // sorts the names
 	if err != nil {
 		panic(err) // numbers, texts and bytes: cannot fail
 	}
@@ -72,7 +76,7 @@ func (k *Known) Encode() []byte {
 }
 
 func (k *Known) sealed() *Known {
-	if len(k.hosts) > 0 {
+	if len(k.hosts)+len(k.sources) > 0 {
 		hash := sha256.Sum256(k.Encode())
 		k.version = hex.EncodeToString(hash[:8])
 	}
@@ -88,8 +92,11 @@ func Decode(data []byte) (*Known, error) {
 	if s.Format != format {
 		return nil, fault.Errorf(fault.Malformed, "read knowledge: its format is %d, this version reads %d", s.Format, format)
 	}
+	if err := checkSpoken(s.Sources); err != nil {
+		return nil, err
+	}
 	const size = 9
-	k := &Known{hosts: map[string]map[uint64]int{}}
+	k := &Known{hosts: map[string]map[uint64]int{}, sources: s.Sources}
 	for name, data := range s.Hosts {
 		if len(data)%size != 0 || len(data) == 0 || len(data) > size*maxKnown {
 			return nil, fault.Errorf(fault.Malformed, "read knowledge: the blocks of a host have %d bytes", len(data))

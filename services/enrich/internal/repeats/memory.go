@@ -4,22 +4,35 @@ import (
 	"cmp"
 	"encoding/binary"
 	"slices"
+
+	"tidings.internal/pkg/article"
 )
 
 // Seen is an article as the memory keeps it.
 type Seen struct {
-	Article, Story, Host string
+	Article, Story, Host, Source string
 	// Sequence orders the articles.
 	Sequence uint64
 	// Blocks are the hashes of [article.Article.Blocks].
 	Blocks []byte
+	// Language is the code of the one that its text tells, "" for none.
+	Language string
 }
 
-// Memory holds the last articles of each host. It serves one goroutine.
+// See gives what the memory keeps of an article.
+func See(a *article.Article, sequence uint64) Seen {
+	return Seen{
+		Article: a.ID, Story: a.Story.ID, Host: Host(a.URL), Source: a.Source.ID, Sequence: sequence, Blocks: a.Blocks, Language: surely(a),
+	}
+}
+
+// Memory holds the last articles of each host and of each source. It serves one goroutine.
 type Memory struct {
 	hosts map[string]*host
 	// where is the host of each article that is held.
 	where map[uint64]*host
+	// voices needs no such map: an article never changes its source.
+	voices voices
 }
 
 type host struct {
@@ -34,11 +47,15 @@ type entry struct {
 }
 
 // NewMemory returns an empty memory.
-func NewMemory() *Memory { return &Memory{hosts: map[string]*host{}, where: map[uint64]*host{}} }
+func NewMemory() *Memory {
+	return &Memory{hosts: map[string]*host{}, where: map[uint64]*host{}, voices: voices{}}
+}
 
-// Learn takes an article in the place of its former revision. One without a host or without blocks teaches nothing.
+// Learn takes an article in the place of its former revision. One without a host or without blocks teaches nothing of hosts,
+// one without a language nothing of its source: so one that was deleted is forgotten.
 func (m *Memory) Learn(s Seen) {
-	m.Forget(s.Article)
+	m.voices.learn(s)
+	m.forget(s.Article)
 	blocks := unpack(s.Blocks)
 	if s.Host == "" || len(blocks) == 0 {
 		return
@@ -61,8 +78,8 @@ func (m *Memory) Learn(s Seen) {
 	}
 }
 
-// Forget drops an article that was deleted or has expired.
-func (m *Memory) Forget(article string) {
+// forget drops an article from its host.
+func (m *Memory) forget(article string) {
 	key := sum(article)
 	if h := m.where[key]; h != nil {
 		m.drop(h, slices.IndexFunc(h.list, func(e entry) bool { return e.article == key }))
@@ -71,6 +88,11 @@ func (m *Memory) Forget(article string) {
 
 // ForgetBefore drops the articles whose sequence is below first.
 func (m *Memory) ForgetBefore(first uint64) {
+	for name, of := range m.voices {
+		if of.list[0].sequence < first {
+			m.voices.forget(name, func(a said) bool { return a.sequence < first })
+		}
+	}
 	for _, h := range m.hosts {
 		for len(h.list) > 0 && h.list[0].sequence < first {
 			m.drop(h, 0)
@@ -101,7 +123,7 @@ func (m *Memory) forgetOldest() {
 
 // Known is what the memory has come to know. It does not depend on the order in which articles were learnt.
 func (m *Memory) Known() *Known {
-	k := &Known{hosts: map[string]map[uint64]int{}}
+	k := &Known{hosts: map[string]map[uint64]int{}, sources: m.voices.known()}
 	for name, h := range m.hosts {
 		if blocks := h.known(); len(blocks) > 0 {
 			k.hosts[name] = blocks

@@ -1,10 +1,11 @@
 // Package repeats knows which blocks come back in the articles of a host, and takes them out of new ones: the paragraph
 // that promotes a newsletter, the note about the editors, the site's name behind a title. No list names them; they are
-// known by standing in several articles that tell different stories.
+// known by standing in several articles that tell different stories. It knows as well which languages come back in the
+// articles of a source.
 //
-// [Memory] is the fold: the last articles of each host with the hashes of their blocks. [Known] is what follows from it,
-// a value that never changes. [Step] uses it, and writes down the hashes of every article. A hash gives no text back. The
-// package knows no broker and no clock.
+// [Memory] is the fold: the last articles of each host with the hashes of their blocks, and the languages of the last ones of
+// each source. [Known] is what follows from it, a value that never changes. [Step] uses it, and writes down the hashes of
+// every article. A hash gives no text back. The package knows no broker and no clock.
 package repeats
 
 import (
