@@ -124,7 +124,11 @@ func (r *Row) Withdraw(now time.Time, actor string) (*Row, error) {
 		return nil, r.unfit("delete", "it is at an account that the channel has left; delete it there")
 	case r.State == Sending, r.State == Uncertain: // nobody knows yet whether there is something to delete
 	case !r.posted():
-		return nil, r.unfit("delete", "it is "+string(r.State)+" and was not posted; skip it instead")
+		why := "it is " + string(r.State) + " and was not posted"
+		if slices.Contains(transitions[r.State], Skipped) {
+			why += "; skip it instead"
+		}
+		return nil, r.unfit("delete", why)
 	}
 	w := r.clone()
 	w.Next = r.removal(now, actor)

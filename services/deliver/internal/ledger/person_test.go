@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -152,6 +153,13 @@ func TestAPersonsDeletionIsWantedWhateverTheChannelSays(t *testing.T) {
 	rules.Approve, rules.OnRemove = Auto, OnIgnore
 	if _, err := taken(t, rules).Withdraw(start, "anna"); fault.KindOf(err) != fault.Invalid {
 		t.Errorf("what was not posted was deleted: %v", err)
+	}
+	for state, skip := range map[State]bool{Planned: true, Held: true, Waiting: true, Failed: false, Skipped: false} {
+		r := taken(t, rules)
+		r.State = state
+		if _, err := r.Withdraw(start, "anna"); err == nil || strings.Contains(err.Error(), "skip it instead") != skip {
+			t.Errorf("a deletion of what is %s and was not posted says %v", state, err)
+		}
 	}
 	posted := sent(t, rules)
 	r, err := posted.Withdraw(start, "anna")
