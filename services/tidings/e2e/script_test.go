@@ -74,14 +74,14 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// until has a minute: the machine that runs this may be slow, and what is waited for does come.
+// until has three minutes: the machine that runs this may be slow, and what is waited for does come.
 func until(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 || args[1] != "tidings" {
 		ts.Fatalf("usage: until REGEXP tidings ARGS...")
 	}
 	want, err := regexp.Compile("(?m)" + args[0])
 	ts.Check(err)
-	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	ctx, stop := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer stop()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -108,7 +108,7 @@ func watch(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	want, err := regexp.Compile(args[0])
 	ts.Check(err)
-	ctx, stop := context.WithTimeout(context.Background(), time.Minute)
+	ctx, stop := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer stop()
 	cmd := exec.CommandContext(ctx, binary, args[2:]...)
 	var errs bytes.Buffer
