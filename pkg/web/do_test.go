@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tidings.internal/pkg/fault"
+	"tidings.internal/pkg/hosttest"
 )
 
 func post(t *testing.T, to, body string) *http.Request {
@@ -68,12 +69,7 @@ func TestDoReadsALittleOfALongAnswer(t *testing.T) {
 // The question a sender must have answered: may the other side have it?
 func TestDoTellsUnreachableFromUncertain(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed := "http://" + l.Addr().String()
-	_ = l.Close()
+	closed := "http://" + hosttest.Address(t)
 	silentTLS, _ := raw(t, hold)
 	limits := quick
 	limits.Handshake = 200 * time.Millisecond

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"tidings.internal/pkg/hosttest"
 )
 
 // answer makes a raw server that reads one request and then does what a test wants.
@@ -137,13 +139,8 @@ func TestBodyOfExactlyTheLimitPasses(t *testing.T) {
 
 func TestRefusedConnectionHasItsReason(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
-	_, err = client(t, Config{}).Fetch(t.Context(), Request{URL: "http://" + address})
+	address := hosttest.Address(t)
+	_, err := client(t, Config{}).Fetch(t.Context(), Request{URL: "http://" + address})
 	if e := failure(t, err, Connect); e.Wrote || !e.Private || e.Host != address {
 		t.Errorf("error %+v", e)
 	}

@@ -179,7 +179,9 @@ func form(ts *testscript.TestScript, neg bool, args []string) {
 		name, value, _ := strings.Cut(field, "=")
 		fields.Add(name, value)
 	}
-	res, err := http.PostForm(args[0], fields)
+	client := &http.Client{Timeout: time.Minute}
+	defer client.CloseIdleConnections()
+	res, err := client.PostForm(args[0], fields)
 	ts.Check(err)
 	ts.Check(res.Body.Close())
 	if res.StatusCode >= http.StatusMultipleChoices {

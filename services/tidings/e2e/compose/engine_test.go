@@ -13,7 +13,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -235,16 +237,34 @@ func gateway(t *testing.T) (string, error) {
 	return "", fmt.Errorf("this machine has no address in %s", network)
 }
 
+// choosing is held by who chooses a range of ports, which is one only if nobody is given a port of it meanwhile.
+var choosing sync.Mutex
+
 // ports is a range of ports of which each replica of publish takes one.
 func ports(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	choosing.Lock()
+	defer choosing.Unlock()
+	const size, tries = 10, 50
+	first, last := 0, 0
+	for range tries * size {
+		_, text, err := net.SplitHostPort(hosttest.Address(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		port, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if port != last+1 {
+			first = port
+		}
+		if last = port; last == first+size-1 {
+			return fmt.Sprintf("%d-%d", first, last)
+		}
 	}
-	defer l.Close()
-	first := l.Addr().(*net.TCPAddr).Port
-	return fmt.Sprintf("%d-%d", first, min(first+9, 65535))
+	t.Fatalf("no %d free ports were found one after the other", size)
+	return ""
 }
 
 func write(t *testing.T, file, text string) {
