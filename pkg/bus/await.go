@@ -8,6 +8,23 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
+// patience is how long nothing may come back before it is taken for lost.
+type patience struct {
+	ping  time.Duration // between two pings; the connection has ended when more than so many are without an answer
+	pings int
+	beat  time.Duration // between two signs of life of a consumer's leader; when two are missing the consumer is asked for again
+}
+
+// patienceWith tells it of so many servers. Of several, one that is cut off is left after 4 to 6 s, while the others
+// agree on a new leader (4 to 9 s). A single one has no successor: whoever left it while it stands still would only lose
+// the answers that are on their way.
+func patienceWith(servers int) patience {
+	if servers > 1 {
+		return patience{ping: 2 * time.Second, pings: 2, beat: 2 * time.Second}
+	}
+	return patience{ping: 10 * time.Second, pings: 2, beat: 15 * time.Second}
+}
+
 // spell is the time between two losses of the connection.
 type spell struct {
 	context.Context

@@ -108,29 +108,12 @@ const (
 	drainWait = 10 * time.Second
 )
 
-// patience is how long nothing may come back before it is taken for lost.
-type patience struct {
-	ping  time.Duration // between two pings; the connection has ended when more than so many are without an answer
-	pings int
-	beat  time.Duration // between two signs of life of a consumer's leader; when two are missing the consumer is asked for again
-}
-
-// with tells the patience with so many servers. Of several, one that is cut off is left after 4 to 6 s, while the others
-// agree on a new leader (4 to 9 s). A single one has no successor: whoever left it while it stands still would only lose
-// the answers that are on their way.
-func with(servers int) patience {
-	if servers > 1 {
-		return patience{ping: 2 * time.Second, pings: 2, beat: 2 * time.Second}
-	}
-	return patience{ping: 10 * time.Second, pings: 2, beat: 15 * time.Second}
-}
-
 // Connect opens the connection. A broker that is away is no error: the connection comes up when the broker does, and
 // [Bus.Probe] tells how it stands. A seed that cannot be read is one.
 func Connect(ctx context.Context, c Config) (*Bus, error) {
 	l := &link{
 		log: c.Log, observe: c.Observer, closed: make(chan struct{}), followEvery: followCheck, evictEvery: evictCheck, grace: shutdownGrace,
-		patience: with(1 + strings.Count(c.URL, ",")),
+		patience: patienceWith(1 + strings.Count(c.URL, ",")),
 		buckets:  map[string]jetstream.KeyValue{}, stores: map[string]jetstream.ObjectStore{}, reconnected: map[chan struct{}]struct{}{},
 	}
 	if l.log == nil {

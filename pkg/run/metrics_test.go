@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // Read by one test only, after the flags are parsed.
@@ -19,7 +20,13 @@ func TestMetricsAreTheGoldenOnes(t *testing.T) {
 	t.Parallel()
 	checks := new(Checks)
 	checks.Add("nats", func(context.Context) error { return nil })
-	all, err := newMetrics(BuildInfo(), checks).registry.Gather()
+	golden(t, "testdata/metrics.golden", newMetrics(BuildInfo(), checks).registry)
+}
+
+// golden holds names, labels and help of our metrics to a file.
+func golden(t *testing.T, file string, from prometheus.Gatherer) {
+	t.Helper()
+	all, err := from.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,13 +41,12 @@ func TestMetricsAreTheGoldenOnes(t *testing.T) {
 		}
 		fmt.Fprintf(&b, "%s{%s} %s\n  %s\n", f.GetName(), strings.Join(labels, ","), strings.ToLower(f.GetType().String()), f.GetHelp())
 	}
-	const golden = "testdata/metrics.golden"
 	if *update {
-		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(b.String()), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	want, err := os.ReadFile(golden)
+	want, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -149,8 +149,8 @@ func ChannelExample(network string) string {
 	return b.String()
 }
 
-// Schema describes the configuration, or one section of it, as JSON Schema, for editors and for checks elsewhere. It is made of the commented
-// examples, as the manual's reference is, and of what every service asks of them.
+// Schema describes the configuration, or one section of it, as JSON Schema, for editors and for checks elsewhere. It is made
+// of the commented examples, as the manual's reference is, and of what every service asks of them.
 func Schema(section string) (map[string]any, error) {
 	text, err := Example("")
 	if err != nil {
