@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -338,9 +339,10 @@ func TestDataDirectoryHasOneProcess(t *testing.T) {
 	if text := second.errors(); !strings.Contains(text, "is in use by process") || strings.Contains(text, "goroutine") {
 		t.Errorf("it says %q, want one sentence about the directory", text)
 	}
-	if status, _, _ := get(p.address(t, "admin") + "/readyz"); status != http.StatusOK {
-		t.Errorf("the first answers %d after that, want 200", status)
-	}
+	within(t, time.Minute, "the first to be ready after that", func() (bool, string) {
+		status, body, _ := get(p.address(t, "admin") + "/readyz")
+		return status == http.StatusOK, string(body)
+	})
 }
 
 func TestOperatorSeesARunningTidings(t *testing.T) {
@@ -350,9 +352,10 @@ func TestOperatorSeesARunningTidings(t *testing.T) {
 	p.awaitReady(t)
 	awaitSamples(t, p, 20*time.Second)
 
-	if got := verb(t, dir, 0, "health", p.address(t, "admin")); got != "ready\n" {
-		t.Errorf("health prints %q", got)
-	}
+	within(t, time.Minute, "health to say ready", func() (bool, string) { // on a busy machine a question may take too long for once
+		out, err := exec.CommandContext(t.Context(), binary, "health", p.address(t, "admin")).CombinedOutput()
+		return err == nil && string(out) == "ready\n", string(out)
+	})
 	if got := verb(t, dir, 0, "topology", "plan"); got != "nothing to change\n" {
 		t.Errorf("after a start the topology differs: %s", got)
 	}
