@@ -21,10 +21,12 @@ func (w *world) ingest(t *testing.T, x exchange) {
 	c.can("probe its streams", c.ProbeTopology(ctx, event.StreamRaw, "KV_source_state", "KV_source_config", "KV_leases", "OBJ_blobs"))
 	c.can("append articles", c.Append(ctx, []event.Message{x.raw, x.backfill, x.bad}))
 	for _, consumer := range []string{event.ConsumerEnrich, event.ConsumerBackfill} {
-		l, err := c.Backlog(ctx, event.StreamRaw, consumer)
-		if err == nil && l.Oldest <= 0 {
-			err = fmt.Errorf("the age is %v", l.Oldest)
-		}
+		var err error
+		eventually(t, "consumer "+consumer+" to know of its messages", func() bool { // the broker tells it after the append
+			var l bus.Backlog
+			l, err = c.Backlog(ctx, event.StreamRaw, consumer)
+			return err != nil || l.Oldest > 0
+		})
 		c.can("see how far "+consumer+" is behind", err)
 	}
 	for range 2 { // the second time it is found
@@ -226,10 +228,12 @@ func (w *world) deliver(t *testing.T, x exchange) {
 		c.can("make the consumer of a channel", err)
 	}
 	for _, of := range []*caller{c, w.caller(t, event.UserPublish)} {
-		l, err := of.Backlog(ctx, event.StreamPosts, channel.Name)
-		if err == nil && l.Pending != 1 {
-			err = fmt.Errorf("%d are pending", l.Pending)
-		}
+		var err error
+		eventually(t, "the channel to have one post before it", func() bool {
+			var l bus.Backlog
+			l, err = of.Backlog(ctx, event.StreamPosts, channel.Name)
+			return err != nil || l.Pending == 1
+		})
 		of.can("see how far the channel is behind", err)
 	}
 	again := false
